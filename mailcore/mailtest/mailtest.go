@@ -1,0 +1,89 @@
+// Package mailtest is for tests: both databases, migrated and thrown away.
+package mailtest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"congvan/mailcore/sqldb"
+	"congvan/migrations"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Quiet is a logger for tests that say what they check by themselves.
+var Quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// ForEachDB runs fn as sub-tests "sqlite" and "postgres", each with a new migrated database. Where no PostgreSQL server is
+// installed that half skips; where CI is set it fails.
+func ForEachDB(t *testing.T, fn func(t *testing.T, db *sqldb.DB)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { fn(t, Open(t, "sqlite:"+filepath.Join(t.TempDir(), "congvan.db"))) })
+	t.Run("postgres", func(t *testing.T) { fn(t, Open(t, NewPostgres(t))) })
+}
+
+// Open opens and migrates the database at dsn and closes it when the test ends.
+func Open(t testing.TB, dsn string) *sqldb.DB {
+	t.Helper()
+	ctx := context.Background()
+	db, err := sqldb.Open(ctx, dsn, sqldb.Options{Logger: Quiet})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close database: %v", err)
+		}
+	})
+	if err := db.Migrate(ctx, migrations.Files); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// NewPostgres makes an empty database in this process's throwaway cluster and returns its address; a test that ends
+// drops it. CONGVAN_TEST_POSTGRES names a running server instead.
+func NewPostgres(t testing.TB) string {
+	t.Helper()
+	base := os.Getenv("CONGVAN_TEST_POSTGRES")
+	if base == "" {
+		dir, err := cluster()
+		if err != nil {
+			if os.Getenv("CI") != "" {
+				t.Fatalf("PostgreSQL for tests: %v", err)
+			}
+			t.Skipf("PostgreSQL for tests: %v", err)
+		}
+		base = "host=" + dir + " user=postgres sslmode=disable"
+	}
+	name := "t_" + strings.ToLower(rand.Text()[:16])
+	admin, err := sqlx.Open("postgres", base+" dbname=postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { drop(t, base, name) })
+	return fmt.Sprintf("%s dbname=%s", base, name)
+}
+
+func drop(t testing.TB, base, name string) {
+	admin, err := sqlx.Open("postgres", base+" dbname=postgres")
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer admin.Close()
+	if _, err := admin.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,250 @@
+// Package sqldb is the only package that names a database driver. It opens SQLite (embedded, the default) or PostgreSQL,
+// runs the migrations over one SQL text, and hands out transactions.
+//
+// Terms. A closure is the function that Write runs inside a transaction; it may be run again, so it touches nothing but
+// its Tx and variables that it sets anew each time. A topic is a name that a committed transaction wakes listeners by.
+//
+// Promises. Write returns nil only after the closure's rows are durable. On SQLite many closures share one commit, each
+// under a savepoint, so that one that fails takes nobody with it. Reads see one snapshot. Wake-ups only make a poll come
+// early: they may be lost or doubled, and nothing may depend on one.
+//
+// SQL rules for both databases: $1…$n in order, RETURNING, ON CONFLICT, BOOLEAN with TRUE and FALSE; instants are BIGINT
+// microseconds UTC, civil dates are TEXT 2026-11-23; never FOR UPDATE, SERIAL, ILIKE, now() or JSON operators.
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	_ "modernc.org/sqlite" // the pure-Go driver, registered as "sqlite"
+)
+
+// A Dialect is the kind of database.
+type Dialect string
+
+// The two databases that the one SQL text runs on.
+const (
+	SQLite   Dialect = "sqlite"
+	Postgres Dialect = "postgres"
+)
+
+// Options are what a caller may set when opening; the zero value works.
+type Options struct {
+	Now    func() time.Time // the clock; time.Now when nil
+	Logger *slog.Logger     // slog.Default when nil
+}
+
+// A DB is an open database. It is safe for concurrent use.
+type DB struct {
+	dialect Dialect
+	dsn     string
+	now     func() time.Time
+	log     *slog.Logger
+	read    *sqlx.DB // SQLite: connections that cannot write; PostgreSQL: the only pool
+	write   *sqlx.DB // SQLite: the pool of the one writing connection; PostgreSQL: same as read
+	group   *group   // SQLite only
+	wakes   *wakes
+}
+
+// Open opens "sqlite:PATH" or a PostgreSQL address ("postgres://…" or lib/pq's "host=… user=…").
+func Open(ctx context.Context, dsn string, opt Options) (*DB, error) {
+	if opt.Now == nil {
+		opt.Now = time.Now
+	}
+	if opt.Logger == nil {
+		opt.Logger = slog.Default()
+	}
+	db := &DB{dsn: dsn, now: opt.Now, log: opt.Logger, wakes: newWakes()}
+	open := db.openPostgres
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		open = func(ctx context.Context) error { return db.openSQLite(ctx, path) }
+	}
+	if err := open(ctx); err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return db, nil
+}
+
+// sqliteURI returns the address of a SQLite file. Pragmas stand in it because only there they reach every connection of
+// the pool. FULL makes a commit survive a power cut; group commit pays for it.
+func sqliteURI(path string, pragmas ...string) string {
+	q := url.Values{"_pragma": append([]string{"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"cache_size(-16000)"}, pragmas...)}
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
+}
+
+func (db *DB) openSQLite(ctx context.Context, path string) error {
+	db.dialect = SQLite
+	var err error
+	if db.write, err = sqlx.ConnectContext(ctx, "sqlite", sqliteURI(path)+"&_txlock=immediate"); err != nil {
+		return err
+	}
+	db.write.SetMaxOpenConns(1)
+	if db.read, err = sqlx.ConnectContext(ctx, "sqlite", sqliteURI(path, "query_only(1)")); err != nil {
+		db.write.Close()
+		return err
+	}
+	db.read.SetMaxOpenConns(8)
+	db.read.SetMaxIdleConns(8)
+	db.group, err = newGroup(ctx, db)
+	return err
+}
+
+func (db *DB) openPostgres(ctx context.Context) error {
+	db.dialect = Postgres
+	pool, err := sqlx.ConnectContext(ctx, "postgres", db.dsn)
+	if err != nil {
+		return err
+	}
+	pool.SetMaxOpenConns(24)
+	pool.SetMaxIdleConns(12)
+	db.read, db.write = pool, pool
+	db.wakes.startPostgres(db.dsn, pool, db.log)
+	return nil
+}
+
+// Close ends the writer and every connection. Writes that wait get an error.
+func (db *DB) Close() error {
+	if db.group != nil {
+		db.group.close()
+	}
+	db.wakes.close()
+	err := db.read.Close()
+	if db.write != db.read {
+		if e := db.write.Close(); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// Dialect says which database this is. Callers branch on it only where two texts stand side by side under one test.
+func (db *DB) Dialect() Dialect { return db.dialect }
+
+// Now is the clock that transactions use, cut to microseconds UTC.
+func (db *DB) Now() time.Time { return db.now().UTC().Truncate(time.Microsecond) }
+
+// A Tx is one transaction, or one closure's part of it.
+type Tx struct {
+	Now    time.Time // fixed when the closure began: one step has one time
+	tx     *sqlx.Tx
+	keep   bool // SQLite's writer: a statement cut short would roll back the others in the same commit
+	topics []string
+}
+
+func (tx *Tx) ctx(ctx context.Context) context.Context {
+	if tx.keep {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
+// ExecContext runs a statement.
+func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return tx.tx.ExecContext(tx.ctx(ctx), query, args...)
+}
+
+// GetContext scans one row into dest, sql.ErrNoRows when there is none.
+func (tx *Tx) GetContext(ctx context.Context, dest any, query string, args ...any) error {
+	return tx.tx.GetContext(tx.ctx(ctx), dest, query, args...)
+}
+
+// SelectContext scans all rows into the slice dest.
+func (tx *Tx) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
+	return tx.tx.SelectContext(tx.ctx(ctx), dest, query, args...)
+}
+
+// QueryxContext returns rows for large results; the caller closes them before the next statement of this Tx.
+func (tx *Tx) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
+	return tx.tx.QueryxContext(tx.ctx(ctx), query, args...)
+}
+
+// ExecOne runs a guarded statement and reports whether it changed exactly one row.
+func (tx *Tx) ExecOne(ctx context.Context, query string, args ...any) (bool, error) {
+	res, err := tx.ExecContext(ctx, query, args...)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 1, err
+}
+
+// Wake makes the listeners of topic poll once this transaction is committed.
+func (tx *Tx) Wake(topic string) { tx.topics = append(tx.topics, topic) }
+
+// Read runs fn in a transaction that sees one snapshot and cannot write.
+func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
+	opt := &sql.TxOptions{ReadOnly: true}
+	if db.dialect == Postgres {
+		opt.Isolation = sql.LevelRepeatableRead
+	} else {
+		opt = nil // modernc knows no options; the connections of this pool are query_only
+	}
+	t, err := db.read.BeginTxx(ctx, opt)
+	if err != nil {
+		return fmt.Errorf("begin to read: %w", err)
+	}
+	defer t.Rollback()
+	return fn(&Tx{Now: db.Now(), tx: t})
+}
+
+// Write runs fn in a transaction and returns after its commit is durable, or with fn's error after nothing of it was kept.
+// fn may be run again: it must not call Write, wait for anything outside, or change what it does not set anew.
+func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if db.dialect == SQLite {
+		return db.group.do(ctx, fn)
+	}
+	return db.writePostgres(ctx, fn)
+}
+
+func (db *DB) writePostgres(ctx context.Context, fn func(tx *Tx) error) error {
+	for try := 1; ; try++ {
+		topics, err := db.oncePostgres(ctx, fn)
+		if err == nil {
+			db.wakes.wake(topics)
+			return nil
+		}
+		if !isTransient(err) || try == 20 {
+			return err
+		}
+		if err := pause(ctx, try); err != nil {
+			return err
+		}
+	}
+}
+
+func (db *DB) oncePostgres(ctx context.Context, fn func(tx *Tx) error) ([]string, error) {
+	t, err := db.write.BeginTxx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin to write: %w", err)
+	}
+	defer t.Rollback()
+	tx := &Tx{Now: db.Now(), tx: t}
+	if err := fn(tx); err != nil {
+		return nil, err
+	}
+	if err := t.Commit(); err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	return tx.topics, nil
+}
+
+// pause waits a little longer at every try, so that writers who collide spread out.
+func pause(ctx context.Context, try int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(time.Duration(try*try) * time.Millisecond):
+		return nil
+	}
+}
