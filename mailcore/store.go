@@ -1,0 +1,99 @@
+package mailcore
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"congvan/mailcore/blob"
+	"congvan/mailcore/sqldb"
+)
+
+// Keys of the tables. UID is a message's number in its mailbox (RFC 9051 §2.3.1.1).
+type (
+	AccountID int64
+	MailboxID int64
+	MessageID int64
+	OutboxID  int64
+	EventID   int64
+	UID       uint32
+)
+
+// Topics that listeners of the database wait on; a mailbox has its own, see MailboxTopic.
+const (
+	TopicOutbox = "outbox"
+	TopicEvents = "mail_event"
+)
+
+// MailboxTopic is what a committed change of the mailbox wakes.
+func MailboxTopic(id MailboxID) string { return "mailbox:" + strconv.FormatInt(int64(id), 10) }
+
+// ErrStale says that somebody else moved the row first, or that the lease on it ran out.
+var ErrStale = errors.New("somebody else was first")
+
+// A Store is the mail store of an installation. It is safe for concurrent use.
+type Store struct {
+	db     *sqldb.DB
+	blobs  *blob.Dir
+	log    *slog.Logger
+	logins *logins
+}
+
+// NewStore returns the store over a migrated database and a folder of blobs.
+func NewStore(db *sqldb.DB, blobs *blob.Dir, log *slog.Logger) *Store {
+	if log == nil {
+		log = slog.Default()
+	}
+	return &Store{db: db, blobs: blobs, log: log, logins: newLogins()}
+}
+
+// DB is the database that the store's transactions run on.
+func (s *Store) DB() *sqldb.DB { return s.db }
+
+// Blobs is where the bytes lie.
+func (s *Store) Blobs() *blob.Dir { return s.blobs }
+
+// maxChunk bounds the rows of one statement: far below the 32,766 parameters of SQLite and the 65,535 of PostgreSQL, and
+// large enough that a thousand copies cost a handful of statements.
+const maxChunk = 400
+
+// args collects the parameters of one statement.
+type args []any
+
+// add appends v and returns its place as $n.
+func (a *args) add(v any) string {
+	*a = append(*a, v)
+	return "$" + strconv.Itoa(len(*a))
+}
+
+// list appends every value and returns ($n, $n+1, …) for IN.
+func list[T any](a *args, values []T) string {
+	var b strings.Builder
+	for i, v := range values {
+		b.WriteByte("(,"[min(i, 1)])
+		b.WriteString(a.add(v))
+	}
+	b.WriteByte(')')
+	return b.String()
+}
+
+// row appends the values of one row and returns ($n, …) for VALUES.
+func (a *args) row(values ...any) string { return list(a, values) }
+
+// clean makes text from outside fit a TEXT column: PostgreSQL takes neither invalid UTF-8 nor NUL.
+func clean(s string, limit int) string {
+	s = strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "\uFFFD")
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "")
+	}
+	return s
+}
+
+func wrap(err error, format string, a ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf(format+": %w", append(a, err)...)
+}
