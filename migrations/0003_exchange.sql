@@ -123,3 +123,12 @@ CREATE TABLE incoming (
     accepted_by    TEXT NOT NULL,
     changed_at     BIGINT NOT NULL
 );
+
+-- What is kept of a secret document that somebody tried to issue: nothing but this (QĐ 22/2009 Điều 10).
+CREATE TABLE refusal (
+    id      {{id}},
+    at      BIGINT NOT NULL,
+    agency  TEXT NOT NULL,
+    actor   TEXT NOT NULL,
+    secrecy TEXT NOT NULL
+);

@@ -1,0 +1,241 @@
+package exchange
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"regexp"
+	"strings"
+
+	"congvan/mailcore"
+	"congvan/mailcore/sqldb"
+	"congvan/recipients"
+	"congvan/templates"
+
+	"github.com/emersion/go-message"
+	_ "github.com/emersion/go-message/charset" // or every text that is not UTF-8 comes back raw
+	"github.com/emersion/go-message/mail"
+)
+
+// maxReply bounds how much of a reply is read to understand it.
+const maxReply = 1 << 20
+
+// handleArrival acts on a mail to one of the gateway's own mailboxes: a reply to a copy, or a report about one. Mail to
+// anybody else is theirs and of no concern here.
+func (s *Store) handleArrival(ctx context.Context, ev mailcore.Event) error {
+	var arrival mailcore.Arrival
+	if err := json.Unmarshal([]byte(ev.Detail), &arrival); err != nil {
+		return fmt.Errorf("detail of an arrival: %w", err)
+	}
+	local, token, _ := strings.Cut(arrival.Rcpt.Local(), "+")
+	if local != ReplyMailbox && local != BounceMailbox {
+		return s.finish(ctx, ev, nil)
+	}
+	var d *Dispatch
+	var ids []DispatchID
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		if d, err = byToken(ctx, tx, token); err == nil {
+			ids, err = peers(ctx, tx, d)
+		}
+		return err
+	})
+	if IsCode(err, CodeNoDispatch) {
+		s.Log.Info("mail to no copy of ours", "mailbox", local, "from", arrival.Sender)
+		return s.finish(ctx, ev, nil)
+	}
+	if err != nil {
+		return err
+	}
+	if local == BounceMailbox {
+		return s.handleReport(ctx, ev, d)
+	}
+	return s.handleReply(ctx, ev, arrival, d, ids)
+}
+
+func (s *Store) openMail(ctx context.Context, ev mailcore.Event) (io.ReadCloser, error) {
+	stored, err := s.Mail.Load(ctx, ev.Mailbox, []mailcore.UID{ev.UID})
+	if err != nil {
+		return nil, err
+	}
+	if len(stored) == 0 {
+		return nil, fmt.Errorf("mail %d of mailbox %d is gone", ev.UID, ev.Mailbox)
+	}
+	return s.Mail.Blobs().Open(stored[0].Digest)
+}
+
+// handleReply takes the first line of a reply as an act when the recipient's own account sent it. Everything else changes
+// nothing and goes to the issuing agency to be read.
+func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mailcore.Arrival, d *Dispatch, ids []DispatchID) error {
+	f, err := s.openMail(ctx, ev)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, automatic := replyText(f)
+	if automatic {
+		return s.finish(ctx, ev, nil) // a vacation notice is no act, and answering it would start a loop (RFC 3834 §2)
+	}
+	by, known, err := s.sender(ctx, arrival)
+	if err != nil {
+		return err
+	}
+	var r *Receipt
+	if err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { r, err = receipt(ctx, tx, d.ID); return err }); err != nil {
+		return err
+	}
+	reply := ParseReply(text)
+	if known && r.entitled(by) && by.Unit != r.Document.Agency && reply.Act != ReplyNone {
+		return s.actAndAnswer(ctx, ev, ids, by, reply)
+	}
+	verdict := "Người gửi đã đăng nhập bằng tài khoản của đơn vị nhận."
+	if !known || !r.entitled(by) {
+		verdict = "Chưa xác thực được người gửi thuộc đơn vị nhận: thư này không làm thay đổi trạng thái."
+		if err := s.noteUnverified(ctx, ev, d.ID, arrival, text); err != nil {
+			return err
+		}
+	}
+	answers, err := s.passOn(r, arrival, verdict, text)
+	if err != nil {
+		return err
+	}
+	return s.finish(ctx, ev, answers)
+}
+
+// sender is who sent a mail: known only through our own AUTH.
+func (s *Store) sender(ctx context.Context, arrival mailcore.Arrival) (Actor, bool, error) {
+	if arrival.AuthAs == "" {
+		return Actor{Address: arrival.Sender}, false, nil
+	}
+	a, err := s.Mail.Account(ctx, arrival.AuthAs)
+	if errors.Is(err, mailcore.ErrNoAccount) {
+		return Actor{Address: arrival.AuthAs}, false, nil
+	}
+	return Actor{Address: a.Address, Unit: recipients.UnitCode(a.Unit)}, err == nil, err
+}
+
+// noteUnverified keeps on the copy's journal what an outsider wrote, for a clerk to see as "chưa xác thực".
+func (s *Store) noteUnverified(ctx context.Context, ev mailcore.Event, id DispatchID, arrival mailcore.Arrival, text string) error {
+	if done, err := s.cameBy(ctx, id, ev.ID); done || err != nil {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		r, err := receipt(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		line := []rune(firstLine(text))
+		detail := map[string]any{"from": arrival.Sender, "line": string(line[:min(len(line), 200)]), "mail": ev.ID}
+		return r.act(ctx, tx, EventUnverified, Actor{Address: arrival.Sender}, detail, nil)
+	})
+}
+
+// passOn hands a reply that is no act to the issuing agency, and tells a sender of ours what would be understood.
+func (s *Store) passOn(r *Receipt, arrival mailcore.Arrival, verdict, text string) ([]*letter, error) {
+	data := s.letterData(r)
+	data.Sender, data.Verdict, data.Text = string(arrival.Sender), verdict, text
+	if data.Sender == "" {
+		data.Sender = "(không có địa chỉ)"
+	}
+	forwarded, err := templates.Mail("forwarded.txt", data)
+	if err != nil {
+		return nil, err
+	}
+	letters := []*letter{{to: string(r.Document.Agency) + "@" + s.Domain, subject: "Trả lời về " + r.Document.Reference, text: forwarded}}
+	if arrival.AuthAs != "" && string(arrival.AuthAs) != letters[0].to {
+		puzzled, err := templates.Mail("puzzled.txt", data)
+		if err != nil {
+			return nil, err
+		}
+		letters = append(letters, &letter{to: string(arrival.AuthAs), subject: "Chưa ghi nhận: " + r.Document.Reference, text: puzzled})
+	}
+	return letters, nil
+}
+
+// handleReport moves a copy by a delivery report to its bounce address, whose token only the other server could know.
+func (s *Store) handleReport(ctx context.Context, ev mailcore.Event, d *Dispatch) error {
+	f, err := s.openMail(ctx, ev)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	report, err := mailcore.ParseReport(f)
+	if err != nil {
+		s.Log.Warn("a report that is none", "dispatch", d.ID, "err", err)
+		return s.finish(ctx, ev, nil)
+	}
+	ev.Ref = refOf([]*Dispatch{d})
+	return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
+		for _, rcpt := range report.Recipients {
+			if err := reported(ctx, tx, r, rcpt); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// reported acts on one recipient of a report (RFC 3464 §2.3.3).
+func reported(ctx context.Context, tx *sqldb.Tx, r *Receipt, rcpt mailcore.ReportRecipient) error {
+	to := map[string]Transport{"delivered": Delivered, "failed": Exception, "relayed": Relayed, "expanded": Delivered}[rcpt.Action]
+	d := r.Dispatch
+	detail := map[string]string{"proof": "dsn", "status": rcpt.Status, "rcpt": rcpt.Final, "text": rcpt.Diagnostic}
+	switch {
+	case rcpt.Action == "delayed":
+		return r.act(ctx, tx, EventLater, Gateway, detail, nil)
+	case to == "" || d.Closed() || d.Transport == to || d.Transport == Delivered:
+		return nil
+	}
+	if _, _, err := d.moved(string(to)); err != nil {
+		return nil // a report that comes too late to say anything
+	}
+	return r.act(ctx, tx, string(to), Gateway, detail, nil)
+}
+
+// replyText returns the plain text of a mail, and whether a machine wrote it. What cannot be read is "".
+func replyText(f io.Reader) (text string, automatic bool) {
+	e, err := message.Read(io.LimitReader(f, maxReply))
+	if e == nil || err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err) {
+		return "", false
+	}
+	if v := strings.ToLower(e.Header.Get("Auto-Submitted")); v != "" && v != "no" {
+		return "", true
+	}
+	var page string
+	r := mail.NewReader(e)
+	for {
+		p, err := r.NextPart()
+		if err != nil {
+			break
+		}
+		h, ok := p.Header.(*mail.InlineHeader)
+		if !ok {
+			continue
+		}
+		kind, _, _ := h.ContentType()
+		b, _ := io.ReadAll(io.LimitReader(p.Body, maxReply))
+		switch {
+		case (kind == "text/plain" || kind == "") && len(b) > 0:
+			return string(b), false
+		case kind == "text/html" && page == "":
+			page = string(b)
+		}
+	}
+	return plain(page), false
+}
+
+var (
+	breaks = regexp.MustCompile(`(?i)<(?:br|/p|/div|/li|/tr|blockquote)[^>]*>`)
+	unseen = regexp.MustCompile(`(?is)<(style|script|head)\b.*?</(style|script|head)>`)
+	tags   = regexp.MustCompile(`<[^>]*>`)
+	quoted = regexp.MustCompile(`(?is)<blockquote\b.*`)
+)
+
+// plain makes readable lines of HTML, which some phones send alone.
+func plain(page string) string {
+	text := quoted.ReplaceAllString(unseen.ReplaceAllString(page, ""), "")
+	text = tags.ReplaceAllString(breaks.ReplaceAllString(text, "\n"), "")
+	return html.UnescapeString(text)
+}

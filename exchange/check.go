@@ -1,0 +1,213 @@
+package exchange
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"congvan/mailcore/sqldb"
+	"congvan/recipients"
+)
+
+// Check proves the invariants of the exchange and returns, in English, each one that does not hold: copies equal the units
+// named, every open dispatch has an owner and a deadline, state is the fold of chained events, registers have no double
+// and no unlisted gap, every copy in a mailbox of ours is there once, and every issued document has a seal that verifies.
+func (s *Store) Check(ctx context.Context) ([]string, error) {
+	c := &checker{s: s, refs: map[DispatchID]int{}}
+	var docs []Document
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		if err := tx.SelectContext(ctx, &docs, `SELECT `+documentColumns+` FROM document ORDER BY id`); err != nil {
+			return err
+		}
+		return c.registers(ctx, tx)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("check: %w", err)
+	}
+	counts, err := s.Mail.RefCounts(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("check: %w", err)
+	}
+	for ref, n := range counts {
+		for _, id := range refIDs(ref) {
+			c.refs[id] += n
+		}
+	}
+	for i := range docs {
+		if err := s.db.Read(ctx, func(tx *sqldb.Tx) error { return c.document(ctx, tx, &docs[i]) }); err != nil {
+			return nil, fmt.Errorf("check document %d: %w", docs[i].ID, err)
+		}
+		c.seal(ctx, &docs[i])
+	}
+	return c.found, nil
+}
+
+type checker struct {
+	s     *Store
+	refs  map[DispatchID]int // copies in mailboxes
+	found []string
+}
+
+func (c *checker) sayf(format string, args ...any) {
+	c.found = append(c.found, fmt.Sprintf(format, args...))
+}
+
+// registers: a series issued here has the numbers 1 to last, each once.
+func (c *checker) registers(ctx context.Context, tx *sqldb.Tx) error {
+	var bad []struct {
+		ID    int64 `db:"id"`
+		Last  int64 `db:"last"`
+		Count int64 `db:"n"`
+		Sum   int64 `db:"total"`
+	}
+	err := tx.SelectContext(ctx, &bad, `SELECT r.id, r.last, count(n.number) AS n, CAST(coalesce(sum(n.number), 0) AS BIGINT) AS total
+		FROM register_series r LEFT JOIN register_number n ON n.series_id = r.id WHERE r.mode = 'issued' GROUP BY r.id, r.last`)
+	for _, r := range bad {
+		if r.Count != r.Last || r.Sum != r.Last*(r.Last+1)/2 {
+			c.sayf("series %d: last is %d but it holds %d numbers", r.ID, r.Last, r.Count)
+		}
+	}
+	return err
+}
+
+func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) error {
+	all, err := lines(ctx, tx, doc.ID)
+	if err != nil {
+		return err
+	}
+	var copies []Dispatch
+	var events []Event
+	if err := tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE document_id = $1`, doc.ID); err != nil {
+		return err
+	}
+	err = tx.SelectContext(ctx, &events, `SELECT document_id, dispatch_id, ordinal, kind, at, actor, detail, digest FROM event
+		WHERE document_id = $1 ORDER BY dispatch_id, ordinal`, doc.ID)
+	if err != nil {
+		return err
+	}
+	journal := map[DispatchID][]Event{}
+	for _, e := range events {
+		journal[e.Dispatch] = append(journal[e.Dispatch], e)
+	}
+	issue := c.documentEvents(doc, journal[0])
+	c.coverage(doc, all, copies)
+	for i := range copies {
+		c.dispatch(doc, &copies[i], journal[copies[i].ID], issue)
+		delete(journal, copies[i].ID)
+	}
+	delete(journal, 0)
+	for id := range journal {
+		c.sayf("document %d: events of dispatch %d, which is not there", doc.ID, id)
+	}
+	return nil
+}
+
+// documentEvents checks the document's own chain and returns the digest of its event of issue.
+func (c *checker) documentEvents(doc *Document, events []Event) (issue []byte) {
+	prev, state := make([]byte, 32), State("")
+	for i, e := range events {
+		if e.Ordinal != int64(i) || !bytes.Equal(e.digest(prev), e.Digest) {
+			c.sayf("document %d: event %d does not follow from the one before", doc.ID, e.Ordinal)
+		}
+		if state != "" && !slices.Contains(states[state], State(e.Kind)) {
+			c.sayf("document %d: no move from %s to %s", doc.ID, state, e.Kind)
+		}
+		prev, state = e.Digest, State(e.Kind)
+		if state == Issued {
+			issue = e.Digest
+		}
+	}
+	if state != doc.State {
+		c.sayf("document %d: state is %s, events say %s", doc.ID, doc.State, state)
+	}
+	return issue
+}
+
+// coverage: the first copies are the distinct units over the resolved lines and one for each off-system line, no more.
+func (c *checker) coverage(doc *Document, all []Line, copies []Dispatch) {
+	want, offSystem := map[recipients.UnitCode]bool{}, 0
+	for _, l := range all {
+		switch l.Outcome {
+		case Open:
+			if doc.State != Draft {
+				c.sayf("document %d: line %d is open", doc.ID, l.Ordinal)
+			}
+		case OffSystem:
+			offSystem++
+		case Resolved:
+			for _, code := range l.Codes() {
+				if code != doc.Agency {
+					want[code] = true
+				}
+			}
+		}
+	}
+	if doc.State != Issued {
+		want, offSystem = nil, 0
+	}
+	for _, d := range copies {
+		switch {
+		case d.Parent != nil:
+		case d.Unit == "":
+			offSystem--
+		case !want[d.Unit]:
+			c.sayf("document %d: copy to %s, which no line names", doc.ID, d.Unit)
+		default:
+			delete(want, d.Unit)
+		}
+	}
+	for code := range want {
+		c.sayf("document %d: no copy to %s", doc.ID, code)
+	}
+	if offSystem != 0 {
+		c.sayf("document %d: off-system lines and copies differ by %d", doc.ID, offSystem)
+	}
+}
+
+func (c *checker) dispatch(doc *Document, d *Dispatch, events []Event, issue []byte) {
+	fold := Dispatch{ID: d.ID, Way: d.Way}
+	prev := issue
+	for i, e := range events {
+		if e.Ordinal != int64(i) || !bytes.Equal(e.digest(prev), e.Digest) {
+			c.sayf("dispatch %d: event %d does not follow from the one before", d.ID, e.Ordinal)
+		}
+		t, h, err := fold.moved(e.Kind)
+		if err != nil {
+			c.sayf("dispatch %d: event %d: %v", d.ID, e.Ordinal, err)
+		}
+		fold.Transport, fold.Handling, prev = t, h, e.Digest
+	}
+	if fold.Transport != d.Transport || fold.Handling != d.Handling {
+		c.sayf("dispatch %d: state is %s/%s, events say %s/%s", d.ID, d.Transport, d.Handling, fold.Transport, fold.Handling)
+	}
+	if int64(len(events)) != d.Events || !bytes.Equal(prev, d.Head) {
+		c.sayf("dispatch %d: it knows %d events, there are %d, or its head is another", d.ID, d.Events, len(events))
+	}
+	if d.Closed() != (d.Owner == "") || d.Closed() != (d.Deadline == 0) {
+		c.sayf("dispatch %d: closed is %t, owner %q, deadline %d", d.ID, d.Closed(), d.Owner, d.Deadline)
+	}
+	c.copies(d, events)
+}
+
+// copies: a mail of this dispatch lies in some mailbox, however often it was moved, unless somebody deleted it.
+func (c *checker) copies(d *Dispatch, events []Event) {
+	deleted := slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EventDeleted })
+	if d.Way == ByMailbox && !deleted && c.refs[d.ID] == 0 {
+		c.sayf("dispatch %d: its mail is in no mailbox", d.ID)
+	}
+}
+
+// seal: the stored bytes of an issued document are there, and their signature verifies.
+func (c *checker) seal(ctx context.Context, doc *Document) {
+	if doc.State != Issued && doc.State != Sealed {
+		return
+	}
+	pdf, err := c.s.Bytes(doc.SealedPDF)
+	if err == nil && c.s.Verify != nil {
+		err = c.s.Verify(ctx, pdf)
+	}
+	if err != nil {
+		c.sayf("document %d: sealed file: %v", doc.ID, err)
+	}
+}

@@ -1,0 +1,173 @@
+package exchange
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"strings"
+	"time"
+
+	"congvan/mailcore"
+	"congvan/mailcore/viettext"
+	"congvan/templates"
+
+	"github.com/emersion/go-message"
+	"github.com/emersion/go-message/mail"
+)
+
+// compose makes the one mail that carries a sealed document to everybody and stores its bytes. It is made from the
+// document's row alone, so doing it again gives the same bytes and the same digest.
+func (s *Store) compose(ctx context.Context, doc *Document) (*mailcore.Body, error) {
+	pdf, err := s.Bytes(doc.SealedPDF)
+	if err != nil {
+		return nil, fmt.Errorf("sealed document %d: %w", doc.ID, err)
+	}
+	name, err := s.unitName(ctx, doc.Agency)
+	if err != nil {
+		return nil, err
+	}
+	text, err := templates.Mail("document.txt", struct {
+		*Document
+		AgencyName, Date, SHA256 string
+	}{doc, name, vietnameseDate(doc.IssuedOn), string(doc.SealedPDF)})
+	if err != nil {
+		return nil, err
+	}
+	m := letter{
+		from: mail.Address{Name: name, Address: string(doc.Agency) + "@" + s.Domain}, to: "Nơi nhận", subject: documentSubject(doc),
+		date: time.UnixMicro(doc.ChangedAt), id: fmt.Sprintf("vb-%d-%s@%s", doc.ID, doc.SealedPDF[:16], s.Domain), text: text,
+		attachment: pdf, fileName: strings.ReplaceAll(doc.Reference, "/", "-") + ".pdf", urgency: doc.Urgency,
+	}
+	return s.saveLetter(ctx, &m)
+}
+
+func documentSubject(doc *Document) string {
+	subject := doc.Reference
+	if doc.Abstract != "" {
+		subject += ": " + doc.Abstract
+	}
+	if doc.Urgency != "" {
+		subject = "[" + strings.ToUpper(doc.Urgency) + "] " + subject
+	}
+	return subject
+}
+
+// vietnameseDate writes a civil date as documents do: leading zero for days under 10 and for months 1 and 2
+// (NĐ 30/2020 Phụ lục I II.4).
+func vietnameseDate(civil string) string {
+	t, err := time.Parse(time.DateOnly, civil)
+	if err != nil {
+		return civil
+	}
+	month := fmt.Sprint(int(t.Month()))
+	if t.Month() <= time.February {
+		month = "0" + month
+	}
+	return fmt.Sprintf("ngày %02d tháng %s năm %d", t.Day(), month, t.Year())
+}
+
+// A letter is a mail that the gateway writes: UTF-8 NFC (TCVN 6909:2001), perhaps with one PDF.
+type letter struct {
+	from       mail.Address
+	to         string // an address, or the name of a group that stands for the hidden recipients
+	subject    string
+	date       time.Time
+	id         string // Message-ID without <>
+	inReplyTo  string
+	text       string
+	attachment []byte
+	fileName   string
+	urgency    string
+	automatic  bool // an answer of the gateway: nobody's vacation notice shall answer it (RFC 3834 §5)
+}
+
+func (s *Store) saveLetter(ctx context.Context, l *letter) (*mailcore.Body, error) {
+	data, err := l.bytes()
+	if err != nil {
+		return nil, fmt.Errorf("compose %q: %w", l.subject, err)
+	}
+	return s.Mail.SaveBody(ctx, bytes.NewReader(data), 0)
+}
+
+func (l *letter) header() mail.Header {
+	var h mail.Header
+	h.SetMessageID(l.id)
+	if l.inReplyTo != "" {
+		h.SetMsgIDList("In-Reply-To", []string{l.inReplyTo})
+		h.SetMsgIDList("References", []string{l.inReplyTo})
+	}
+	if l.automatic {
+		h.Set("Auto-Submitted", "auto-replied")
+	}
+	if l.urgency != "" {
+		h.Set("Importance", "high")
+		h.Set("X-Priority", "1")
+	}
+	h.SetSubject(viettext.NFC(l.subject))
+	if strings.Contains(l.to, "@") {
+		h.SetAddressList("To", []*mail.Address{{Address: l.to}})
+	} else { // an empty group (RFC 5322 §3.4): whoever else got the document stands in the document
+		h.Set("To", mime.QEncoding.Encode("utf-8", l.to)+":;")
+	}
+	h.SetAddressList("From", []*mail.Address{&l.from})
+	h.SetDate(l.date.In(hanoi))
+	h.Set("Mime-Version", "1.0")
+	return h
+}
+
+func (l *letter) bytes() ([]byte, error) {
+	var b bytes.Buffer
+	h := l.header()
+	if l.attachment == nil {
+		textHeader(&h.Header)
+		w, err := message.CreateWriter(&b, h.Header)
+		if err != nil {
+			return nil, err
+		}
+		if err := copyAndClose(w, strings.NewReader(l.text)); err != nil {
+			return nil, err
+		}
+		return b.Bytes(), nil
+	}
+	// The boundary is made from the id, so that composing again gives the same bytes.
+	h.SetContentType("multipart/mixed", map[string]string{"boundary": "=_" + strings.NewReplacer("@", "_", ".", "_").Replace(l.id)})
+	w, err := message.CreateWriter(&b, h.Header)
+	if err != nil {
+		return nil, err
+	}
+	var text, pdf message.Header
+	textHeader(&text)
+	pdf.SetContentType("application/pdf", nil)
+	pdf.Set("Content-Transfer-Encoding", "base64")
+	pdf.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": viettext.NFC(l.fileName)}))
+	for _, part := range []struct {
+		header message.Header
+		body   io.Reader
+	}{{text, strings.NewReader(l.text)}, {pdf, bytes.NewReader(l.attachment)}} {
+		pw, err := w.CreatePart(part.header)
+		if err != nil {
+			return nil, err
+		}
+		if err := copyAndClose(pw, part.body); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+func textHeader(h *message.Header) {
+	h.SetContentType("text/plain", map[string]string{"charset": "utf-8"})
+	h.Set("Content-Transfer-Encoding", "quoted-printable")
+}
+
+func copyAndClose(w io.WriteCloser, r io.Reader) error {
+	if _, err := io.Copy(w, r); err != nil {
+		return err
+	}
+	return w.Close()
+}

@@ -1,0 +1,229 @@
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"congvan/mailcore/sqldb"
+	"congvan/recipients"
+)
+
+// A DispatchID names one document on its way to one recipient.
+type DispatchID int64
+
+// A Transport is how far one dispatch has come on its way.
+type Transport string
+
+// Transports, each with who moves it out of there.
+const (
+	Queued      Transport = "queued"      // in the outbox; a delivery result moves it on
+	Relayed     Transport = "relayed"     // the other server took it; a DSN or an act says delivered
+	Uncertain   Transport = "uncertain"   // "có thể đã đến": the line broke after the final dot; proof or a timer moves it
+	Exception   Transport = "exception"   // it did not get there; a person owns it
+	Delivered   Transport = "delivered"   // in the recipient's mailbox
+	Settled     Transport = "settled"     // got there another way; closed
+	Undelivered Transport = "undelivered" // given up by a person; closed
+	Cancelled   Transport = "cancelled"   // before the first attempt; closed
+	Recalled    Transport = "recalled"    // taken back (thu hồi); closed
+	Superseded  Transport = "superseded"  // replaced by another document; closed
+)
+
+// transports lists every move a dispatch may make on its way. Nothing else decides this.
+var transports = map[Transport][]Transport{
+	"":        {Queued, Delivered, Exception},
+	Queued:    {Relayed, Uncertain, Exception, Cancelled, Delivered, Recalled, Superseded},
+	Relayed:   {Delivered, Exception, Recalled, Superseded},
+	Uncertain: {Relayed, Delivered, Queued, Exception, Recalled, Superseded},
+	Exception: {Queued, Delivered, Settled, Undelivered, Recalled, Superseded},
+	Delivered: {Recalled, Superseded},
+}
+
+// A Handling is what the recipient did with its copy, with the codes of QĐ 28/2018 and QCVN 102:2016.
+type Handling string
+
+// Handlings. The empty one is a copy that has not arrived.
+const (
+	Received   Handling = "received"    // 01 đã đến
+	Refused    Handling = "refused"     // 02 từ chối; closed
+	Accepted   Handling = "accepted"    // 03 đã tiếp nhận
+	Assigned   Handling = "assigned"    // 04 phân công
+	InProgress Handling = "in_progress" // 05 đang xử lý
+	Completed  Handling = "completed"   // 06 hoàn thành; closed
+	Noted      Handling = "noted"       // a copy "để biết", by opening; closed
+	Forwarded  Handling = "forwarded"   // to the right unit, as a child; closed
+)
+
+// handlings lists every move of handling.
+var handlings = map[Handling][]Handling{
+	"":         {Received},
+	Received:   {Accepted, Noted, Refused, Forwarded},
+	Accepted:   {Assigned, InProgress, Refused, Forwarded},
+	Assigned:   {InProgress},
+	InProgress: {Completed},
+}
+
+// A Way is how a copy travels.
+type Way string
+
+// The ways.
+const (
+	ByMailbox Way = "mailbox" // a mailbox of this installation
+	ByMail    Way = "mail"    // SMTP to an outside address
+	ByOther   Way = "other"   // no address: pick-up or paper, tracked until settled
+)
+
+// A Dispatch is one document on its way to one recipient.
+type Dispatch struct {
+	ID            DispatchID          `db:"id"`
+	Document      DocumentID          `db:"document_id"`
+	Unit          recipients.UnitCode `db:"unit"`    // "" for an agency outside the directory
+	Name          string              `db:"name"`    // of the recipient, as the directory or the clerk has it
+	Address       string              `db:"address"` // "" for ByOther
+	Way           Way                 `db:"way"`
+	Line          int                 `db:"line"` // ordinal of the line that named it first
+	Purpose       string              `db:"purpose"`
+	Parent        *DispatchID         `db:"parent"`
+	Token         string              `db:"token"` // names this copy in reply and bounce addresses
+	Transport     Transport           `db:"transport"`
+	Handling      Handling            `db:"handling"`
+	ArrivalNumber string              `db:"arrival_number"` // số đến
+	ArrivedOn     string              `db:"arrived_on"`     // ngày đến
+	OpenedAt      *int64              `db:"opened_at"`      // first opened by a person, microseconds
+	Owner         string              `db:"owner"`          // who must do something next; "" iff closed
+	Deadline      int64               `db:"deadline"`       // by when, microseconds; 0 iff closed
+	Events        int64               `db:"events"`
+	Head          []byte              `db:"head"`
+	ChangedAt     int64               `db:"changed_at"`
+}
+
+const dispatchColumns = `id, document_id, unit, name, address, way, line, purpose, parent, token, transport, handling,
+	arrival_number, arrived_on, opened_at, owner, deadline, events, head, changed_at`
+
+// Closed reports whether nobody has to do anything more about the dispatch.
+func (d *Dispatch) Closed() bool {
+	switch d.Transport {
+	case Settled, Undelivered, Cancelled, Recalled, Superseded:
+		return true
+	}
+	switch d.Handling {
+	case Completed, Noted, Refused, Forwarded:
+		return true
+	}
+	return false
+}
+
+// Times within which somebody must act, until the calendar of working time decides.
+const (
+	relayPatience  = 24 * time.Hour      // life of a copy in the outbox
+	doubtPatience  = 4 * time.Hour       // an uncertain copy is looked at again
+	acceptPatience = 8 * time.Hour       // accepted the same day (NĐ 30/2020 Điều 21.2)
+	handlePatience = 15 * 24 * time.Hour // handling, where nobody set a deadline
+)
+
+// duty sets the one owner and the one deadline that follow from the state.
+func (d *Dispatch) duty(agency recipients.UnitCode, now time.Time) {
+	if d.Closed() {
+		d.Owner, d.Deadline = "", 0
+		return
+	}
+	d.Owner = string(agency)
+	wait := relayPatience
+	switch d.Transport {
+	case Uncertain:
+		wait = doubtPatience
+	case Exception:
+		wait = acceptPatience
+	case Delivered:
+		if d.Way == ByMailbox && d.Unit != "" {
+			d.Owner = string(d.Unit)
+		}
+		wait = acceptPatience
+		if d.Handling != Received {
+			wait = handlePatience
+		}
+	}
+	d.Deadline = now.Add(wait).UnixMicro()
+}
+
+// moved returns the state after an event of this kind, or a MoveError. Kinds that are no state are milestones.
+func (d *Dispatch) moved(kind string) (Transport, Handling, error) {
+	transport, handling := d.Transport, d.Handling
+	if to := Transport(kind); isTransport(to) {
+		if !slices.Contains(transports[transport], to) {
+			return "", "", &MoveError{string(transport), kind}
+		}
+		transport = to
+		if to == Delivered && handling == "" {
+			handling = Received
+		}
+	}
+	if to := Handling(kind); isHandling(to) {
+		if !slices.Contains(handlings[handling], to) {
+			return "", "", &MoveError{string(handling), kind}
+		}
+		handling = to
+	}
+	return transport, handling, nil
+}
+
+func isTransport(t Transport) bool {
+	switch t {
+	case Queued, Relayed, Uncertain, Exception, Delivered, Settled, Undelivered, Cancelled, Recalled, Superseded:
+		return true
+	}
+	return false
+}
+
+func isHandling(h Handling) bool {
+	switch h {
+	case Received, Refused, Accepted, Assigned, InProgress, Completed, Noted, Forwarded:
+		return true
+	}
+	return false
+}
+
+// act is the one function that changes a dispatch: the table of moves, one guarded UPDATE, one event. change sets what
+// the event brings besides the state (arrival number, opened).
+func act(ctx context.Context, tx *sqldb.Tx, d *Dispatch, agency recipients.UnitCode, kind string, by Actor, detail any, change func(*Dispatch)) error {
+	transport, handling, err := d.moved(kind)
+	if err != nil {
+		return fmt.Errorf("dispatch %d: %w", d.ID, err)
+	}
+	stateChanged := transport != d.Transport || handling != d.Handling
+	was := d.Events
+	d.Transport, d.Handling = transport, handling
+	if change != nil {
+		change(d)
+	}
+	if stateChanged {
+		d.duty(agency, tx.Now)
+	}
+	e, err := newEvent(d.Document, d.ID, was, kind, tx.Now, by, detail, d.Head)
+	if err != nil {
+		return err
+	}
+	d.Events, d.Head, d.ChangedAt = was+1, e.Digest, tx.Now.UnixMicro()
+	ok, err := tx.ExecOne(ctx, `UPDATE dispatch SET transport = $1, handling = $2, arrival_number = $3, arrived_on = $4, opened_at = $5,
+		owner = $6, deadline = $7, events = $8, head = $9, changed_at = $10 WHERE id = $11 AND events = $12`,
+		d.Transport, d.Handling, d.ArrivalNumber, d.ArrivedOn, d.OpenedAt, d.Owner, d.Deadline, d.Events, d.Head, d.ChangedAt, d.ID, was)
+	if err != nil {
+		return fmt.Errorf("dispatch %d %s: %w", d.ID, kind, err)
+	}
+	if !ok {
+		return ErrStale
+	}
+	return insertEvents(ctx, tx, []Event{e})
+}
+
+func dispatch(ctx context.Context, tx *sqldb.Tx, id DispatchID) (*Dispatch, error) {
+	var found []Dispatch
+	if err := tx.SelectContext(ctx, &found, `SELECT `+dispatchColumns+` FROM dispatch WHERE id = $1`, id); err != nil {
+		return nil, fmt.Errorf("dispatch %d: %w", id, err)
+	}
+	if len(found) == 0 {
+		return nil, &Error{Missing, CodeNoDispatch, fmt.Sprint(id)}
+	}
+	return &found[0], nil
+}

@@ -1,0 +1,69 @@
+package exchange
+
+import (
+	"errors"
+	"fmt"
+)
+
+// A Class says what kind of mistake an Error is, so that every edge answers alike.
+type Class string
+
+// The classes of errors that people may cause.
+const (
+	Invalid   Class = "invalid"   // the input cannot be right
+	Forbidden Class = "forbidden" // the actor may not
+	Conflict  Class = "conflict"  // it clashes with what is there
+	Missing   Class = "missing"   // what is named does not exist
+)
+
+// An Error is one that a person caused and can mend. Code is what edges word by ("secret", "open_lines"); Detail names
+// the thing.
+type Error struct {
+	Class  Class
+	Code   string
+	Detail string
+}
+
+func (e *Error) Error() string {
+	if e.Detail == "" {
+		return e.Code
+	}
+	return fmt.Sprintf("%s: %q", e.Code, e.Detail)
+}
+
+// Codes of Error.
+const (
+	CodeSecret        = "secret"          // the document bears a mark of secrecy
+	CodeSecrecyAsked  = "secrecy_unasked" // nobody has said that the document is not secret
+	CodeOpenLines     = "open_lines"      // lines are left for the clerk
+	CodeNoRecipients  = "no_recipients"   // neither Kính gửi nor Nơi nhận was found
+	CodeNoUnits       = "no_units"        // every line is excused: nobody would get a copy
+	CodeUnknownIssuer = "unknown_issuer"  // the issuing agency is not in the directory
+	CodeNoReference   = "no_reference"    // số, ký hiệu could not be read
+	CodeNumberTaken   = "number_taken"    // another document has this number
+	CodeNotTakenHere  = "not_taken_here"  // the series is numbered here and this number was not taken from it
+	CodeUnknownUnit   = "unknown_unit"    // a decision names a unit that the directory does not have
+	CodeNoSuchLine    = "no_such_line"    // a decision names a line that the document does not have
+	CodeNoDocument    = "no_document"
+	CodeNoDispatch    = "no_dispatch"
+	CodeNoMailbox     = "no_mailbox" // the unit is ours and has no mailbox
+	CodeWrongState    = "wrong_state"
+	CodeNotEntitled   = "not_entitled" // the actor does not act for this unit
+	CodeNoReason      = "no_reason"
+	CodeArrivalTaken  = "arrival_taken" // the unit's register has this arrival number already
+	CodeNoKey         = "no_key"        // the agency has no certificate to seal with
+)
+
+// ErrStale says that somebody else changed the row first; the step may be tried again from the start.
+var ErrStale = errors.New("somebody else changed it first")
+
+// A MoveError is a move that the table of moves does not have.
+type MoveError struct{ From, To string }
+
+func (e *MoveError) Error() string { return fmt.Sprintf("no move from %q to %q", e.From, e.To) }
+
+// IsCode reports whether err is an Error with this code.
+func IsCode(err error, code string) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Code == code
+}

@@ -1,0 +1,284 @@
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"congvan/mailcore/sqldb"
+)
+
+// A Receipt is what came of an act of a recipient.
+type Receipt struct {
+	Dispatch *Dispatch
+	Document *Document
+	Changed  bool   // false: it had been done before
+	Note     string // Vietnamese, for the recipient: what came out otherwise than said
+}
+
+// Accept takes a copy into the unit's register of arrivals (NĐ 30/2020 Điều 22). number is the số đến from the unit's own
+// bound book; "" takes the next number of a series issued here, or leaves the copy waiting for its number in a series
+// that is taken from paper.
+func (s *Store) Accept(ctx context.Context, by Actor, id DispatchID, number string) (*Receipt, error) {
+	return s.handle(ctx, by, id, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
+		return accept(ctx, tx, r, by, number, 0)
+	})
+}
+
+// Refuse returns a copy with a reason, also one accepted by mistake (QĐ 28/2018 Điều 5.4).
+func (s *Store) Refuse(ctx context.Context, by Actor, id DispatchID, reason string) (*Receipt, error) {
+	return s.handle(ctx, by, id, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
+		return refuse(ctx, tx, r, by, reason, 0)
+	})
+}
+
+// Advance tells that the recipient works on a copy (InProgress) or has done so (Completed). Steps left out are written too.
+func (s *Store) Advance(ctx context.Context, by Actor, id DispatchID, to Handling) (*Receipt, error) {
+	return s.handle(ctx, by, id, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
+		return advance(ctx, tx, r, by, to, 0)
+	})
+}
+
+func (s *Store) handle(ctx context.Context, by Actor, id DispatchID, fn func(context.Context, *sqldb.Tx, *Receipt) error) (*Receipt, error) {
+	var r *Receipt
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		var err error
+		if r, err = receipt(ctx, tx, id); err != nil {
+			return err
+		}
+		if !r.entitled(by) {
+			return &Error{Forbidden, CodeNotEntitled, by.String()}
+		}
+		return fn(ctx, tx, r)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func receipt(ctx context.Context, tx *sqldb.Tx, id DispatchID) (*Receipt, error) {
+	d, err := dispatch(ctx, tx, id)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := document(ctx, tx, d.Document)
+	return &Receipt{Dispatch: d, Document: doc}, err
+}
+
+// entitled reports whether the actor acts for the recipient: for its unit, or through the mailbox that the copy lies in. For a
+// recipient without a mailbox here the issuing agency records what it learnt.
+func (r *Receipt) entitled(by Actor) bool {
+	d := r.Dispatch
+	switch {
+	case by.Unit != "" && by.Unit == d.Unit, by.Address != "" && string(by.Address) == d.Address:
+		return true
+	default:
+		return d.Way != ByMailbox && by.Unit == r.Document.Agency
+	}
+}
+
+func (r *Receipt) act(ctx context.Context, tx *sqldb.Tx, kind string, by Actor, detail any, change func(*Dispatch)) error {
+	r.Changed = true
+	return act(ctx, tx, r.Dispatch, r.Document.Agency, kind, by, detail, change)
+}
+
+// arrive makes sure that a copy somebody acts on counts as delivered: an act proves it.
+func (r *Receipt) arrive(ctx context.Context, tx *sqldb.Tx, by Actor) error {
+	if r.Dispatch.Handling != "" {
+		return nil
+	}
+	return r.act(ctx, tx, string(Delivered), by, map[string]string{"proof": "act"}, nil)
+}
+
+// acceptance is the detail of the event "accepted": who took which bytes under which number.
+type acceptance struct {
+	Number string `json:"number,omitempty"`
+	On     string `json:"on"`
+	SHA256 string `json:"sha256"`
+	Mail   int64  `json:"mail,omitempty"` // the mail event that it came by
+}
+
+func accept(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number string, mail int64) error {
+	d := r.Dispatch
+	if err := r.arrive(ctx, tx, by); err != nil {
+		return err
+	}
+	if d.Handling != Received {
+		return renumber(ctx, tx, r, by, number)
+	}
+	on := CivilDate(tx.Now)
+	number, note, err := arrivalNumber(ctx, tx, d, on, number, by)
+	if err != nil {
+		return err
+	}
+	r.Note = note
+	if d.Unit != "" {
+		_, err = tx.ExecContext(ctx, `INSERT INTO incoming (unit, dispatch_id, arrival_number, arrived_on, state, accepted_by, changed_at)
+			VALUES ($1, $2, $3, $4, 'accepted', $5, $6)`, d.Unit, d.ID, number, on, by.String(), tx.Now.UnixMicro())
+		if err != nil {
+			return fmt.Errorf("register arrival of dispatch %d: %w", d.ID, err)
+		}
+	}
+	detail := acceptance{Number: number, On: on, SHA256: string(r.Document.SealedPDF), Mail: mail}
+	return r.act(ctx, tx, string(Accepted), by, detail, func(d *Dispatch) { d.ArrivalNumber, d.ArrivedOn = number, on })
+}
+
+// renumber is accepting what has been accepted: a number told later is entered, the same one again changes nothing.
+func renumber(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number string) error {
+	d := r.Dispatch
+	if d.Closed() && d.Handling != Completed {
+		return &Error{Conflict, CodeWrongState, string(d.Handling)}
+	}
+	if number == "" || number == d.ArrivalNumber {
+		return nil
+	}
+	if d.ArrivalNumber != "" {
+		r.Note = fmt.Sprintf("Văn bản này đã vào sổ với số đến %s; số %s không được ghi.", d.ArrivalNumber, number)
+		return nil
+	}
+	number, note, err := arrivalNumber(ctx, tx, d, d.ArrivedOn, number, by)
+	if err != nil {
+		return err
+	}
+	r.Note = note
+	if _, err := tx.ExecContext(ctx, `UPDATE incoming SET arrival_number = $1, changed_at = $2 WHERE dispatch_id = $3`, number, tx.Now.UnixMicro(), d.ID); err != nil {
+		return fmt.Errorf("number arrival of dispatch %d: %w", d.ID, err)
+	}
+	return r.act(ctx, tx, EventNumbered, by, map[string]string{"number": number}, func(d *Dispatch) { d.ArrivalNumber = number })
+}
+
+// arrivalNumber takes the số đến. A unit that tells a number before we have ever given it one keeps its own bound book: its
+// series becomes one that is taken from paper. Where we number, our number stands and the note says so.
+func arrivalNumber(ctx context.Context, tx *sqldb.Tx, d *Dispatch, on, told string, by Actor) (number, note string, err error) {
+	if d.Unit == "" {
+		return told, "", nil // outside: their book is not ours
+	}
+	var year int
+	fmt.Sscanf(on, "%d", &year)
+	r, err := series(ctx, tx, d.Unit, year, IncomingBook, "")
+	if err != nil {
+		return "", "", err
+	}
+	owner := fmt.Sprint(refKind, int64(d.ID))
+	if told != "" && r.Mode == IssuedHere && r.Last == 0 {
+		if err := setMode(ctx, tx, r, TakenFromPaper); err != nil {
+			return "", "", err
+		}
+		r.Mode = TakenFromPaper
+	}
+	if r.Mode == TakenFromPaper {
+		if told == "" {
+			return "", "", nil
+		}
+		if err := takeFromPaper(ctx, tx, r, told, told, owner, by); err != nil {
+			if IsCode(err, CodeNumberTaken) {
+				return "", "", &Error{Conflict, CodeArrivalTaken, told}
+			}
+			return "", "", err
+		}
+		return told, "", nil
+	}
+	n, err := takeNext(ctx, tx, r, func(n int64) string { return fmt.Sprint(n) }, owner, "taken", by)
+	if err != nil {
+		return "", "", err
+	}
+	number = fmt.Sprint(n)
+	if told != "" && told != number {
+		note = fmt.Sprintf("Sổ đến của đơn vị do hệ thống cấp số: văn bản này mang số đến %s, không phải %s.", number, told)
+	}
+	return number, note, nil
+}
+
+func refuse(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, reason string, mail int64) error {
+	if strings.TrimSpace(reason) == "" {
+		return &Error{Invalid, CodeNoReason, ""}
+	}
+	if r.Dispatch.Handling == Refused {
+		return nil
+	}
+	if err := r.arrive(ctx, tx, by); err != nil {
+		return err
+	}
+	if err := r.act(ctx, tx, string(Refused), by, map[string]any{"reason": reason, "mail": mail}, nil); err != nil {
+		return err
+	}
+	return moveIncoming(ctx, tx, r.Dispatch)
+}
+
+// path is the way through handling that Advance walks; a jump ahead writes the codes it implies.
+var path = []Handling{Received, Accepted, InProgress, Completed}
+
+func advance(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, to Handling, mail int64) error {
+	d := r.Dispatch
+	goal := slices.Index(path, to)
+	if goal < 2 {
+		return &MoveError{string(d.Handling), string(to)}
+	}
+	if err := accept(ctx, tx, r, by, "", mail); err != nil {
+		return err
+	}
+	for next := 2; next <= goal; next++ {
+		if at := slices.Index(path, d.Handling); at >= next {
+			continue
+		}
+		if err := r.act(ctx, tx, string(path[next]), by, map[string]any{"mail": mail}, nil); err != nil {
+			return err
+		}
+	}
+	return moveIncoming(ctx, tx, d)
+}
+
+// moveIncoming keeps the row of the register of arrivals in step with the dispatch, in the same transaction.
+func moveIncoming(ctx context.Context, tx *sqldb.Tx, d *Dispatch) error {
+	_, err := tx.ExecContext(ctx, `UPDATE incoming SET state = $1, changed_at = $2 WHERE dispatch_id = $3`, d.Handling, tx.Now.UnixMicro(), d.ID)
+	if err != nil {
+		return fmt.Errorf("arrival of dispatch %d: %w", d.ID, err)
+	}
+	return nil
+}
+
+// opened records that a person opened the copy. A copy "để biết" is thereby noted, and nobody has to do more about it.
+func opened(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, at time.Time) error {
+	d := r.Dispatch
+	if d.OpenedAt != nil {
+		return nil
+	}
+	us := at.UnixMicro()
+	if err := r.act(ctx, tx, EventOpened, by, nil, func(d *Dispatch) { d.OpenedAt = &us }); err != nil {
+		return err
+	}
+	if d.Handling == Received && forInformation(d.Purpose) {
+		return r.act(ctx, tx, string(Noted), by, nil, nil)
+	}
+	return nil
+}
+
+func forInformation(purpose string) bool {
+	return slices.Contains(strings.Split(purpose, ", "), "biết")
+}
+
+// peers returns all dispatches of the document that lie in the same mailbox: units may share one.
+func peers(ctx context.Context, tx *sqldb.Tx, d *Dispatch) ([]DispatchID, error) {
+	if d.Way != ByMailbox {
+		return []DispatchID{d.ID}, nil
+	}
+	var ids []DispatchID
+	err := tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch WHERE document_id = $1 AND address = $2 AND way = $3 ORDER BY id`, d.Document, d.Address, ByMailbox)
+	return ids, err
+}
+
+func byToken(ctx context.Context, tx *sqldb.Tx, token string) (*Dispatch, error) {
+	var found []Dispatch
+	if token != "" {
+		if err := tx.SelectContext(ctx, &found, `SELECT `+dispatchColumns+` FROM dispatch WHERE token = $1 AND token <> ''`, token); err != nil {
+			return nil, fmt.Errorf("dispatch by token: %w", err)
+		}
+	}
+	if len(found) == 0 {
+		return nil, &Error{Missing, CodeNoDispatch, token}
+	}
+	return &found[0], nil
+}

@@ -1,0 +1,317 @@
+package exchange
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"congvan/mailcore"
+	"congvan/mailcore/blob"
+	"congvan/mailcore/sqldb"
+	"congvan/recipients"
+	"congvan/signing"
+)
+
+// maxDocument bounds a PDF, and with it what reading one back into memory costs.
+const maxDocument = 100 << 20
+
+// RefuseSecret records that a document with a mark of secrecy was refused: agency, time, actor and độ mật, nothing else.
+func (s *Store) RefuseSecret(ctx context.Context, by Actor, agency recipients.UnitCode, secrecy string) error {
+	s.Log.Info("document refused", "reason", "secret", "agency", agency, "by", by.String())
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO refusal (at, agency, actor, secrecy) VALUES ($1, $2, $3, $4)`,
+			tx.Now.UnixMicro(), agency, by.String(), secrecy)
+		return err
+	})
+}
+
+// Register takes the document into the agency's register of outgoing documents with all its lines. The same file of the
+// same agency again returns the document that is there, so that a step cut short can be repeated. Nothing is stored of a
+// proposal that is not ready.
+func (s *Store) Register(ctx context.Context, by Actor, p *Proposal, pdf []byte) (*Document, error) {
+	if err := p.Ready(); err != nil {
+		return nil, err
+	}
+	if doc, err := s.known(ctx, p.Agency, blob.Of(pdf)); doc != nil || err != nil {
+		return doc, err
+	}
+	digest, err := s.Mail.SaveBytes(ctx, pdf)
+	if err != nil {
+		return nil, fmt.Errorf("store document %q: %w", p.Reference, err)
+	}
+	var doc *Document
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		var err error
+		doc, err = s.register(ctx, tx, by, p, digest, int64(len(pdf)))
+		return err
+	})
+	if sqldb.IsUnique(err) { // another session registered the same file meanwhile
+		return s.known(ctx, p.Agency, digest)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.Log.Info("document registered", "document", doc.ID, "reference", doc.Reference, "agency", doc.Agency, "by", by.String())
+	return doc, nil
+}
+
+// known returns the document that this agency made of these bytes, nil when there is none.
+func (s *Store) known(ctx context.Context, agency recipients.UnitCode, digest blob.Digest) (*Document, error) {
+	var found []Document
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &found, `SELECT `+documentColumns+` FROM document WHERE agency = $1 AND original = $2 AND state <> 'withdrawn'`, agency, digest)
+	})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+func (s *Store) register(ctx context.Context, tx *sqldb.Tx, by Actor, p *Proposal, digest blob.Digest, size int64) (*Document, error) {
+	year, err := strconv.Atoi(p.IssuedOn[:min(4, len(p.IssuedOn))])
+	if err != nil {
+		return nil, &Error{Invalid, CodeNoReference, p.IssuedOn}
+	}
+	doc := &Document{Agency: p.Agency, Reference: p.Reference, Number: p.Number, Year: year, Symbol: p.Symbol, Kind: p.Kind,
+		Abstract: p.Abstract, IssuedOn: p.IssuedOn, Place: p.Place, Signer: p.Signer, Urgency: p.Urgency, Pages: p.Pages,
+		FileName: p.FileName, Original: digest, State: Draft, CreatedAt: tx.Now.UnixMicro(), CreatedBy: by.String(), ChangedAt: tx.Now.UnixMicro()}
+	if err := s.Mail.PinTx(ctx, tx, digest, size); err != nil {
+		return nil, err
+	}
+	err = tx.GetContext(ctx, &doc.ID, `INSERT INTO document (agency, reference, number, year, symbol, kind, abstract, issued_on, place, signer,
+		urgency, pages, file_name, original, state, created_at, created_by, changed_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) RETURNING id`,
+		doc.Agency, doc.Reference, doc.Number, doc.Year, doc.Symbol, doc.Kind, doc.Abstract, doc.IssuedOn, doc.Place, doc.Signer,
+		doc.Urgency, doc.Pages, doc.FileName, doc.Original, doc.State, doc.CreatedAt, doc.CreatedBy, doc.ChangedAt)
+	if err != nil {
+		return nil, fmt.Errorf("register document %q: %w", p.Reference, err)
+	}
+	if _, err := recordDocument(ctx, tx, doc.ID, string(Draft), by, map[string]any{"file": doc.FileName, "sha256": digest}); err != nil {
+		return nil, err
+	}
+	r, err := series(ctx, tx, doc.Agency, doc.Year, OutgoingBook, "")
+	if err != nil {
+		return nil, err
+	}
+	if err := takeFromPaper(ctx, tx, r, doc.Number, doc.Reference, fmt.Sprint("document:", doc.ID), by); err != nil {
+		return nil, err
+	}
+	if err := insertLines(ctx, tx, doc.ID, p.Lines); err != nil {
+		return nil, err
+	}
+	_, err = moveDocument(ctx, tx, doc, Registered, by, map[string]any{"reference": doc.Reference, "lines": len(p.Lines)}, "")
+	return doc, err
+}
+
+func insertLines(ctx context.Context, tx *sqldb.Tx, id DocumentID, lines []Line) error {
+	rows := make([][]any, len(lines))
+	for i, l := range lines {
+		var at *int64
+		if l.DecidedBy != "" {
+			now := tx.Now.UnixMicro()
+			at = &now
+		}
+		rows[i] = []any{id, l.Ordinal, l.Block, l.Text, l.Kind, l.Purpose, l.Outcome, l.Why, l.Confidence, l.Units, l.Name, l.Address, l.DecidedBy, at}
+	}
+	return insertRows(ctx, tx, `INSERT INTO recipient_line (document_id, ordinal, block, text, kind, purpose, outcome, why, confidence, units,
+		name, address, decided_by, decided_at)`, rows)
+}
+
+// Seal puts the agency's signature on a registered document. The key works outside any transaction; when two do it at
+// once, one result is kept.
+func (s *Store) Seal(ctx context.Context, by Actor, id DocumentID) (*Document, error) {
+	doc, err := s.Document(ctx, id)
+	if err != nil || doc.State != Registered {
+		return doc, err
+	}
+	sealed, err := s.seal(ctx, doc)
+	if err != nil {
+		return nil, fmt.Errorf("seal document %d: %w", id, err)
+	}
+	digest, err := s.Mail.SaveBytes(ctx, sealed)
+	if err != nil {
+		return nil, fmt.Errorf("store sealed document %d: %w", id, err)
+	}
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if doc, err = document(ctx, tx, id); err != nil {
+			return err
+		}
+		if doc.State != Registered {
+			return ErrStale
+		}
+		if err := s.Mail.PinTx(ctx, tx, digest, int64(len(sealed))); err != nil {
+			return err
+		}
+		doc.SealedPDF = digest
+		_, err := moveDocument(ctx, tx, doc, Sealed, by, map[string]any{"sha256": digest}, `, sealed = $5`, digest)
+		return err
+	})
+	if errors.Is(err, ErrStale) {
+		return s.Document(ctx, id)
+	}
+	return doc, err
+}
+
+func (s *Store) seal(ctx context.Context, doc *Document) ([]byte, error) {
+	sealer, err := s.Sealer(ctx, doc.Agency)
+	if err != nil {
+		return nil, err
+	}
+	name, err := s.unitName(ctx, doc.Agency)
+	if err != nil {
+		return nil, err
+	}
+	pdf, err := s.Bytes(doc.Original)
+	if err != nil {
+		return nil, err
+	}
+	at := s.db.Now()
+	return sealer.Seal(ctx, pdf, signing.SealOptions{Mark: signing.MarkText(signing.FullCopy, name, at), Name: name, At: at})
+}
+
+// Bytes returns a stored document.
+func (s *Store) Bytes(digest blob.Digest) ([]byte, error) {
+	f, err := s.Mail.Blobs().Open(digest)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var b bytes.Buffer
+	_, err = io.Copy(&b, io.LimitReader(f, maxDocument+1))
+	return b.Bytes(), err
+}
+
+func (s *Store) unitName(ctx context.Context, code recipients.UnitCode) (string, error) {
+	dir, err := s.Directory(ctx, "")
+	if err != nil {
+		return "", err
+	}
+	u, ok := dir.Unit(code)
+	if !ok {
+		return "", &Error{Missing, CodeUnknownUnit, string(code)}
+	}
+	return u.Name, nil
+}
+
+// Issue sends a sealed document to everybody named in it, in one transaction: the document, its dispatches, the rows of
+// mailboxes and outbox and the events all stand, or nothing does. An issued document is returned as it is.
+func (s *Store) Issue(ctx context.Context, by Actor, id DocumentID) (*Document, error) {
+	doc, err := s.Document(ctx, id)
+	if err != nil || doc.State == Issued {
+		return doc, err
+	}
+	if doc.State != Sealed {
+		return nil, &Error{Conflict, CodeWrongState, string(doc.State)}
+	}
+	plan, err := s.plan(ctx, doc)
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if doc, err = document(ctx, tx, id); err != nil {
+			return err
+		}
+		if doc.State != Sealed {
+			return ErrStale
+		}
+		return s.issue(ctx, tx, by, doc, plan)
+	})
+	if errors.Is(err, ErrStale) {
+		return s.Document(ctx, id)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("issue document %d: %w", id, err)
+	}
+	s.Log.Info("document issued", "document", id, "reference", doc.Reference, "copies", len(plan.dispatches), "took", time.Since(start), "by", by.String())
+	return doc, nil
+}
+
+// A plan is what an issue will write, worked out before its transaction.
+type plan struct {
+	body       *mailcore.Body
+	dispatches []Dispatch
+	accounts   map[mailcore.Address]mailcore.AccountID
+	domain     string
+}
+
+// plan joins the lines with today's directory and accounts: one dispatch for each distinct unit and each off-system line.
+func (s *Store) plan(ctx context.Context, doc *Document) (*plan, error) {
+	var all []Line
+	if err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { all, err = lines(ctx, tx, doc.ID); return err }); err != nil {
+		return nil, err
+	}
+	dir, err := s.Directory(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := s.Mail.ListAccounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &plan{accounts: map[mailcore.Address]mailcore.AccountID{}, domain: s.Domain}
+	for _, a := range accounts {
+		p.accounts[a.Address] = a.ID
+	}
+	seen := map[recipients.UnitCode]bool{doc.Agency: true}
+	for _, l := range all {
+		switch l.Outcome {
+		case Open:
+			return nil, &Error{Conflict, CodeOpenLines, l.Text}
+		case OffSystem:
+			p.add(doc, Dispatch{Line: l.Ordinal, Purpose: l.Purpose, Name: l.Name, Address: l.Address})
+		case Resolved:
+			for _, code := range l.Codes() {
+				if seen[code] {
+					continue
+				}
+				seen[code] = true
+				u, ok := dir.Unit(code)
+				if !ok {
+					return nil, &Error{Missing, CodeUnknownUnit, string(code)}
+				}
+				p.add(doc, Dispatch{Line: l.Ordinal, Purpose: l.Purpose, Unit: code, Name: u.Name, Address: string(s.address(u))})
+			}
+		}
+	}
+	if len(p.dispatches) == 0 {
+		return nil, &Error{Invalid, CodeNoUnits, doc.Reference}
+	}
+	p.body, err = s.compose(ctx, doc)
+	return p, err
+}
+
+// address is where a unit's copy goes: its own outside address, or its code in the province's domain (QĐ 22/2009 Điều 4).
+func (s *Store) address(u recipients.Unit) mailcore.Address {
+	if u.Address != "" {
+		return mailcore.Address(u.Address)
+	}
+	if u.Mailbox {
+		return mailcore.Address(string(u.Code) + "@" + s.Domain)
+	}
+	return ""
+}
+
+func (p *plan) add(doc *Document, d Dispatch) {
+	d.Document, d.Token, d.Head = doc.ID, newToken(), []byte{}
+	address := mailcore.Address(d.Address)
+	switch _, ours := p.accounts[address]; {
+	case ours:
+		d.Way, d.Transport, d.Handling = ByMailbox, Delivered, Received
+	case address == "" || address.Domain() == p.domain:
+		// No address, or one of ours that nobody has opened: pick-up or paper until a person settles it.
+		d.Way, d.Transport = ByOther, Exception
+	default:
+		d.Way, d.Transport = ByMail, Queued
+	}
+	p.dispatches = append(p.dispatches, d)
+}
+
+// newToken returns a name for one copy that nobody can guess.
+func newToken() string { return strings.ToLower(rand.Text()[:20]) }

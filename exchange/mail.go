@@ -1,0 +1,383 @@
+package exchange
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"congvan/mailcore"
+	"congvan/mailcore/sqldb"
+	"congvan/recipients"
+	"congvan/templates"
+
+	"github.com/emersion/go-message/mail"
+)
+
+// pollMail is how often the events of mail are looked at when no wake-up comes.
+const pollMail = 5 * time.Second
+
+// Run acts on what happens to mail until ctx ends.
+func (s *Store) Run(ctx context.Context) error {
+	wake, end := s.db.Listen("mail_event")
+	defer end()
+	for {
+		if _, err := s.HandleMail(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("handle mail events", "err", err)
+		}
+		if err := s.Expire(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("end timers", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-wake:
+		case <-time.After(pollMail):
+		}
+	}
+}
+
+// HandleMail acts on every mail event that waits and returns how many there were. An event that cannot be handled is left
+// waiting and logged; it stops no other.
+func (s *Store) HandleMail(ctx context.Context) (int, error) {
+	handled, skipped := 0, map[mailcore.EventID]bool{}
+	for {
+		events, err := s.Mail.PendingEvents(ctx, 200+len(skipped))
+		if err != nil {
+			return handled, err
+		}
+		progress := false
+		for _, ev := range events {
+			if skipped[ev.ID] {
+				continue
+			}
+			progress = true
+			if err := s.handleEvent(ctx, ev); err != nil {
+				if ctx.Err() != nil {
+					return handled, ctx.Err()
+				}
+				s.Log.Error("handle mail event", "event", ev.ID, "kind", ev.Kind, "ref", ev.Ref, "err", err)
+				skipped[ev.ID] = true
+				continue
+			}
+			handled++
+		}
+		if !progress {
+			return handled, nil
+		}
+	}
+}
+
+func (s *Store) handleEvent(ctx context.Context, ev mailcore.Event) error {
+	switch ev.Kind {
+	case mailcore.EventArrived:
+		return s.handleArrival(ctx, ev)
+	case mailcore.EventMoved:
+		return s.handleMove(ctx, ev)
+	case mailcore.EventOpened, mailcore.EventDownloaded, mailcore.EventDeleted:
+		return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error { return milestone(ctx, tx, r, ev) })
+	default:
+		return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error { return s.delivery(ctx, tx, r, ev) })
+	}
+}
+
+// each runs fn for every dispatch that the event's ref names and marks the event handled, in one transaction.
+func (s *Store) each(ctx context.Context, ev mailcore.Event, fn func(context.Context, *sqldb.Tx, *Receipt) error) error {
+	ids := refIDs(ev.Ref)
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if ok, err := s.Mail.HandledTx(ctx, tx, ev.ID); err != nil || !ok {
+			return err
+		}
+		for _, id := range ids {
+			r, err := receipt(ctx, tx, id)
+			if err != nil {
+				return err
+			}
+			if err := fn(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func refIDs(ref string) []DispatchID {
+	list, ok := strings.CutPrefix(ref, refKind)
+	if !ok {
+		return nil
+	}
+	var ids []DispatchID
+	for _, f := range strings.Split(list, ",") {
+		if n, err := strconv.ParseInt(f, 10, 64); err == nil {
+			ids = append(ids, DispatchID(n))
+		}
+	}
+	return ids
+}
+
+func milestone(ctx context.Context, tx *sqldb.Tx, r *Receipt, ev mailcore.Event) error {
+	by := Actor{Address: ev.Actor}
+	if ev.Kind == mailcore.EventOpened {
+		return opened(ctx, tx, r, by, ev.At)
+	}
+	return r.act(ctx, tx, ev.Kind, by, nil, nil)
+}
+
+// delivery moves the transport of an outside copy by what the queue saw. The detail of the mail event goes along: it holds
+// the other server and its words.
+func (s *Store) delivery(ctx context.Context, tx *sqldb.Tx, r *Receipt, ev mailcore.Event) error {
+	to := map[string]Transport{mailcore.EventRelayed: Relayed, mailcore.EventFailed: Exception, mailcore.EventUncertain: Uncertain}[ev.Kind]
+	kind := string(to)
+	if ev.Kind == mailcore.EventLater {
+		kind = EventLater
+	}
+	d := r.Dispatch
+	if d.Closed() || to != "" && (d.Transport == to || d.Transport == Delivered) {
+		return nil // a late word about what is known better by now
+	}
+	return r.act(ctx, tx, kind, Gateway, json.RawMessage(orNull(ev.Detail)), nil)
+}
+
+func orNull(detail string) string {
+	if !json.Valid([]byte(detail)) {
+		return "null"
+	}
+	return detail
+}
+
+// folders says which folder is which act (names as mailcore makes them for a unit's mailbox).
+var folders = map[string]Handling{"Đã tiếp nhận": Accepted, "Đang xử lý": InProgress, "Hoàn thành": Completed, "Từ chối": Refused}
+
+// handleMove takes the move of a copy into a folder of the workflow as the act that the folder is named after.
+func (s *Store) handleMove(ctx context.Context, ev mailcore.Event) error {
+	var move struct{ From, To string }
+	if err := json.Unmarshal([]byte(ev.Detail), &move); err != nil {
+		return fmt.Errorf("detail of a move: %w", err)
+	}
+	to, ok := folders[move.To]
+	if !ok {
+		return s.finish(ctx, ev, nil)
+	}
+	account, err := s.Mail.AccountByID(ctx, ev.Account)
+	if err != nil {
+		return err
+	}
+	by := Actor{Address: ev.Actor, Unit: recipients.UnitCode(account.Unit)}
+	return s.actAndAnswer(ctx, ev, refIDs(ev.Ref), by, Reply{Act: folderActs[to]})
+}
+
+var folderActs = map[Handling]ReplyAct{Accepted: ReplyAccept, InProgress: ReplyInProgress, Completed: ReplyComplete, Refused: ReplyRefuse}
+
+// actAndAnswer does what a move or a reply says for each dispatch and answers by mail. The act is one transaction, the
+// answer with the event's end another: a crash between them repeats the act, which then changes nothing, and answers.
+func (s *Store) actAndAnswer(ctx context.Context, ev mailcore.Event, ids []DispatchID, by Actor, reply Reply) error {
+	var answers []*letter
+	for _, id := range ids {
+		answer, err := s.actOne(ctx, ev, id, by, reply)
+		if err != nil {
+			return err
+		}
+		if answer != nil {
+			answers = append(answers, answer)
+		}
+	}
+	return s.finish(ctx, ev, answers)
+}
+
+func (s *Store) actOne(ctx context.Context, ev mailcore.Event, id DispatchID, by Actor, reply Reply) (*letter, error) {
+	r, err := s.handle(ctx, by, id, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
+		switch reply.Act {
+		case ReplyAccept:
+			return accept(ctx, tx, r, by, reply.Number, int64(ev.ID))
+		case ReplyInProgress:
+			return advance(ctx, tx, r, by, InProgress, int64(ev.ID))
+		case ReplyComplete:
+			return advance(ctx, tx, r, by, Completed, int64(ev.ID))
+		case ReplyRefuse:
+			return refuse(ctx, tx, r, by, reply.Reason, int64(ev.ID))
+		}
+		return &Error{Invalid, CodeWrongState, string(reply.Act)}
+	})
+	if err == nil {
+		if done, e := s.cameBy(ctx, id, ev.ID); !r.Changed && (e != nil || !done) && reply.Number == "" {
+			return nil, e // it had been done by another event: one answer is enough
+		}
+		return s.receiptLetter(r, reply)
+	}
+	return s.problemLetter(ctx, id, err)
+}
+
+// cameBy reports whether one of the dispatch's events was written on account of this mail event: before a crash.
+func (s *Store) cameBy(ctx context.Context, id DispatchID, mailEvent mailcore.EventID) (bool, error) {
+	var details []string
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &details, `SELECT detail FROM event WHERE dispatch_id = $1 AND detail <> ''
+			AND document_id = (SELECT document_id FROM dispatch WHERE id = $1)`, id)
+	})
+	for _, text := range details {
+		var d struct{ Mail int64 }
+		if json.Unmarshal([]byte(text), &d) == nil && d.Mail == int64(mailEvent) {
+			return true, err
+		}
+	}
+	return false, err
+}
+
+// finish marks the event handled and delivers the answers, together.
+func (s *Store) finish(ctx context.Context, ev mailcore.Event, answers []*letter) error {
+	bodies := make([]*mailcore.Body, len(answers))
+	for i, l := range answers {
+		l.id, l.date, l.automatic = fmt.Sprintf("tl-%d-%d@%s", ev.ID, i, s.Domain), ev.At, true
+		if l.from.Address == "" {
+			l.from = mail.Address{Name: "Công Văn", Address: ReplyMailbox + "@" + s.Domain}
+		}
+		var err error
+		if bodies[i], err = s.saveLetter(ctx, l); err != nil {
+			return err
+		}
+	}
+	accounts, err := s.answerAccounts(ctx, answers)
+	if err != nil {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if ok, err := s.Mail.HandledTx(ctx, tx, ev.ID); err != nil || !ok {
+			return err
+		}
+		for i, body := range bodies {
+			if accounts[i] == 0 {
+				continue
+			}
+			c := mailcore.Copy{Account: accounts[i], Prefix: []byte("Return-Path: <>\r\n")}
+			if _, err := s.Mail.DeliverTx(ctx, tx, body, []mailcore.Copy{c}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// answerAccounts finds where answers go. Only mailboxes of ours are answered: an outside sender gets no mail that a forged
+// reply could call forth.
+func (s *Store) answerAccounts(ctx context.Context, answers []*letter) ([]mailcore.AccountID, error) {
+	ids := make([]mailcore.AccountID, len(answers))
+	for i, l := range answers {
+		a, err := s.Mail.Account(ctx, mailcore.Address(l.to))
+		if errors.Is(err, mailcore.ErrNoAccount) {
+			s.Log.Info("answer not sent: outside address", "to", l.to)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		ids[i] = a.ID
+	}
+	return ids, nil
+}
+
+// letterData is what the templates of answers show.
+type letterData struct {
+	Unit, Agency, Reference, Date, Number, ArrivedOn, Note, What, Reason, Problem, Sender, Verdict, Text string
+}
+
+func (s *Store) letterData(r *Receipt) letterData {
+	agency, err := s.unitName(context.Background(), r.Document.Agency)
+	if err != nil {
+		agency = string(r.Document.Agency)
+	}
+	return letterData{Unit: r.Dispatch.Name, Agency: agency, Reference: r.Document.Reference, Date: vietnameseDate(r.Document.IssuedOn),
+		Number: r.Dispatch.ArrivalNumber, ArrivedOn: vietnameseDate(r.Dispatch.ArrivedOn), Note: r.Note}
+}
+
+func (s *Store) receiptLetter(r *Receipt, reply Reply) (*letter, error) {
+	data, name, head := s.letterData(r), "done.txt", ""
+	switch reply.Act {
+	case ReplyAccept:
+		name, head = "accepted.txt", "Đã tiếp nhận"
+		if data.Number != "" {
+			head += ", số đến " + data.Number
+		}
+	case ReplyInProgress:
+		data.What, head = "đang xử lý", "Đang xử lý"
+	case ReplyComplete:
+		data.What, head = "đã hoàn thành", "Hoàn thành"
+	case ReplyRefuse:
+		data.What, data.Reason, head = "từ chối tiếp nhận", reply.Reason, "Từ chối"
+	}
+	text, err := templates.Mail(name, data)
+	return &letter{to: r.Dispatch.Address, subject: head + ": " + r.Document.Reference, text: text}, err
+}
+
+// problemLetter answers what could not be done; errors of our own go back to the caller.
+func (s *Store) problemLetter(ctx context.Context, id DispatchID, cause error) (*letter, error) {
+	var e *Error
+	var m *MoveError
+	if !errors.As(cause, &e) && !errors.As(cause, &m) {
+		return nil, cause
+	}
+	var r *Receipt
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { r, err = receipt(ctx, tx, id); return err })
+	if err != nil {
+		return nil, err
+	}
+	data, name, head := s.letterData(r), "puzzled.txt", "Chưa ghi nhận"
+	switch {
+	case e != nil && e.Code == CodeNoReason:
+		name, head = "asked.txt", "Cần lý do từ chối"
+	case e != nil && e.Code == CodeArrivalTaken:
+		data.Problem = "số đến " + e.Detail + " đã dùng cho văn bản khác trong sổ của đơn vị"
+	case e != nil && e.Code == CodeNotEntitled:
+		data.Problem = "tài khoản gửi không thuộc đơn vị nhận"
+	default:
+		data.Problem = "văn bản đang ở trạng thái không cho phép việc này"
+	}
+	text, err := templates.Mail(name, data)
+	return &letter{to: r.Dispatch.Address, subject: head + ": " + r.Document.Reference, text: text}, err
+}
+
+// Expire ends timers that ran out: an uncertain copy is sent again with the same ids.
+func (s *Store) Expire(ctx context.Context) error {
+	var ids []DispatchID
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch WHERE transport = $1 AND deadline > 0 AND deadline < $2 LIMIT 100`, Uncertain, tx.Now.UnixMicro())
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+			r, err := receipt(ctx, tx, id)
+			if err != nil || r.Dispatch.Transport != Uncertain {
+				return err
+			}
+			outbox, err := lastOutbox(ctx, tx, r.Dispatch)
+			if err != nil {
+				return err
+			}
+			if err := s.Mail.RequeueTx(ctx, tx, outbox); err != nil {
+				return err
+			}
+			return r.act(ctx, tx, string(Queued), Gateway, map[string]string{"reason": "timer"}, nil)
+		})
+		if err != nil {
+			return fmt.Errorf("send dispatch %d again: %w", id, err)
+		}
+	}
+	return nil
+}
+
+// lastOutbox finds the outbox row of a copy in the events that the queue wrote about it.
+func lastOutbox(ctx context.Context, tx *sqldb.Tx, d *Dispatch) (mailcore.OutboxID, error) {
+	var details []string
+	err := tx.SelectContext(ctx, &details, `SELECT detail FROM event WHERE document_id = $1 AND dispatch_id = $2 AND detail <> '' ORDER BY ordinal DESC`, d.Document, d.ID)
+	for _, text := range details {
+		var v struct{ Outbox int64 }
+		if json.Unmarshal([]byte(text), &v) == nil && v.Outbox != 0 {
+			return mailcore.OutboxID(v.Outbox), err
+		}
+	}
+	return 0, errors.Join(err, &Error{Missing, CodeNoDispatch, "outbox"})
+}

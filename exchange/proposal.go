@@ -1,0 +1,122 @@
+package exchange
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"congvan/mailcore"
+	"congvan/mailcore/viettext"
+	"congvan/recipients"
+)
+
+// A Proposal is a document as the reader understood it, before it is registered. The clerk decides what is open in it.
+type Proposal struct {
+	Agency    recipients.UnitCode `json:"agency"`
+	Reference string              `json:"reference"`
+	Number    string              `json:"number"`
+	Symbol    string              `json:"symbol"`
+	Kind      string              `json:"type"`
+	Abstract  string              `json:"subject"`
+	IssuedOn  string              `json:"date"`
+	Place     string              `json:"place"`
+	Signer    string              `json:"signer"`
+	Urgency   string              `json:"urgency"`
+	Secrecy   string              `json:"secrecy"`    // the mark of secrecy that the reader saw
+	NotSecret bool                `json:"not_secret"` // a person has answered "độ mật: không"
+	Pages     int                 `json:"pages"`
+	FileName  string              `json:"file"`
+	Lines     []Line              `json:"lines"`
+}
+
+// A Decision is what a clerk says of one line: exactly one of Units, OffSystem and Excused.
+type Decision struct {
+	Text      string                // the line, or "line: name" for a name missing in it
+	Units     []recipients.UnitCode // it means these units
+	OffSystem string                // it means this agency outside the directory …
+	Address   string                // … with this mail address, "" for paper or pick-up
+	Excused   string                // it needs no copy, for this reason
+}
+
+// SetLines takes over what the resolver made of the blocks.
+func (p *Proposal) SetLines(resolved []recipients.Line) {
+	p.Lines = nil
+	for i, r := range resolved {
+		p.Lines = append(p.Lines, Line{Ordinal: i + 1, Block: r.Block, Text: r.Text, Kind: string(r.Kind), Purpose: r.Purpose,
+			Outcome: Outcome(r.Result), Why: r.Why, Confidence: r.Confidence, Units: joinCodes(r.Codes), Candidates: r.Candidates})
+	}
+}
+
+// OpenLines returns the lines that are left to the clerk.
+func (p *Proposal) OpenLines() []Line {
+	var open []Line
+	for _, l := range p.Lines {
+		if l.Outcome == Open {
+			open = append(open, l)
+		}
+	}
+	return open
+}
+
+// Decide settles lines as a person said. A decision for a line that is not there is an error: it would be a silent skip.
+func (p *Proposal) Decide(dir *recipients.Directory, by Actor, decisions []Decision) error {
+	for _, d := range decisions {
+		if err := p.decide(dir, by, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Proposal) decide(dir *recipients.Directory, by Actor, d Decision) error {
+	key := viettext.Key(d.Text)
+	i := slices.IndexFunc(p.Lines, func(l Line) bool { return viettext.Key(l.Text) == key })
+	if i < 0 {
+		return &Error{Missing, CodeNoSuchLine, d.Text}
+	}
+	l := &p.Lines[i]
+	l.Units, l.Name, l.Address, l.Candidates = "", "", "", nil
+	switch {
+	case len(d.Units) > 0:
+		for _, code := range d.Units {
+			if _, ok := dir.Unit(code); !ok {
+				return &Error{Invalid, CodeUnknownUnit, string(code)}
+			}
+		}
+		l.Outcome, l.Units, l.Why = Resolved, joinCodes(slices.DeleteFunc(slices.Clone(d.Units), func(c recipients.UnitCode) bool { return c == p.Agency })), "văn thư chọn"
+	case d.OffSystem != "":
+		if d.Address != "" {
+			if _, err := mailcore.ParseAddress(d.Address); err != nil {
+				return fmt.Errorf("decision for %q: %w", d.Text, err)
+			}
+		}
+		l.Outcome, l.Name, l.Address, l.Why = OffSystem, viettext.NFC(d.OffSystem), strings.ToLower(d.Address), "ngoài hệ thống, văn thư chọn"
+	case d.Excused != "":
+		l.Outcome, l.Why = Excused, viettext.NFC(d.Excused)
+	default:
+		return &Error{Invalid, CodeNoReason, d.Text}
+	}
+	l.Confidence, l.DecidedBy = 1, by.String()
+	return nil
+}
+
+// Ready says why the proposal cannot be registered yet; nil when it can.
+func (p *Proposal) Ready() error {
+	switch {
+	case p.Secrecy != "":
+		return &Error{Forbidden, CodeSecret, p.Secrecy}
+	case p.Agency == "":
+		return &Error{Missing, CodeUnknownIssuer, ""}
+	case p.Reference == "" || p.IssuedOn == "":
+		return &Error{Invalid, CodeNoReference, p.FileName}
+	case len(p.Lines) == 0:
+		return &Error{Invalid, CodeNoRecipients, p.FileName}
+	case len(p.OpenLines()) > 0:
+		return &Error{Conflict, CodeOpenLines, p.OpenLines()[0].Text}
+	case !p.NotSecret:
+		return &Error{Conflict, CodeSecrecyAsked, p.FileName}
+	case !slices.ContainsFunc(p.Lines, func(l Line) bool { return l.Units != "" || l.Outcome == OffSystem }):
+		return &Error{Invalid, CodeNoUnits, p.FileName}
+	}
+	return nil
+}

@@ -1,0 +1,224 @@
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"congvan/mailcore/sqldb"
+	"congvan/recipients"
+)
+
+// A Book is one of an agency's registers.
+type Book string
+
+// The books.
+const (
+	OutgoingBook Book = "outgoing" // sổ đăng ký văn bản đi
+	IncomingBook Book = "incoming" // sổ đăng ký văn bản đến
+)
+
+// A Mode says who numbers a series.
+type Mode string
+
+// The modes. An outgoing series is taken from paper unless set otherwise, an incoming one is issued here.
+const (
+	IssuedHere     Mode = "issued" // a counter without gap; the number is taken before the paper is stamped
+	TakenFromPaper Mode = "paper"  // numbers come from outside: unique, and the missing ones can be listed
+)
+
+// A Series is one run of numbers of an agency in a year (NĐ 30/2020 Điều 15).
+type Series struct {
+	ID     int64               `db:"id"`
+	Agency recipients.UnitCode `db:"agency"`
+	Year   int                 `db:"year"`
+	Book   Book                `db:"book"`
+	Name   string              `db:"name"` // "" where the agency has one series
+	Mode   Mode                `db:"mode"`
+	Last   int64               `db:"last"`
+}
+
+// hanoi is the zone that civil dates and the year of a register are taken in.
+var hanoi = time.FixedZone("+07", 7*3600)
+
+// CivilDate returns the date in Việt Nam at an instant.
+func CivilDate(t time.Time) string { return t.In(hanoi).Format(time.DateOnly) }
+
+// series returns the row of a series, made when it is first asked for.
+func series(ctx context.Context, tx *sqldb.Tx, agency recipients.UnitCode, year int, book Book, name string) (Series, error) {
+	mode := TakenFromPaper
+	if book == IncomingBook {
+		mode = IssuedHere
+	}
+	var s Series
+	_, err := tx.ExecContext(ctx, `INSERT INTO register_series (agency, year, book, name, mode) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (agency, year, book, name) DO NOTHING`, agency, year, book, name, mode)
+	if err == nil {
+		err = tx.GetContext(ctx, &s, `SELECT id, agency, year, book, name, mode, last FROM register_series
+			WHERE agency = $1 AND year = $2 AND book = $3 AND name = $4`, agency, year, book, name)
+	}
+	if err != nil {
+		return s, fmt.Errorf("series %s %d of %s: %w", book, year, agency, err)
+	}
+	return s, nil
+}
+
+// SetMode says who numbers a series. A series that has numbers keeps its mode.
+func (s *Store) SetMode(ctx context.Context, agency recipients.UnitCode, year int, book Book, name string, mode Mode) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		r, err := series(ctx, tx, agency, year, book, name)
+		if err != nil {
+			return err
+		}
+		return setMode(ctx, tx, r, mode)
+	})
+}
+
+func setMode(ctx context.Context, tx *sqldb.Tx, r Series, mode Mode) error {
+	ok, err := tx.ExecOne(ctx, `UPDATE register_series SET mode = $1 WHERE id = $2
+		AND (mode = $1 OR NOT EXISTS (SELECT 1 FROM register_number WHERE series_id = $2))`, mode, r.ID)
+	if err != nil {
+		return fmt.Errorf("mode of series %d: %w", r.ID, err)
+	}
+	if !ok {
+		return &Error{Conflict, CodeWrongState, string(r.Mode)}
+	}
+	return nil
+}
+
+// takeNext takes the next number of a series issued here. A rollback gives it back.
+func takeNext(ctx context.Context, tx *sqldb.Tx, r Series, reference func(int64) string, owner string, state string, by Actor) (int64, error) {
+	var n int64
+	if err := tx.GetContext(ctx, &n, `UPDATE register_series SET last = last + 1 WHERE id = $1 RETURNING last`, r.ID); err != nil {
+		return 0, fmt.Errorf("next number of series %d: %w", r.ID, err)
+	}
+	return n, insertNumber(ctx, tx, r, n, reference(n), owner, state, by)
+}
+
+func insertNumber(ctx context.Context, tx *sqldb.Tx, r Series, n int64, reference, owner, state string, by Actor) error {
+	res, err := tx.ExecContext(ctx, `INSERT INTO register_number (series_id, number, reference, owner, state, taken_at, taken_by)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (series_id, reference) DO NOTHING`,
+		r.ID, n, reference, owner, state, tx.Now.UnixMicro(), by.String())
+	if err != nil {
+		return fmt.Errorf("take number %q: %w", reference, err)
+	}
+	if k, err := res.RowsAffected(); err != nil || k == 0 {
+		if err != nil {
+			return err
+		}
+		return &Error{Conflict, CodeNumberTaken, reference}
+	}
+	return nil
+}
+
+// takeFromPaper records a number that the paper bears.
+func takeFromPaper(ctx context.Context, tx *sqldb.Tx, r Series, number, reference, owner string, by Actor) error {
+	n, _ := strconv.ParseInt(number, 10, 64) // 12a and 01-BN exist: they count as 0 and are unique by their reference
+	if r.Mode == IssuedHere {
+		return claimReserved(ctx, tx, r, reference, owner)
+	}
+	if err := insertNumber(ctx, tx, r, n, reference, owner, "taken", by); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE register_series SET last = $1 WHERE id = $2 AND last < $1`, n, r.ID)
+	return err
+}
+
+// claimReserved joins a document to the number that was taken for it before its paper was stamped.
+func claimReserved(ctx context.Context, tx *sqldb.Tx, r Series, reference, owner string) error {
+	ok, err := tx.ExecOne(ctx, `UPDATE register_number SET owner = $1, state = 'taken' WHERE series_id = $2 AND reference = $3
+		AND state = 'reserved'`, owner, r.ID, reference)
+	if err != nil {
+		return fmt.Errorf("claim number %q: %w", reference, err)
+	}
+	if ok {
+		return nil
+	}
+	var n int
+	if err := tx.GetContext(ctx, &n, `SELECT count(*) FROM register_number WHERE series_id = $1 AND reference = $2`, r.ID, reference); err != nil {
+		return err
+	}
+	if n > 0 {
+		return &Error{Conflict, CodeNumberTaken, reference}
+	}
+	return &Error{Conflict, CodeNotTakenHere, reference}
+}
+
+// TakeNumber reserves the next number of an outgoing series that is issued here, before the paper is stamped. It returns
+// the reference, such as 05/QĐ-UBND: numbers under 10 have a leading zero (NĐ 30/2020 Phụ lục I II.3).
+func (s *Store) TakeNumber(ctx context.Context, by Actor, agency recipients.UnitCode, year int, name, symbol string) (string, error) {
+	var reference string
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		r, err := series(ctx, tx, agency, year, OutgoingBook, name)
+		if err != nil {
+			return err
+		}
+		if r.Mode != IssuedHere {
+			return &Error{Conflict, CodeWrongState, string(r.Mode)}
+		}
+		_, err = takeNext(ctx, tx, r, func(n int64) string {
+			reference = fmt.Sprintf("%02d/%s", n, symbol)
+			return reference
+		}, "", "reserved", by)
+		return err
+	})
+	return reference, err
+}
+
+// VoidNumber gives up a reserved or missing number, with a reason that stays in the register.
+func (s *Store) VoidNumber(ctx context.Context, by Actor, agency recipients.UnitCode, year int, name, reference, reason string) error {
+	if reason == "" {
+		return &Error{Invalid, CodeNoReason, reference}
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		r, err := series(ctx, tx, agency, year, OutgoingBook, name)
+		if err != nil {
+			return err
+		}
+		ok, err := tx.ExecOne(ctx, `UPDATE register_number SET state = 'voided', reason = $1 WHERE series_id = $2 AND reference = $3
+			AND state = 'reserved'`, reason, r.ID, reference)
+		if err != nil || ok {
+			return err
+		}
+		n, _ := strconv.ParseInt(leadingDigits(reference), 10, 64)
+		if r.Mode == IssuedHere {
+			return &Error{Conflict, CodeWrongState, reference}
+		}
+		if err := insertNumber(ctx, tx, r, n, reference, "", "voided", by); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE register_number SET reason = $1 WHERE series_id = $2 AND reference = $3`, reason, r.ID, reference)
+		return err
+	})
+}
+
+func leadingDigits(s string) string {
+	for i, r := range s {
+		if r < '0' || r > '9' {
+			return s[:i]
+		}
+	}
+	return s
+}
+
+// Gaps lists the numbers below the highest one that nobody has registered ("chưa vào sổ"), at most 1,000 of them.
+func (s *Store) Gaps(ctx context.Context, agency recipients.UnitCode, year int, book Book, name string) ([]int64, error) {
+	var gaps []int64
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		var taken []int64
+		if err := tx.SelectContext(ctx, &taken, `SELECT DISTINCT n.number FROM register_number n JOIN register_series r ON r.id = n.series_id
+			WHERE r.agency = $1 AND r.year = $2 AND r.book = $3 AND r.name = $4 AND n.number > 0 ORDER BY n.number`, agency, year, book, name); err != nil {
+			return fmt.Errorf("gaps of %s %d: %w", agency, year, err)
+		}
+		next := int64(1)
+		for _, n := range taken {
+			for ; next < n && len(gaps) < 1000; next++ {
+				gaps = append(gaps, next)
+			}
+			next = n + 1
+		}
+		return nil
+	})
+	return gaps, err
+}

@@ -1,0 +1,125 @@
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"congvan/mailcore/sqldb"
+	"congvan/recipients"
+)
+
+// Document returns a document.
+func (s *Store) Document(ctx context.Context, id DocumentID) (doc *Document, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		doc, err = document(ctx, tx, id)
+		return err
+	})
+	return doc, err
+}
+
+// ListDocuments returns the documents with this reference, of this agency where one is named, newest first; "" for all.
+func (s *Store) ListDocuments(ctx context.Context, agency recipients.UnitCode, reference string) (docs []Document, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &docs, `SELECT `+documentColumns+` FROM document WHERE ($1 = '' OR agency = $1)
+			AND ($2 = '' OR reference = $2) ORDER BY id DESC`, agency, reference)
+	})
+	return docs, err
+}
+
+// A Status is one document with all that became of it; its JSON is the contract of "congvan status --json".
+type Status struct {
+	Document   *Document        `json:"-"`
+	Reference  string           `json:"reference"`
+	Issuer     string           `json:"issuer"`
+	State      State            `json:"state"`
+	Lines      []StatusLine     `json:"lines"`
+	Dispatches []StatusDispatch `json:"dispatches"`
+}
+
+// A StatusLine is a line and the units that it named.
+type StatusLine struct {
+	Line
+	Codes []recipients.UnitCode `json:"units"`
+}
+
+// A StatusDispatch is one copy and its journal.
+type StatusDispatch struct {
+	Dispatch      *Dispatch     `json:"-"`
+	Unit          string        `json:"unit"` // code, or the name of an off-system recipient
+	Name          string        `json:"name"`
+	Address       string        `json:"address"`
+	Transport     Transport     `json:"transport"`
+	Handling      Handling      `json:"handling"`
+	ArrivalNumber string        `json:"arrival_number"`
+	Owner         string        `json:"owner"`
+	Deadline      *time.Time    `json:"deadline"`
+	Events        []StatusEvent `json:"events"`
+}
+
+// A StatusEvent is one event of a copy.
+type StatusEvent struct {
+	At     time.Time `json:"at"`
+	Event  string    `json:"event"`
+	Actor  string    `json:"actor"`
+	Detail string    `json:"detail,omitempty"`
+}
+
+// Happened reports whether the copy has an event of this kind.
+func (d *StatusDispatch) Happened(kind string) bool {
+	for _, e := range d.Events {
+		if e.Event == kind {
+			return true
+		}
+	}
+	return false
+}
+
+// Status returns the map of one document: its lines, copies and their journals.
+func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
+	st := &Status{Lines: []StatusLine{}, Dispatches: []StatusDispatch{}}
+	var all []Line
+	var copies []Dispatch
+	var events []Event
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		if st.Document, err = document(ctx, tx, id); err != nil {
+			return err
+		}
+		if all, err = lines(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE document_id = $1 ORDER BY line, unit, id`, id); err != nil {
+			return fmt.Errorf("dispatches of document %d: %w", id, err)
+		}
+		return tx.SelectContext(ctx, &events, `SELECT dispatch_id, kind, at, actor, detail FROM event WHERE document_id = $1 AND dispatch_id > 0
+			ORDER BY dispatch_id, ordinal`, id)
+	})
+	if err != nil {
+		return nil, err
+	}
+	st.Reference, st.Issuer, st.State = st.Document.Reference, string(st.Document.Agency), st.Document.State
+	for _, l := range all {
+		st.Lines = append(st.Lines, StatusLine{Line: l, Codes: append([]recipients.UnitCode{}, l.Codes()...)})
+	}
+	journal := map[DispatchID][]StatusEvent{}
+	for _, e := range events {
+		journal[e.Dispatch] = append(journal[e.Dispatch], StatusEvent{time.UnixMicro(e.At).In(hanoi), e.Kind, e.Actor, e.Detail})
+	}
+	for i := range copies {
+		st.Dispatches = append(st.Dispatches, copies[i].status(journal[copies[i].ID]))
+	}
+	return st, nil
+}
+
+func (d *Dispatch) status(events []StatusEvent) StatusDispatch {
+	v := StatusDispatch{Dispatch: d, Unit: string(d.Unit), Name: d.Name, Address: d.Address, Transport: d.Transport, Handling: d.Handling,
+		ArrivalNumber: d.ArrivalNumber, Owner: d.Owner, Events: events}
+	if v.Unit == "" {
+		v.Unit = d.Name
+	}
+	if d.Deadline != 0 {
+		at := time.UnixMicro(d.Deadline).In(hanoi)
+		v.Deadline = &at
+	}
+	return v
+}

@@ -1,0 +1,40 @@
+package exchange
+
+import (
+	"context"
+	"log/slog"
+
+	"congvan/mailcore"
+	"congvan/mailcore/sqldb"
+	"congvan/recipients"
+	"congvan/signing"
+)
+
+// Local parts of the gateway's own mailboxes; a copy's token follows after "+".
+const (
+	ReplyMailbox  = "traloi" // replies to copies
+	BounceMailbox = "tralai" // reports about copies
+)
+
+// Options are what a Store works with.
+type Options struct {
+	DB     *sqldb.DB
+	Mail   *mailcore.Store
+	Domain string // of the province's mail, such as kontum.gov.vn
+	Log    *slog.Logger
+	// Directory returns the directory as it was on a civil date, "" for today.
+	Directory func(ctx context.Context, date string) (*recipients.Directory, error)
+	// Sealer returns the key of an agency. Keys lie in files or tokens that only the configuration knows.
+	Sealer func(ctx context.Context, agency recipients.UnitCode) (*signing.Sealer, error)
+	// Verify checks a sealed PDF; Check calls it. nil leaves that out.
+	Verify func(ctx context.Context, pdf []byte) error
+}
+
+// A Store holds documents and dispatches. It is safe for concurrent use, on any number of nodes.
+type Store struct {
+	Options
+	db *sqldb.DB
+}
+
+// NewStore returns a Store over an open, migrated database.
+func NewStore(opt Options) *Store { return &Store{Options: opt, db: opt.DB} }
