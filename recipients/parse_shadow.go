@@ -1,0 +1,155 @@
+package recipients
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"congvan/mailcore/viettext"
+)
+
+// A shadow is a text beside a copy of it in plain lower-case ASCII, one byte for each character, so that rules about words
+// are written once and hold for every spelling: with diacritics, without, and with those that OCR got wrong.
+type shadow struct {
+	text  string
+	ascii string
+	at    []int // at[i] is where byte i of ascii begins in text; at[len(ascii)] is len(text)
+}
+
+// newShadow makes the shadow of s. Combining marks that stand alone get no byte of their own.
+func newShadow(s string) shadow {
+	var b strings.Builder
+	b.Grow(len(s))
+	at := make([]int, 0, len(s)+1)
+	for i, r := range s {
+		c := plainByte(r)
+		if c == 0 {
+			continue
+		}
+		b.WriteByte(c)
+		at = append(at, i)
+	}
+	return shadow{text: s, ascii: b.String(), at: append(at, len(s))}
+}
+
+// cut returns the characters i to j of the text.
+func (s shadow) cut(i, j int) string { return s.text[s.at[i]:s.at[j]] }
+
+// plain holds the ASCII letter of every precomposed Latin letter.
+var plain = plainTable()
+
+func plainTable() map[rune]byte {
+	m := map[rune]byte{}
+	for _, span := range [][2]rune{{0xC0, 0x24F}, {0x1E00, 0x1EFF}} {
+		for r := span[0]; r <= span[1]; r++ {
+			if f := viettext.Fold(string(r)); len(f) == 1 {
+				m[r] = f[0]
+			}
+		}
+	}
+	return m
+}
+
+// plainByte returns the byte that stands for r in a shadow, 0 for a mark that stands for nothing.
+func plainByte(r rune) byte {
+	switch {
+	case 'A' <= r && r <= 'Z':
+		return byte(r) + 'a' - 'A'
+	case r < utf8.RuneSelf:
+		return byte(r)
+	}
+	if c, ok := plain[r]; ok {
+		return c
+	}
+	switch r {
+	case '–', '—', '−', '‐', '‑', '‒', '―':
+		return '-'
+	case '’', '‘', 'ʼ':
+		return '\''
+	}
+	switch {
+	case unicode.Is(unicode.Mn, r):
+		return 0
+	case unicode.IsSpace(r):
+		return ' '
+	case unicode.IsLetter(r):
+		return 'z'
+	}
+	return '?'
+}
+
+// fold returns the ASCII shadow of s alone.
+func fold(s string) string { return newShadow(s).ascii }
+
+// letters returns only the letters and digits of the ASCII shadow of s: what is left when spaces, dashes and signs do not
+// count.
+func letters(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if c := plainByte(r); 'a' <= c && c <= 'z' || '0' <= c && c <= '9' {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
+
+// startsUpper reports whether the first letter of s is a capital.
+func startsUpper(s string) bool {
+	for _, r := range s {
+		if unicode.IsLetter(r) {
+			return unicode.IsUpper(r)
+		}
+		if unicode.IsDigit(r) {
+			return false
+		}
+	}
+	return false
+}
+
+// startsLower reports whether s begins with a small letter.
+func startsLower(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsLower(r)
+}
+
+// shouts reports whether word is written in capitals and is a word, not an abbreviation: it has a tone mark, or it is the
+// capital form of a syllable that no abbreviation spells (TRƯỞNG, GIÁM, TRUONG).
+func shouts(word string) bool {
+	n := 0
+	for _, r := range word {
+		if unicode.IsLower(r) {
+			return false
+		}
+		if unicode.IsLetter(r) {
+			n++
+		}
+	}
+	if n < 2 {
+		return false
+	}
+	if signerSyllables[letters(word)] && n > 2 {
+		return true
+	}
+	for _, r := range word {
+		if toneMarked(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// tones are the letters that carry a tone mark; abbreviations (TƯ, HĐND, LĐTBXH) never do.
+const tones = "ÀÁẢÃẠẰẮẲẴẶẦẤẨẪẬÈÉẺẼẸỀẾỂỄỆÌÍỈĨỊÒÓỎÕỌỒỐỔỖỘỜỚỞỠỢÙÚỦŨỤỪỨỬỮỰỲÝỶỸỴ"
+
+func toneMarked(r rune) bool {
+	return r >= utf8.RuneSelf && strings.ContainsRune(tones, unicode.ToUpper(r))
+}
+
+// collapse returns s with every run of spaces as one space, none at the ends and none before ; , or a closing bracket.
+func collapse(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	for _, p := range []string{";", ",", ":", ")"} {
+		s = strings.ReplaceAll(s, " "+p, p)
+	}
+	return s
+}

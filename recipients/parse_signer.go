@@ -1,0 +1,265 @@
+package recipients
+
+import (
+	"regexp"
+	"strings"
+)
+
+var (
+	// signFor begins the signer's column: TM., KT., TL., TUQ., Q. before a title in capitals.
+	signFor = regexp.MustCompile(`(?:^|[\s_;.,|])(?:TM|KT|TL|TUQ|TUN|T/M|K/T|T/L|Q|TT)\s?[./]\s?(?:[A-ZĐÀ-Ỹ]{2,}|Bộ|Chủ|Giám|Phó|Thủ|Cục|Vụ|Tổng)`)
+	// signerTitle is a title that stands in the signer's column also in small letters, as a whole line.
+	signerTitle = regexp.MustCompile(`^(?:(?:tm|kt|tl|tuq|q|k/t|t/m)[./ ]|\(?(?:da|đa) k[yi]\)?|(?:pho )?(?:chu tich|giam doc|hieu truong|bo truong|thu truong|cuc truong|vu truong|chanh van phong|truong ban|truong phong|tong giam doc|thu tuong|chu nhiem|vien truong|chanh an|thong doc|tong cuc truong)$|(?:dai|thuong|trung|thieu) (?:tuong|ta)\b|ngay \d|ha noi, ngay|\[?signature|tai bieu mau|phu luc|mau so|noi nhan)`)
+	junkRune    = regexp.MustCompile("[^\\pL\\pN\\s,;:.()/&'’\"“”+\\-–—]")
+)
+
+// cutSigner cuts off a line what a merged column put after the entry: the signer's title or name, or scraps that OCR made
+// of them. shouting says that the block itself is in capitals.
+func cutSigner(s string, shouting bool) string {
+	s = strings.TrimSpace(s)
+	if s == "" {
+		return s
+	}
+	if refHead.MatchString(fold(head(s, 40))) {
+		s = cutReference(s)
+	}
+	if m := signFor.FindStringIndex(s); m != nil && !shouting {
+		s = strings.TrimSpace(s[:m[0]])
+	}
+	s = cutScraps(s)
+	if !shouting {
+		s = cutShouting(s)
+	}
+	return s
+}
+
+// cutReference ends "Như trên" where it ends; only a bracket, a list or more Điều follow it.
+func cutReference(s string) string {
+	sh := newShadow(head(s, 400))
+	m := referenceText.FindStringIndex(sh.ascii)
+	if m == nil || len(sh.ascii) < m[1] {
+		return s
+	}
+	end := sh.at[m[1]]
+	rest := strings.TrimLeft(s[end:], " ")
+	if strings.HasPrefix(rest, "(") {
+		inside, after := bracket(rest)
+		if _, _, ok := readBracket(inside); ok || len(after) < 3 {
+			return strings.TrimSpace(s[:len(s)-len(after)])
+		}
+	}
+	if rest == "" || strings.HasPrefix(rest, ",") || strings.HasPrefix(rest, ";") || strings.HasPrefix(rest, "và") || strings.HasPrefix(rest, "-") {
+		return s
+	}
+	if startsLower(rest) && !strings.HasPrefix(s[end:], ":") {
+		return s
+	}
+	return strings.TrimSpace(s[:end])
+}
+
+var referenceText = regexp.MustCompile(`^nh[uir]{1,2} ?(?:tr[a-z]{1,2}\b|(?:tai )?(?:khoan \d+,? ?)?d[a-z]{2,3}u \d+[a-z]?(?: ?(?:,|va|-) ?(?:dieu )?\d+)*(?: (?:qd|quyet dinh|nq|tt)\w*)?|kinh g[a-z]{1,2}|muc \w+|danh sach\w*|thanh phan(?: kinh moi| moi)?)`)
+
+// cutShouting cuts the line where words in capitals begin that are no abbreviations.
+func cutShouting(s string) string {
+	ws := strings.Fields(s)
+	if len(ws) < 2 {
+		return s
+	}
+	from := len(ws)
+	for i, w := range ws {
+		if i > 0 && shouts(strings.Trim(w, ",;:.()'\"_-–")) {
+			from = i
+			break
+		}
+	}
+	if from == len(ws) {
+		return s
+	}
+	for from > 1 && isCapitals(ws[from-1]) && !strings.ContainsAny(ws[from-1], ";)") { // "TL. TONG", "CỤC" before the first sure word
+		from--
+	}
+	return strings.Join(ws[:from], " ")
+}
+
+// isCapitals reports whether w has only capitals and signs.
+func isCapitals(w string) bool {
+	up := false
+	for _, r := range w {
+		c := plainByte(r)
+		if 'a' <= c && c <= 'z' {
+			if startsLower(string(r)) {
+				return false
+			}
+			up = true
+		}
+	}
+	return up || strings.Trim(w, "-–_~.,:;") == ""
+}
+
+// cutScraps drops what follows the first ";" of a line unless it is a note in brackets or another recipient, and scraps
+// after a comma, colon or stop that are no words.
+func cutScraps(s string) string {
+	var kept strings.Builder
+	rest := s
+	for {
+		i := topSemicolon(rest)
+		if i < 0 {
+			break
+		}
+		left, right := rest[:i], strings.TrimSpace(rest[i+1:])
+		kept.WriteString(left)
+		if note, after := leadingNote(right); note != "" {
+			kept.WriteString(" " + note)
+			right = strings.TrimLeft(after, " ;.,")
+		}
+		if right == "" || !looksRecipient(right) {
+			return strings.TrimSpace(kept.String()) + ";"
+		}
+		kept.WriteString("; ")
+		rest = right
+	}
+	if !archiveHead.MatchString(fold(head(s, 40))) {
+		rest = cutLoose(rest)
+	}
+	kept.WriteString(rest)
+	return strings.TrimSpace(kept.String())
+}
+
+// topSemicolon returns where the first ";" outside brackets stands.
+func topSemicolon(s string) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth = max(0, depth-1)
+		case ';':
+			if depth == 0 || !strings.Contains(s[i:], ")") {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// leadingNote returns the bracket that s begins with, when it is a short closed one.
+func leadingNote(s string) (note, after string) {
+	if !strings.HasPrefix(s, "(") {
+		return "", s
+	}
+	inside, after := bracket(s)
+	if len(inside) > 80 || !strings.HasPrefix(s[1+len(inside):], ")") && !strings.Contains(s, ")") {
+		return "", s
+	}
+	return "(" + inside + ")", after
+}
+
+// cutLoose drops scraps at the end of a line after a comma, colon or stop. Where they held letters or digits the entry
+// ended before them.
+func cutLoose(s string) string {
+	if m := signAfterStop.FindStringIndex(s); m != nil && m[0] > 0 {
+		return s[:m[0]] + ";"
+	}
+	t, scraps := s, ""
+	for {
+		i := strings.LastIndexAny(t, ",:.")
+		if i <= 0 || !isScrap(t[i+1:]) || isNumbered(t[:i], t[i+1:]) {
+			break
+		}
+		scraps = t[i+1:] + scraps
+		t = strings.TrimRight(t[:i], " ")
+	}
+	switch {
+	case letters(scraps) != "":
+		return t + ";"
+	case scraps == "" || strings.TrimSpace(scraps) == "":
+		return s
+	}
+	return s[:len(t)+1]
+}
+
+// signAfterStop is a sign that no text has, right after a separator.
+var signAfterStop = regexp.MustCompile(`[:,.]\s*[¬<>|~_=«»¡¿£¥€©®°\\{}\[\]^%#@$]`)
+
+// isNumbered reports whether tail is one more number of a list of numbers: "Các phòng 1, 2, 3".
+func isNumbered(before, tail string) bool {
+	tail = strings.TrimSpace(tail)
+	if tail == "" || before == "" || !strings.ContainsAny(tail[:1], "0123456789") {
+		return false
+	}
+	return strings.ContainsAny(tailOf(" "+before, 8), "0123456789")
+}
+
+// isScrap reports whether s, the tail of a line, holds no word: single characters, digits, signs.
+func isScrap(s string) bool {
+	for _, w := range strings.Fields(s) {
+		w = strings.Trim(w, ",.;:-_'\"`´~|¬?!<>…")
+		if n := len([]rune(w)); n > 1 && !junkRune.MatchString(w) {
+			return false
+		}
+	}
+	return !strings.ContainsAny(s, "()")
+}
+
+// looksRecipient reports whether s may be a recipient beside another in one line, not a scrap of the signer's column.
+func looksRecipient(s string) bool {
+	s = unspace(strings.TrimSpace(head(s, 300)))
+	f := fold(s)
+	first := strings.Trim(firstWord(s), ",.;:")
+	if f == "" || isPerson(s) || signFor.MatchString(" "+s) {
+		return false
+	}
+	for _, w := range strings.Fields(firstItem(s)) {
+		if shouts(strings.Trim(w, ",.;:()")) || junkRune.MatchString(w) {
+			return false
+		}
+	}
+	switch {
+	case memberLead.MatchString(f), refHead.MatchString(f), archiveHead.MatchString(f):
+		return true
+	case pressHead.MatchString(f), bodyHead.MatchString(f), titleHead.MatchString(f), groupHead.MatchString(f):
+		return startsUpper(s) || len(strings.Fields(s)) > 1 && startsLower(s) && memberLead.MatchString(f) || isLowerHead(s, f)
+	case comrade.MatchString(f):
+		return true
+	case len(first) > 1 && isCode(first) && startsUpper(first):
+		return true
+	}
+	return sectors[letters(firstItem(s))] || startsUpper(s) && len(strings.Fields(s)) == 1 && len([]rune(first)) > 4
+}
+
+// isLowerHead allows a class word in small letters ("sở Tài chính") when the rest is clean.
+func isLowerHead(s, f string) bool { return startsLower(s) && !strings.ContainsAny(f, "0123456789?_") }
+
+func firstWord(s string) string {
+	w, _, _ := strings.Cut(s, " ")
+	return w
+}
+
+// firstItem returns s up to its first comma or semicolon.
+func firstItem(s string) string {
+	if i := strings.IndexAny(s, ",;("); i >= 0 {
+		return s[:i]
+	}
+	return s
+}
+
+// isSignerLine reports whether a line without a bullet belongs to the signer's column or to what follows the block.
+func isSignerLine(s string, shouting bool) bool {
+	s = strings.Trim(s, " *_.,:;-–'\"|")
+	f := fold(head(s, 200))
+	if s == "" || signerTitle.MatchString(f) || signFor.MatchString(" "+s) || isPerson(s) {
+		return true
+	}
+	ws := strings.Fields(head(s, 200))
+	loud, junk := 0, 0
+	for _, w := range ws {
+		switch {
+		case shouts(strings.Trim(w, ",.;:()")):
+			loud++
+		case len([]rune(w)) < 2 || junkRune.MatchString(w):
+			junk++
+		}
+	}
+	return !shouting && loud > 0 || junk*2 >= len(ws) || len(ws) == 1 && !looksRecipient(s) && !startsLower(s) && len([]rune(s)) < 4
+}

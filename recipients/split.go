@@ -1,0 +1,490 @@
+package recipients
+
+import (
+	"regexp"
+	"strings"
+)
+
+// splitNames splits the text of an entry, purpose taken out, into the names it lists, with a distributed head or a shared
+// tail given to each: "Các Sở: Nội vụ, Tài chính" is Sở Nội vụ and Sở Tài chính, "HĐND, UBND tỉnh" is HĐND tỉnh and UBND
+// tỉnh. Names that contain commas or "và" stay whole, "Cục X, Bộ Y" is one name, what follows "VPCP:" is inside VPCP.
+// Groups among the items ("và các đoàn thể") are left out. A text without a list is its own only name.
+func splitNames(text string) []string {
+	text = strings.Trim(collapse(text), " ;,.")
+	if text == "" {
+		return []string{}
+	}
+	if len(text) > maxEntry {
+		return []string{text}
+	}
+	if i := topColon(text); i > 0 {
+		if head, list := listHead(text); len(list) > 0 {
+			return distribute(head, list)
+		}
+		if !listHasHeads(text[:i], text[i+1:]) {
+			before := splitNames(text[:i])
+			return before
+		}
+		return splitNames(text[i+1:])
+	}
+	if head, list := listHead(text); len(list) > 0 {
+		return distribute(head, list)
+	}
+	return splitPlain(text)
+}
+
+// listHasHeads reports whether head is a bare class ("Các đơn vị:") whose members bring their own heads.
+func listHasHeads(head, list string) bool {
+	return regexp.MustCompile(`^(?:cac |nhung )(?:don vi|co quan|doan the|to chuc|so, ban, nganh|so, nganh|co quan, don vi)[a-z, ]*$`).MatchString(fold(head))
+}
+
+// topColon returns where the first colon outside brackets stands, -1 when there is none.
+func topColon(s string) int {
+	depth := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case ':':
+			if depth <= 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// A piece is a part of a list with the separator that stood before it.
+type piece struct {
+	sep  string // "", ",", ";" or "va"
+	text string
+}
+
+// cutPieces cuts s at the commas, semicolons and words "và" that stand outside brackets.
+func cutPieces(s string) []piece {
+	sh := newShadow(s)
+	var out []piece
+	depth, from, sep := 0, 0, ""
+	add := func(to int) {
+		out = append(out, piece{sep, strings.TrimSpace(sh.cut(from, to))})
+	}
+	for i := 0; i < len(sh.ascii); i++ {
+		switch c := sh.ascii[i]; {
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+		case depth > 0:
+		case c == ',' || c == ';':
+			add(i)
+			from, sep = i+1, string(c)
+		case c == ' ' && strings.HasPrefix(sh.ascii[i:], " va "):
+			add(i)
+			from, sep = i+4, "va"
+			i += 3
+		}
+	}
+	add(len(sh.ascii))
+	return out
+}
+
+// glue puts pieces together again as they stood.
+func glue(ps []piece) string {
+	var b strings.Builder
+	for i, p := range ps {
+		if i > 0 {
+			switch p.sep {
+			case "va":
+				b.WriteString(" và ")
+			default:
+				b.WriteString(p.sep + " ")
+			}
+		}
+		b.WriteString(p.text)
+	}
+	return b.String()
+}
+
+var (
+	bareClass  = regexp.MustCompile(`^(?:(?:cac|nhung) )?(` + phrases(`bo so ban vu cuc tong_cuc chi_cuc phong p\. vien trung_tam benh_vien hoi doan quan_khu cong_ty tap_doan khoa hat truong truong_thpt truong_thcs truong_tieu_hoc truong_mam_non truong_dai_hoc truong_cao_dang`) + `) `)
+	placesOf   = regexp.MustCompile(`^(.*?)\b(?:cac|nhung) (` + placeWord + `)((?:(?: ?, ?| va )` + placeWord + `)*)\s*:?\s*`)
+	ownPlace   = regexp.MustCompile(`^(` + placeWord + `)\.? `)
+	namedPlace = regexp.MustCompile(`^(.*\b(?:` + placeWord + `)\.?) ([^ ].*)$`)
+)
+
+// listHead finds the head that the members of a list share, and the pieces of the list. The list is empty when text is no
+// list of named members.
+func listHead(text string) (head string, list []piece) {
+	sh := newShadow(text)
+	if m := placesOf.FindStringSubmatchIndex(sh.ascii); m != nil && m[1] < len(sh.ascii) && namedAfter(sh, m[1]) && !notClass.MatchString(strings.TrimSpace(sh.ascii[:m[3]])) {
+		if before := sh.ascii[:m[3]]; !strings.ContainsAny(before, ",;(") {
+			return strings.TrimSpace(sh.cut(0, m[3]) + sh.cut(m[4], m[5])), cutPieces(sh.text[sh.at[m[1]]:])
+		}
+	}
+	if i := topColon(text); i > 0 {
+		before, after := strings.TrimSpace(text[:i]), strings.TrimSpace(text[i+1:])
+		m := listClass.FindStringSubmatch(fold(before))
+		if m == nil || after == "" || memberLead.MatchString(fold(after)) || isInside(after) {
+			return "", nil
+		}
+		if listHasHeads(before, after) {
+			return "", cutPieces(after)
+		}
+		bs := newShadow(before)
+		n := len(bs.ascii) - len(strings.TrimPrefix(strings.TrimPrefix(bs.ascii, "cac "), "nhung "))
+		h := bs.text[bs.at[n]:]
+		if j := strings.IndexByte(h, ','); j > 0 {
+			h = h[:j]
+		}
+		return h, cutPieces(after)
+	}
+	return sectorList(sh)
+}
+
+// isInside reports whether the words after a colon are offices and rooms of the body before it.
+func isInside(after string) bool {
+	a := fold(after)
+	return titleHead.MatchString(a) && !sectors[letters(cutPieces(after)[0].text)] || groupHead.MatchString(a)
+}
+
+// sectorList reads "Sở Nội vụ, Tài chính" and "các Sở Nội vụ, Tài chính": one class word before several fields.
+func sectorList(sh shadow) (head string, list []piece) {
+	m := bareClass.FindStringSubmatchIndex(sh.ascii)
+	if m == nil {
+		return "", nil
+	}
+	ps := cutPieces(sh.text[sh.at[m[1]]:])
+	fields := joinFields(ps)
+	plural := m[2] > 0
+	if len(fields) < 2 {
+		return "", nil
+	}
+	for _, p := range fields {
+		known := sectors[letters(p.text)] || plural && isCode(p.text)
+		if !known {
+			return "", nil
+		}
+	}
+	return sh.cut(m[2], m[3]), fields
+}
+
+// isCode reports whether s is an abbreviation or a number, like TNMT, KH&ĐT, 1A.
+func isCode(s string) bool {
+	if s == "" || strings.ContainsAny(s, " (") {
+		return false
+	}
+	for _, r := range s {
+		if plainByte(r) >= 'a' && plainByte(r) <= 'z' && !startsUpper(string(r)) && !strings.ContainsAny(s, "&-0123456789") {
+			// small letters inside an abbreviation are few: "TTr", "TTg"
+			return len(s) <= 4 && startsUpper(s)
+		}
+	}
+	return true
+}
+
+// joinFields puts the pieces of one field name back together: Văn hóa, Thể thao và Du lịch.
+func joinFields(ps []piece) []piece {
+	var out []piece
+	for i := 0; i < len(ps); {
+		n := 1
+		for j := min(len(ps), i+4); j > i+1; j-- {
+			if ps[j-1].sep != ";" && sectors[letters(dropTail(glue(ps[i:j])))] {
+				n = j - i
+				break
+			}
+		}
+		out = append(out, piece{ps[i].sep, glue(ps[i : i+n])})
+		i += n
+	}
+	return out
+}
+
+// dropTail takes a place off the end of a field name: "Văn hóa, Thể thao và Du lịch tỉnh".
+func dropTail(s string) string {
+	sh := newShadow(s)
+	if m := placeTail.FindStringIndex(sh.ascii); m != nil && !strings.Contains(sh.text[sh.at[m[0]]:], "Quân") {
+		return sh.cut(0, m[0])
+	}
+	return s
+}
+
+// distribute gives head to each member of the list.
+func distribute(head string, list []piece) []string {
+	out := []string{}
+	head = strings.TrimSpace(head)
+	place := namedPlace.MatchString(fold(head)+" x") && !sectors[letters(head)]
+	fields := joinFields(list)
+	if place {
+		fields = list
+	}
+	for i := 0; i < len(fields); i++ {
+		p := fields[i]
+		for !place && i+1 < len(fields) && fields[i+1].sep == "va" && !splitsAtAnd(p.text, fields[i+1].text) {
+			i++
+			p.text = glue([]piece{p, fields[i]})
+		}
+		switch f := fold(p.text); {
+		case p.text == "" || memberLead.MatchString(f) || f == "..." || groupHead.MatchString(f) && !sectors[letters(p.text)]:
+		case place:
+			out = append(out, placed(head, p.text))
+		case pressHead.MatchString(fold(head)) && !pressHead.MatchString(f):
+			out = append(out, strings.TrimSpace(head+" "+p.text))
+		case hasOwnHead(head, p.text):
+			out = append(out, splitNames(p.text)...)
+		default:
+			out = append(out, strings.TrimSpace(head+" "+p.text))
+		}
+	}
+	return out
+}
+
+// splitsAtAnd reports whether "left và right" are two members of a list.
+func splitsAtAnd(left, right string) bool {
+	return bodyHead.MatchString(fold(right)) && !sectors[letters(right)] || sectors[letters(left)] && sectors[letters(dropTail(right))] || isCode(left) && isCode(right) ||
+		memberLead.MatchString(fold(right))
+}
+
+// hasOwnHead reports whether a member of a list brings its own class word: "Các Sở: Nội vụ, Tư pháp; Thanh tra tỉnh".
+func hasOwnHead(head, member string) bool {
+	f := fold(member)
+	if head == "" {
+		return true
+	}
+	if sectors[letters(member)] {
+		return false
+	}
+	return bodyHead.MatchString(f) && !notBody.MatchString(f) && (!isCode(member) || selfStanding.MatchString(f) && len(f) > 3) && startsWithHead(f)
+}
+
+// startsWithHead reports whether a class word is followed by more, or stands for itself.
+func startsWithHead(f string) bool { return strings.Contains(f, " ") || selfStanding.MatchString(f) }
+
+// ownBody begins a body in a list of places, where "Hội An" and "Phong Điền" are places.
+var ownBody = regexp.MustCompile(`^(?:ubnd|hdnd|uy ban nhan dan|hoi dong nhan dan|so|bo|cong an|cuc|van phong|vp|thanh tra|dang uy|huyen uy|tinh uy|thanh uy|ban quan ly|bql|ttr?) `)
+
+// placed gives the head "UBND huyện" to a place, which may bring its own class: "thành phố Kon Tum".
+func placed(head, member string) string {
+	hs := newShadow(head)
+	m := namedPlace.FindStringSubmatchIndex(hs.ascii + " x")
+	ms := newShadow(member)
+	if ownBody.MatchString(ms.ascii) {
+		return member
+	}
+	if m == nil {
+		return head + " " + member
+	}
+	class := regexp.MustCompile(placeWord + `\.?$`).FindStringIndex(hs.ascii)
+	if class == nil {
+		return head + " " + member
+	}
+	body := strings.TrimSpace(hs.cut(0, class[0]))
+	if ownPlace.MatchString(ms.ascii) {
+		return strings.TrimSpace(body + " " + member)
+	}
+	if cities[letters(member)] && strings.HasPrefix(hs.ascii[class[0]:], "tinh") {
+		return strings.TrimSpace(body + " thành phố " + member)
+	}
+	return head + " " + member
+}
+
+var (
+	placeTail = regexp.MustCompile(` (?:(?:(?:hdnd|ubnd|dang uy|hoi dong nhan dan) )?(?:cua )?` + placeWord + `|tinh uy|thanh uy|huyen uy|tu|quoc hoi)(?: [a-z' ]*)?$`)
+	tailName  = regexp.MustCompile(`( (?:(?:hdnd|ubnd|dang uy|hoi dong nhan dan) )?` + placeWord + `| (?:tinh|thanh|huyen|thi|quan) uy| tu)((?: [a-z']+){0,4})$`)
+	hasPlace  = regexp.MustCompile(`\b(?:tinh|huyen|xa|phuong|thi tran|thanh pho|tp|quan|thi xa|tinh uy|thanh uy|huyen uy|uy|tu|tw|trung uong|viet nam|vn|quoc hoi|chinh phu|khu vuc|tttu|vptu|nha nuoc)\b`)
+	office    = regexp.MustCompile(`^(?:van phong|vp)\b.*\b(?:dbqh|dai bieu quoc hoi|hdnd|hoi dong nhan dan)$`)
+	subUnit   = regexp.MustCompile(`^(?:cuc|vu|tong cuc|thanh tra|vien|hoc vien|phong|p\.|trung tam|truong|bo tu lenh|bo tham muu|tap chi)\b`)
+	topUnit   = regexp.MustCompile(`^(?:bo [a-z]|bca\b|bqp\b|btp\b|vpcp\b|qdndvn|quan doi|bo$)`)
+	midUnit   = regexp.MustCompile(`^(?:so [a-z]|cong an |ubnd |cuc [a-z])`)
+)
+
+// splitPlain splits a list that announces no head.
+func splitPlain(text string) []string {
+	if head, list := sectorList(newShadow(text)); len(list) > 1 {
+		return distribute(head, list)
+	}
+	var items [][]piece
+	for _, p := range cutPieces(text) {
+		if n := len(items); n > 0 && !opensItem(items[n-1], p) {
+			items[n-1] = append(items[n-1], p)
+			continue
+		}
+		items = append(items, []piece{p})
+	}
+	names := []string{}
+	for _, it := range items {
+		name := strings.TrimSpace(glue(it))
+		f := fold(name)
+		if name == "" || len(items) > 1 && (memberLead.MatchString(f) || agency.MatchString(f) || groupHead.MatchString(f) && !isPress(newShadow(name))) {
+			continue
+		}
+		if i := topColon(name); i > 0 {
+			name = strings.TrimSpace(name[:i])
+		}
+		names = append(names, name)
+	}
+	names = shareHead(names)
+	return shareTail(names)
+}
+
+// opensItem reports whether piece p begins a new item after the pieces of item.
+func opensItem(item []piece, p piece) bool {
+	f, before := fold(p.text), fold(glue(item))
+	if p.text == "" {
+		return false
+	}
+	if topColon(glue(item)) > 0 { // the rooms of a body follow its colon, whatever separates them
+		return false
+	}
+	if p.sep == ";" {
+		return true
+	}
+	if memberLead.MatchString(f) || agency.MatchString(f) {
+		return true
+	}
+	if office.MatchString(before) && regexp.MustCompile(`^(?:hdnd|ubnd|hoi dong nhan dan|uy ban nhan dan)\b`).MatchString(f) {
+		return false
+	}
+	if p.sep == "," && (subUnit.MatchString(before) && !strings.Contains(before, ",") && topUnit.MatchString(f) || strings.HasPrefix(before, "phong ") && midUnit.MatchString(f) || strings.HasPrefix(f, "qdndvn")) {
+		return false
+	}
+	if before == "van phong" { // "Văn phòng, Quốc hội": a stray comma
+		return false
+	}
+	switch {
+	case notBody.MatchString(f):
+		return false
+	case isPress(newShadow(p.text)):
+		return true
+	case p.sep == "va":
+		return opensAfterAnd(f, p.text)
+	case ownPlace.MatchString(f) && startsUpper(p.text[strings.IndexByte(p.text, ' ')+1:]):
+		return true
+	case bodyHead.MatchString(f) && startsWithCapital(p.text):
+		return !sectors[letters(joinedWith(item, p))]
+	case isCode(p.text):
+		return allCodes(item) || isCode(lastWord(item)) || selfStanding.MatchString(f)
+	}
+	return placeListed(item, p)
+}
+
+// opensAfterAnd reports whether what follows "và" is a body of its own; abbreviations of fields are not.
+func opensAfterAnd(f, text string) bool {
+	return bodyHead.MatchString(f) && startsWithCapital(text) && (strings.Contains(f, " ") || selfStanding.MatchString(f)) && !sectors[letters(text)] ||
+		titleHead.MatchString(f) && false
+}
+
+func startsWithCapital(s string) bool { return startsUpper(s) || selfStanding.MatchString(fold(s)) }
+
+// joinedWith returns the field name that p would complete: the item without its class word, and p.
+func joinedWith(item []piece, p piece) string {
+	s := glue(append(append([]piece{}, item...), p))
+	if m := bareClass.FindString(fold(s)); m != "" {
+		sh := newShadow(s)
+		return sh.text[sh.at[len(m)]:]
+	}
+	return s
+}
+
+// allCodes reports whether the item so far is abbreviations only.
+func allCodes(item []piece) bool {
+	for _, p := range item {
+		if !isCode(p.text) {
+			return false
+		}
+	}
+	return true
+}
+
+func lastWord(item []piece) string {
+	ws := strings.Fields(item[len(item)-1].text)
+	if len(ws) < 2 || len(ws) > 2 {
+		return " "
+	}
+	return ws[1]
+}
+
+// placeListed reports whether p is one more place after "UBND tỉnh Lào Cai, …".
+func placeListed(item []piece, p piece) bool {
+	if len(item) != 1 || !startsUpper(p.text) || len(strings.Fields(p.text)) > 4 {
+		return false
+	}
+	m := namedPlace.FindStringSubmatch(fold(item[0].text))
+	if m == nil {
+		return false
+	}
+	for _, w := range strings.Fields(p.text) {
+		if !startsUpper(w) {
+			return false
+		}
+	}
+	return true
+}
+
+// shareHead gives the head of the name before to names that lack one: "UBND huyện Ngọc Hồi, huyện Đăk Tô", "Vụ TTr; TNCN".
+func shareHead(names []string) []string {
+	for i := 1; i < len(names); i++ {
+		prev, f := newShadow(names[i-1]), fold(names[i])
+		switch {
+		case ownPlace.MatchString(f) && !strings.HasPrefix(f, "tt "):
+			if m := regexp.MustCompile(`^(.*?)\b` + placeWord + `\b`).FindStringSubmatchIndex(prev.ascii); m != nil && m[3] > 0 {
+				names[i] = prev.cut(0, m[3]) + names[i]
+			}
+		case isCode(names[i]) && !selfStanding.MatchString(f):
+			if m := bareClass.FindStringIndex(prev.ascii); m != nil && isCode(prev.text[prev.at[m[1]]:]) {
+				names[i] = prev.cut(0, m[1]) + names[i]
+			}
+		case !bodyHead.MatchString(f) && placeListed([]piece{{"", names[i-1]}}, piece{",", names[i]}):
+			if m := namedPlace.FindStringSubmatchIndex(prev.ascii); m != nil {
+				names[i] = prev.cut(0, m[3]) + " " + names[i]
+			}
+		}
+	}
+	return names
+}
+
+// shareTail gives the place at the end of the last name to those of its kind before it that name none: "HĐND, UBND tỉnh".
+func shareTail(names []string) []string {
+	if len(names) < 2 {
+		return names
+	}
+	last := newShadow(names[len(names)-1])
+	m := tailName.FindStringSubmatchIndex(last.ascii)
+	if m == nil || m[0] == 0 {
+		return names
+	}
+	tail, kind := last.text[last.at[m[0]]:], parallel(last.ascii[:m[0]])
+	for i, n := range names[:len(names)-1] {
+		f := fold(n)
+		if hasPlace.MatchString(f) || kind == "" || parallel(f) != kind || strings.Contains(n, "(") {
+			continue
+		}
+		names[i] = n + tail
+	}
+	return names
+}
+
+// kinships are classes of bodies that share a tail when they stand in one list.
+var kinships = []struct {
+	kind string
+	head *regexp.Regexp
+}{
+	{"mass", regexp.MustCompile(`^(?:hoi [a-z]|lien doan|ldld|doan t|ubmttq|mttq|mat tran|uy ban mttq|lien minh|uy ban mat tran)`)},
+	{"power", regexp.MustCompile(`^(?:hdnd|ubnd|dang uy|tt\.? ?hdnd|thuong truc hdnd|uy ban nhan dan|hoi dong nhan dan|tt\.? ?dang uy|mttq|ubmttq)$`)},
+	{"line", regexp.MustCompile(`^(?:tand|toa an nhan dan|vksnd|vien kiem sat nhan dan|vien kiem sat|toa an|cong an|bch \w+|bch quan su|bo chi huy \w+|quan su|thi hanh an\w*|chi cuc|cuc|kbnn|kho bac|bhxh|bao hiem xa hoi|bo chi huy quan su|bo chi huy bo doi bien phong|bch bo doi bien phong)\b`)},
+	{"so", regexp.MustCompile(`^so\b`)},
+	{"ban", regexp.MustCompile(`^ban\b`)},
+	{"press", regexp.MustCompile(`^(?:bao|dai|cong|cong ttdt|cong bao|dai pt\w*|dai ptth|website|dai phat thanh.*)$`)},
+	{"phong", regexp.MustCompile(`^phong\b`)},
+}
+
+func parallel(f string) string {
+	f = strings.TrimSpace(f)
+	for _, k := range kinships {
+		if k.head.MatchString(f) {
+			return k.kind
+		}
+	}
+	return ""
+}
