@@ -115,7 +115,7 @@ func namesBody(sh shadow) bool {
 	if m := ownMembers.FindStringIndex(a); m != nil { // only the first item counts
 		a = a[:m[0]]
 	}
-	if apart := letters(a); spacedClass.MatchString(apart) {
+	if apart := lettersOnly(a); spacedClass.MatchString(apart) {
 		return false
 	}
 	for _, re := range []*regexp.Regexp{tailClass, twoPlaces} {
@@ -189,15 +189,15 @@ func isPerson(s string) bool {
 	s, _, _ = strings.Cut(s, "(")
 	s, _, _ = strings.Cut(s, " - ")
 	ws := strings.Fields(s)
-	if len(ws) < 2 || len(ws) > 6 || !surnames[letters(ws[0])] {
+	if len(ws) < 2 || len(ws) > 6 || !surnames[lettersOnly(ws[0])] {
 		return false
 	}
 	for _, w := range ws {
-		if !startsUpper(w) || strings.ContainsAny(w, "&/+0123456789:") || letters(w) == "" {
+		if !startsUpper(w) || strings.ContainsAny(w, "&/+0123456789:") || lettersOnly(w) == "" {
 			return false
 		}
 	}
-	return !bodyHead.MatchString(fold(s)) && !titleHead.MatchString(fold(s))
+	return !bodyHead.MatchString(plainOf(s)) && !titleHead.MatchString(plainOf(s))
 }
 
 // afterWord returns s without its first word.

@@ -8,13 +8,13 @@ import (
 // The tables of this file are the vocabulary of Vietnamese administration as it stands in recipient lists, in the ASCII
 // spelling of a shadow. They name kinds of bodies and offices, never a body.
 
-// words makes a pattern of alternatives.
-func words(lists ...string) string {
+// alternatives makes a pattern of alternatives.
+func alternatives(lists ...string) string {
 	return "(?:" + strings.Join(strings.Fields(strings.Join(lists, " ")), "|") + ")"
 }
 
 // Words are separated by blanks and "_" stands for a space inside a word.
-func phrases(list string) string { return strings.ReplaceAll(words(list), "_", " ") }
+func phrases(list string) string { return strings.ReplaceAll(alternatives(list), "_", " ") }
 
 const (
 	// bodyList begins the name of a body.
@@ -88,18 +88,18 @@ var (
 )
 
 // signerSyllables are the syllables of a signer's title in capitals, which OCR or a merged column leaves beside an entry.
-var signerSyllables = setOf(`truong giam doc chanh thuong thanh phong nhan quoc tong hien quyen chinh hieu vien kiem chu tich pho thua lenh uy quyen
+var signerSyllables = wordSet(`truong giam doc chanh thuong thanh phong nhan quoc tong hien quyen chinh hieu vien kiem chu tich pho thua lenh uy quyen
 	thong tham tong thu bi nghi trieu`)
 
 // selfStanding begins abbreviations that are a body without a class word before them.
 var selfStanding = regexp.MustCompile(`^(?:vp|ub|hdnd|kbnn|ttx|vks|tand|mttq|bhxh|nhnn|nhcs|ldld|csdl|bch|btl|btv|tttu|tthd|vnpt|evn|tncs|lhpn|tw|bql|htx|vqg|[a-z]\d|cty|tct|bcd)`)
 
 // surnames are the family names by which a signer or a named person is known.
-var surnames = setOf(`nguyen tran le pham hoang huynh phan vu vo dang bui do ho ngo duong ly dinh trinh mai dao truong lam ha luong cao trieu chau
+var surnames = wordSet(`nguyen tran le pham hoang huynh phan vu vo dang bui do ho ngo duong ly dinh trinh mai dao truong lam ha luong cao trieu chau
 	luu to la quach ta thai tang nghiem vuong doan kieu ung tong khong mac bach chu han giap lo quang a y sung giang vang thao ma be nong hau hua
 	khuc ninh phung tieu au cu chau diep phi thach son`)
 
-func setOf(list string) map[string]bool {
+func wordSet(list string) map[string]bool {
 	m := map[string]bool{}
 	for _, w := range strings.Fields(list) {
 		m[w] = true
@@ -126,10 +126,10 @@ var sectors = sectorTable(`van hoa the thao va du lich|van hoa the thao du lich|
 func sectorTable(list string) map[string]bool {
 	m := map[string]bool{}
 	for _, name := range strings.Split(list, "|") {
-		m[letters(name)] = true
+		m[lettersOnly(name)] = true
 	}
 	return m
 }
 
 // cities are the centrally run cities (thành phố trực thuộc trung ương), which "các tỉnh, thành phố: …" mixes with provinces.
-var cities = setOf("hanoi hochiminh hcm haiphong danang cantho hue")
+var cities = wordSet("hanoi hochiminh hcm haiphong danang cantho hue")

@@ -26,12 +26,12 @@ func ParseBlock(raw string) []Entry {
 
 // makeEntry reads the text of one entry.
 func makeEntry(text string) (Entry, bool) {
-	text = tidy(text)
-	if letters(text) == "" {
+	text = tidyEntry(text)
+	if lettersOnly(text) == "" {
 		return Entry{}, false
 	}
 	e := Entry{Units: []string{}}
-	if archiveHead.MatchString(fold(head(text, 60))) || isSpacedArchive(text) {
+	if archiveHead.MatchString(plainOf(firstBytes(text, 60))) || isSpacedArchive(text) {
 		e.Kind = EntryArchive
 		e.Text, e.Units, e.Copies = readArchive(text)
 		return e, true
@@ -47,8 +47,8 @@ func makeEntry(text string) (Entry, bool) {
 	return e, true
 }
 
-// tidy collapses the spaces of an entry and drops separators and scraps at its ends.
-func tidy(s string) string {
+// tidyEntry collapses the spaces of an entry and drops separators and scraps at its ends.
+func tidyEntry(s string) string {
 	s = collapse(s)
 	s = strings.TrimLeft(s, " ;,.:'`´~|*_•-–—+\"“”‘’<>=?!¬")
 	for {
@@ -61,7 +61,7 @@ func tidy(s string) string {
 }
 
 func isSpacedArchive(text string) bool {
-	return strings.HasPrefix(letters(head(text, 40)), "luuv") && strings.HasPrefix(strings.ToUpper(text), "L")
+	return strings.HasPrefix(lettersOnly(firstBytes(text, 40)), "luuv") && strings.HasPrefix(strings.ToUpper(text), "L")
 }
 
 // A gatherer puts the lines of a block together into the texts of entries.
@@ -104,7 +104,7 @@ func (g *gatherer) survey(lines []string) {
 			if isEnd {
 				ended++
 			}
-			for _, r := range head(t, 120) {
+			for _, r := range firstBytes(t, 120) {
 				if startsLower(string(r)) {
 					lower++
 				} else if startsUpper(string(r)) {
@@ -162,7 +162,7 @@ func (g *gatherer) part(p string, bulleted bool) {
 		g.bullet(p)
 		return
 	}
-	if metadata.MatchString(fold(head(p, 60))) {
+	if metadata.MatchString(plainOf(firstBytes(p, 60))) {
 		return
 	}
 	if note, after := leadingNote(p); note != "" && len(g.texts) > 0 && strings.Trim(after, " ;.,") == "" {
@@ -182,12 +182,12 @@ var metadata = regexp.MustCompile(`^\(?(?:d/?c|dia chi|p/c|p/e|mst|ma so thue|ma
 
 // bullet takes the text behind a bullet.
 func (g *gatherer) bullet(p string) {
-	if g.archived() && !(looksRecipient(p) && !g.gapAfter) && !refHead.MatchString(fold(head(p, 40))) {
+	if g.archived() && !(looksRecipient(p) && !g.gapAfter) && !refHead.MatchString(plainOf(firstBytes(p, 40))) {
 		g.done = true
 		return
 	}
 	t := cutSigner(p, g.shouting)
-	if letters(t) == "" {
+	if lettersOnly(t) == "" {
 		return
 	}
 	if note, after := leadingNote(t); note != "" && strings.Trim(after, " ;.,") == "" && len(g.texts) > 0 {
@@ -200,7 +200,7 @@ func (g *gatherer) bullet(p string) {
 // loose takes a line without a bullet in a block that has bullets: the rest of a broken line, an entry whose bullet was
 // lost, or the signer's column.
 func (g *gatherer) loose(p string) {
-	f := fold(head(p, 60))
+	f := plainOf(firstBytes(p, 60))
 	starts := refHead.MatchString(f) || archiveHead.MatchString(f) && !strings.HasPrefix(f, "ho so")
 	switch {
 	case len(g.texts) == 0:
@@ -253,7 +253,7 @@ func (g *gatherer) bare(p string) {
 		return
 	}
 	for i, s := range cutSemicolons(p) {
-		f := fold(head(s, 60))
+		f := plainOf(firstBytes(s, 60))
 		starts := refHead.MatchString(f) || archiveHead.MatchString(f)
 		if note, after := leadingNote(s); note != "" && strings.Trim(after, " .,") == "" && len(g.texts) > 0 {
 			g.join(note)
@@ -292,7 +292,7 @@ func cutSemicolons(p string) []string {
 
 // open begins a new entry.
 func (g *gatherer) open(t string) {
-	if letters(t) == "" {
+	if lettersOnly(t) == "" {
 		return
 	}
 	g.texts = append(g.texts, t)
@@ -329,7 +329,7 @@ func (g *gatherer) continues() bool {
 	if strings.Count(last, "(") > strings.Count(last, ")") {
 		return true
 	}
-	return unfinished.MatchString(fold(tailOf(last, 40)))
+	return unfinished.MatchString(plainOf(tailOf(last, 40)))
 }
 
 var unfinished = regexp.MustCompile(`(?:[,:&/(-]|\b(?:va|cac|thuoc|cua|truc thuoc|voi|tai|ve|cho|nhung|so|bo|ban|cuc|vu|uy ban|hoi dong|van phong|ubnd|hdnd|tt))$`)
@@ -352,7 +352,7 @@ func (g *gatherer) archived() bool {
 		return false
 	}
 	last := g.texts[len(g.texts)-1]
-	return archiveHead.MatchString(fold(head(last, 60))) || isSpacedArchive(last)
+	return archiveHead.MatchString(plainOf(firstBytes(last, 60))) || isSpacedArchive(last)
 }
 
 var (
@@ -409,12 +409,12 @@ func cutCount(text string) (string, *int) {
 			text = text[:m[1]]
 		}
 		if len(m) > 3 && m[2] >= 0 {
-			return text, number(text[m[2]:m[3]])
+			return text, numberOf(text[m[2]:m[3]])
 		}
 		return text, nil
 	}
 	if m := bareCount.FindStringSubmatch(text); m != nil {
-		return text, number(m[2])
+		return text, numberOf(m[2])
 	}
 	return text, nil
 }
@@ -425,14 +425,14 @@ func copiesOf(text string) *int {
 		return nil
 	}
 	if m := copyWords.FindStringSubmatch(text); m != nil {
-		return number(m[1])
+		return numberOf(m[1])
 	}
 	return nil
 }
 
 var copyWords = regexp.MustCompile(`\(\s*(\d{1,4})\s*(?:b|bản|ban|bộ)\.?\s*\)`)
 
-func number(s string) *int {
+func numberOf(s string) *int {
 	n, err := strconv.Atoi(s)
 	if err != nil {
 		return nil

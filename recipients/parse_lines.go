@@ -126,7 +126,7 @@ func looksListed(cell string) bool { return bulletMark.MatchString(strings.TrimL
 
 // labelOf says which label a cell or line begins with, markup allowed.
 func labelOf(s string) blockKind {
-	k, _ := cutLabel(strings.TrimLeft(anyTag.ReplaceAllString(head(s, 200), ""), " *_#>"))
+	k, _ := cutLabel(strings.TrimLeft(anyTag.ReplaceAllString(firstBytes(s, 200), ""), " *_#>"))
 	return k
 }
 
@@ -135,8 +135,8 @@ func withoutLabel(s string) string {
 	return strings.Trim(rest, " *_")
 }
 
-// head returns at most n bytes of s, not cutting a character.
-func head(s string, n int) string {
+// firstBytes returns at most n bytes of s, not cutting a character.
+func firstBytes(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
@@ -148,7 +148,7 @@ func head(s string, n int) string {
 
 // cutLabel takes the label off the beginning of a line.
 func cutLabel(line string) (blockKind, string) {
-	sh := newShadow(head(line, 80))
+	sh := newShadow(firstBytes(line, 80))
 	if m := labelNoiNhan.FindString(sh.ascii); m != "" {
 		return noiNhan, line[sh.at[len(m)]:]
 	}
@@ -171,7 +171,7 @@ func afterLabel(lines []string) ([]string, blockKind) {
 			}
 			return append([]string{rest}, lines[i+1:]...), kind
 		}
-		if sh := newShadow(head(l, 400)); lateLabel.MatchString(sh.ascii) {
+		if sh := newShadow(firstBytes(l, 400)); lateLabel.MatchString(sh.ascii) {
 			at := sh.at[lateLabel.FindStringIndex(sh.ascii)[1]]
 			return append([]string{l[at:]}, lines[i+1:]...), noiNhan
 		}
@@ -192,7 +192,7 @@ func labelRest(rest string, following []string) string {
 	t = strings.TrimSpace(cutSigner(beforeGap(rest), false))
 	for _, l := range following {
 		if bulletMark.MatchString(l) {
-			if archiveHead.MatchString(fold(t)) || refHead.MatchString(fold(t)) || strings.Contains(t, ";") && looksRecipient(t) {
+			if archiveHead.MatchString(plainOf(t)) || refHead.MatchString(plainOf(t)) || strings.Contains(t, ";") && looksRecipient(t) {
 				return t
 			}
 			return ""
@@ -220,13 +220,13 @@ func cutBullet(line string) (string, bool) {
 	return strings.TrimSpace(line), false
 }
 
-// gap is the space between two columns.
-var gap = regexp.MustCompile(`\S(\s{4,}|\t+\s*)\S`)
+// columnGap is the space between two columns.
+var columnGap = regexp.MustCompile(`\S(\s{4,}|\t+\s*)\S`)
 
 // beforeGap cuts what stands in another column off a line. A second column that is a list itself is kept: it is divided
 // later at its bullet.
 func beforeGap(line string) string {
-	m := gap.FindStringSubmatchIndex(line)
+	m := columnGap.FindStringSubmatchIndex(line)
 	if m == nil {
 		return line
 	}
@@ -305,12 +305,12 @@ func depths(line string) []int {
 }
 
 func opensEntry(s string) bool {
-	return looksRecipient(strings.TrimLeft(head(s, 200), " -–—~+•*"))
+	return looksRecipient(strings.TrimLeft(firstBytes(s, 200), " -–—~+•*"))
 }
 
 // opensFixed reports whether s begins with the words that always begin an entry.
 func opensFixed(s string) bool {
-	f := fold(strings.TrimLeft(head(s, 60), " -–—~+•*"))
+	f := plainOf(strings.TrimLeft(firstBytes(s, 60), " -–—~+•*"))
 	return refHead.MatchString(f) || archiveHead.MatchString(f) && strings.HasPrefix(f, "l")
 }
 

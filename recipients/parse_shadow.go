@@ -35,8 +35,8 @@ func newShadow(s string) shadow {
 // cut returns the characters i to j of the text.
 func (s shadow) cut(i, j int) string { return s.text[s.at[i]:s.at[j]] }
 
-// plain holds the ASCII letter of every precomposed Latin letter.
-var plain = plainTable()
+// plainLetters holds the ASCII letter of every precomposed Latin letter.
+var plainLetters = plainTable()
 
 func plainTable() map[rune]byte {
 	m := map[rune]byte{}
@@ -58,7 +58,7 @@ func plainByte(r rune) byte {
 	case r < utf8.RuneSelf:
 		return byte(r)
 	}
-	if c, ok := plain[r]; ok {
+	if c, ok := plainLetters[r]; ok {
 		return c
 	}
 	switch r {
@@ -78,12 +78,12 @@ func plainByte(r rune) byte {
 	return '?'
 }
 
-// fold returns the ASCII shadow of s alone.
-func fold(s string) string { return newShadow(s).ascii }
+// plainOf returns the ASCII shadow of s alone.
+func plainOf(s string) string { return newShadow(s).ascii }
 
-// letters returns only the letters and digits of the ASCII shadow of s: what is left when spaces, dashes and signs do not
+// lettersOnly returns only the letters and digits of the ASCII shadow of s: what is left when spaces, dashes and signs do not
 // count.
-func letters(s string) string {
+func lettersOnly(s string) string {
 	var b strings.Builder
 	for _, r := range s {
 		if c := plainByte(r); 'a' <= c && c <= 'z' || '0' <= c && c <= '9' {
@@ -127,7 +127,7 @@ func shouts(word string) bool {
 	if n < 2 {
 		return false
 	}
-	if signerSyllables[letters(word)] && n > 2 {
+	if signerSyllables[lettersOnly(word)] && n > 2 {
 		return true
 	}
 	for _, r := range word {

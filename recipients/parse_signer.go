@@ -20,7 +20,7 @@ func cutSigner(s string, shouting bool) string {
 	if s == "" {
 		return s
 	}
-	if refHead.MatchString(fold(head(s, 40))) {
+	if refHead.MatchString(plainOf(firstBytes(s, 40))) {
 		s = cutReference(s)
 	}
 	if m := signFor.FindStringIndex(s); m != nil && !shouting {
@@ -35,7 +35,7 @@ func cutSigner(s string, shouting bool) string {
 
 // cutReference ends "Như trên" where it ends; only a bracket, a list or more Điều follow it.
 func cutReference(s string) string {
-	sh := newShadow(head(s, 400))
+	sh := newShadow(firstBytes(s, 400))
 	m := referenceText.FindStringIndex(sh.ascii)
 	if m == nil || len(sh.ascii) < m[1] {
 		return s
@@ -43,7 +43,7 @@ func cutReference(s string) string {
 	end := sh.at[m[1]]
 	rest := strings.TrimLeft(s[end:], " ")
 	if strings.HasPrefix(rest, "(") {
-		inside, after := bracket(rest)
+		inside, after := cutBracket(rest)
 		if _, _, ok := readBracket(inside); ok || len(after) < 3 {
 			return strings.TrimSpace(s[:len(s)-len(after)])
 		}
@@ -118,7 +118,7 @@ func cutScraps(s string) string {
 		kept.WriteString("; ")
 		rest = right
 	}
-	if !archiveHead.MatchString(fold(head(s, 40))) {
+	if !archiveHead.MatchString(plainOf(firstBytes(s, 40))) {
 		rest = cutLoose(rest)
 	}
 	kept.WriteString(rest)
@@ -148,7 +148,7 @@ func leadingNote(s string) (note, after string) {
 	if !strings.HasPrefix(s, "(") {
 		return "", s
 	}
-	inside, after := bracket(s)
+	inside, after := cutBracket(s)
 	if len(inside) > 80 || !strings.HasPrefix(s[1+len(inside):], ")") && !strings.Contains(s, ")") {
 		return "", s
 	}
@@ -171,7 +171,7 @@ func cutLoose(s string) string {
 		t = strings.TrimRight(t[:i], " ")
 	}
 	switch {
-	case letters(scraps) != "":
+	case lettersOnly(scraps) != "":
 		return t + ";"
 	case scraps == "" || strings.TrimSpace(scraps) == "":
 		return s
@@ -204,8 +204,8 @@ func isScrap(s string) bool {
 
 // looksRecipient reports whether s may be a recipient beside another in one line, not a scrap of the signer's column.
 func looksRecipient(s string) bool {
-	s = unspace(strings.TrimSpace(head(s, 300)))
-	f := fold(s)
+	s = unspace(strings.TrimSpace(firstBytes(s, 300)))
+	f := plainOf(s)
 	first := strings.Trim(firstWord(s), ",.;:")
 	if f == "" || isPerson(s) || signFor.MatchString(" "+s) {
 		return false
@@ -222,10 +222,10 @@ func looksRecipient(s string) bool {
 		return startsUpper(s) || len(strings.Fields(s)) > 1 && startsLower(s) && memberLead.MatchString(f) || isLowerHead(s, f)
 	case comrade.MatchString(f):
 		return true
-	case len(first) > 1 && isCode(first) && startsUpper(first):
+	case len(first) > 1 && isAbbreviation(first) && startsUpper(first):
 		return true
 	}
-	return sectors[letters(firstItem(s))] || startsUpper(s) && len(strings.Fields(s)) == 1 && len([]rune(first)) > 4
+	return sectors[lettersOnly(firstItem(s))] || startsUpper(s) && len(strings.Fields(s)) == 1 && len([]rune(first)) > 4
 }
 
 // isLowerHead allows a class word in small letters ("sở Tài chính") when the rest is clean.
@@ -247,11 +247,11 @@ func firstItem(s string) string {
 // isSignerLine reports whether a line without a bullet belongs to the signer's column or to what follows the block.
 func isSignerLine(s string, shouting bool) bool {
 	s = strings.Trim(s, " *_.,:;-–'\"|")
-	f := fold(head(s, 200))
+	f := plainOf(firstBytes(s, 200))
 	if s == "" || signerTitle.MatchString(f) || signFor.MatchString(" "+s) || isPerson(s) {
 		return true
 	}
-	ws := strings.Fields(head(s, 200))
+	ws := strings.Fields(firstBytes(s, 200))
 	loud, junk := 0, 0
 	for _, w := range ws {
 		switch {

@@ -52,7 +52,7 @@ func stripPurpose(text string) (name, purpose string) {
 		if open < 0 {
 			break
 		}
-		inside, after := bracket(rest[open:])
+		inside, after := cutBracket(rest[open:])
 		kept, p, ok := readBracket(inside)
 		out.WriteString(strings.TrimRight(rest[:open], " "))
 		if !ok {
@@ -92,8 +92,8 @@ func stripAnnotation(text string) (name string, notes []string) {
 		if open < 0 {
 			break
 		}
-		inside, after := bracket(rest[open:])
-		if manner.MatchString(fold(inside)) {
+		inside, after := cutBracket(rest[open:])
+		if manner.MatchString(plainOf(inside)) {
 			notes = append(notes, inside)
 			out.WriteString(strings.TrimRight(rest[:open], " "))
 		} else {
@@ -105,9 +105,9 @@ func stripAnnotation(text string) (name string, notes []string) {
 	return strings.Trim(collapse(out.String()), " ;,:-"), notes
 }
 
-// bracket returns what stands inside the bracket that s begins with, and what follows it. A bracket that is never closed
+// cutBracket returns what stands inside the bracket that s begins with, and what follows it. A bracket that is never closed
 // runs to the end.
-func bracket(s string) (inside, after string) {
+func cutBracket(s string) (inside, after string) {
 	depth := 0
 	for i := 0; i < len(s); i++ {
 		switch s[i] {
@@ -146,7 +146,7 @@ func readBracket(inside string) (kept, purpose string, ok bool) {
 }
 
 // isName reports whether s, the beginning of a bracket, is the name of a sub-unit or a person.
-func isName(s string) bool { return startsUpper(s) || personalLead.MatchString(fold(s)) }
+func isName(s string) bool { return startsUpper(s) || personalLead.MatchString(plainOf(s)) }
 
 var personalLead = regexp.MustCompile(`^(?:d/c|dong chi|ong|ba|phong|ban|cuc|vu|vp)\b`)
 

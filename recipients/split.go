@@ -35,7 +35,7 @@ func splitNames(text string) []string {
 
 // listHasHeads reports whether head is a bare class ("Các đơn vị:") whose members bring their own heads.
 func listHasHeads(head, list string) bool {
-	return regexp.MustCompile(`^(?:cac |nhung )(?:don vi|co quan|doan the|to chuc|so, ban, nganh|so, nganh|co quan, don vi)[a-z, ]*$`).MatchString(fold(head))
+	return regexp.MustCompile(`^(?:cac |nhung )(?:don vi|co quan|doan the|to chuc|so, ban, nganh|so, nganh|co quan, don vi)[a-z, ]*$`).MatchString(plainOf(head))
 }
 
 // topColon returns where the first colon outside brackets stands, -1 when there is none.
@@ -56,19 +56,19 @@ func topColon(s string) int {
 	return -1
 }
 
-// A piece is a part of a list with the separator that stood before it.
-type piece struct {
+// A listPiece is a part of a list with the separator that stood before it.
+type listPiece struct {
 	sep  string // "", ",", ";" or "va"
 	text string
 }
 
 // cutPieces cuts s at the commas, semicolons and words "và" that stand outside brackets.
-func cutPieces(s string) []piece {
+func cutPieces(s string) []listPiece {
 	sh := newShadow(s)
-	var out []piece
+	var out []listPiece
 	depth, from, sep := 0, 0, ""
 	add := func(to int) {
-		out = append(out, piece{sep, strings.TrimSpace(sh.cut(from, to))})
+		out = append(out, listPiece{sep, strings.TrimSpace(sh.cut(from, to))})
 	}
 	for i := 0; i < len(sh.ascii); i++ {
 		switch c := sh.ascii[i]; {
@@ -90,8 +90,8 @@ func cutPieces(s string) []piece {
 	return out
 }
 
-// glue puts pieces together again as they stood.
-func glue(ps []piece) string {
+// gluePieces puts pieces together again as they stood.
+func gluePieces(ps []listPiece) string {
 	var b strings.Builder
 	for i, p := range ps {
 		if i > 0 {
@@ -116,7 +116,7 @@ var (
 
 // listHead finds the head that the members of a list share, and the pieces of the list. The list is empty when text is no
 // list of named members.
-func listHead(text string) (head string, list []piece) {
+func listHead(text string) (head string, list []listPiece) {
 	sh := newShadow(text)
 	if m := placesOf.FindStringSubmatchIndex(sh.ascii); m != nil && m[1] < len(sh.ascii) && namedAfter(sh, m[1]) && !notClass.MatchString(strings.TrimSpace(sh.ascii[:m[3]])) {
 		if before := sh.ascii[:m[3]]; !strings.ContainsAny(before, ",;(") {
@@ -125,8 +125,8 @@ func listHead(text string) (head string, list []piece) {
 	}
 	if i := topColon(text); i > 0 {
 		before, after := strings.TrimSpace(text[:i]), strings.TrimSpace(text[i+1:])
-		m := listClass.FindStringSubmatch(fold(before))
-		if m == nil || after == "" || memberLead.MatchString(fold(after)) || isInside(after) {
+		m := listClass.FindStringSubmatch(plainOf(before))
+		if m == nil || after == "" || memberLead.MatchString(plainOf(after)) || isInside(after) {
 			return "", nil
 		}
 		if listHasHeads(before, after) {
@@ -145,12 +145,12 @@ func listHead(text string) (head string, list []piece) {
 
 // isInside reports whether the words after a colon are offices and rooms of the body before it.
 func isInside(after string) bool {
-	a := fold(after)
-	return titleHead.MatchString(a) && !sectors[letters(cutPieces(after)[0].text)] || groupHead.MatchString(a)
+	a := plainOf(after)
+	return titleHead.MatchString(a) && !sectors[lettersOnly(cutPieces(after)[0].text)] || groupHead.MatchString(a)
 }
 
 // sectorList reads "Sở Nội vụ, Tài chính" and "các Sở Nội vụ, Tài chính": one class word before several fields.
-func sectorList(sh shadow) (head string, list []piece) {
+func sectorList(sh shadow) (head string, list []listPiece) {
 	m := bareClass.FindStringSubmatchIndex(sh.ascii)
 	if m == nil {
 		return "", nil
@@ -162,7 +162,7 @@ func sectorList(sh shadow) (head string, list []piece) {
 		return "", nil
 	}
 	for _, p := range fields {
-		known := sectors[letters(p.text)] || plural && isCode(p.text)
+		known := sectors[lettersOnly(p.text)] || plural && isAbbreviation(p.text)
 		if !known {
 			return "", nil
 		}
@@ -170,8 +170,8 @@ func sectorList(sh shadow) (head string, list []piece) {
 	return sh.cut(m[2], m[3]), fields
 }
 
-// isCode reports whether s is an abbreviation or a number, like TNMT, KH&ĐT, 1A.
-func isCode(s string) bool {
+// isAbbreviation reports whether s is an abbreviation or a number, like TNMT, KH&ĐT, 1A.
+func isAbbreviation(s string) bool {
 	if s == "" || strings.ContainsAny(s, " (") {
 		return false
 	}
@@ -185,17 +185,17 @@ func isCode(s string) bool {
 }
 
 // joinFields puts the pieces of one field name back together: Văn hóa, Thể thao và Du lịch.
-func joinFields(ps []piece) []piece {
-	var out []piece
+func joinFields(ps []listPiece) []listPiece {
+	var out []listPiece
 	for i := 0; i < len(ps); {
 		n := 1
 		for j := min(len(ps), i+4); j > i+1; j-- {
-			if ps[j-1].sep != ";" && sectors[letters(dropTail(glue(ps[i:j])))] {
+			if ps[j-1].sep != ";" && sectors[lettersOnly(dropTail(gluePieces(ps[i:j])))] {
 				n = j - i
 				break
 			}
 		}
-		out = append(out, piece{ps[i].sep, glue(ps[i : i+n])})
+		out = append(out, listPiece{ps[i].sep, gluePieces(ps[i : i+n])})
 		i += n
 	}
 	return out
@@ -211,10 +211,10 @@ func dropTail(s string) string {
 }
 
 // distribute gives head to each member of the list.
-func distribute(head string, list []piece) []string {
+func distribute(head string, list []listPiece) []string {
 	out := []string{}
 	head = strings.TrimSpace(head)
-	place := namedPlace.MatchString(fold(head)+" x") && !sectors[letters(head)]
+	place := namedPlace.MatchString(plainOf(head)+" x") && !sectors[lettersOnly(head)]
 	fields := joinFields(list)
 	if place {
 		fields = list
@@ -223,13 +223,13 @@ func distribute(head string, list []piece) []string {
 		p := fields[i]
 		for !place && i+1 < len(fields) && fields[i+1].sep == "va" && !splitsAtAnd(p.text, fields[i+1].text) {
 			i++
-			p.text = glue([]piece{p, fields[i]})
+			p.text = gluePieces([]listPiece{p, fields[i]})
 		}
-		switch f := fold(p.text); {
-		case p.text == "" || memberLead.MatchString(f) || f == "..." || groupHead.MatchString(f) && !sectors[letters(p.text)]:
+		switch f := plainOf(p.text); {
+		case p.text == "" || memberLead.MatchString(f) || f == "..." || groupHead.MatchString(f) && !sectors[lettersOnly(p.text)]:
 		case place:
 			out = append(out, placed(head, p.text))
-		case pressHead.MatchString(fold(head)) && !pressHead.MatchString(f):
+		case pressHead.MatchString(plainOf(head)) && !pressHead.MatchString(f):
 			out = append(out, strings.TrimSpace(head+" "+p.text))
 		case hasOwnHead(head, p.text):
 			out = append(out, splitNames(p.text)...)
@@ -242,20 +242,20 @@ func distribute(head string, list []piece) []string {
 
 // splitsAtAnd reports whether "left và right" are two members of a list.
 func splitsAtAnd(left, right string) bool {
-	return bodyHead.MatchString(fold(right)) && !sectors[letters(right)] || sectors[letters(left)] && sectors[letters(dropTail(right))] || isCode(left) && isCode(right) ||
-		memberLead.MatchString(fold(right))
+	return bodyHead.MatchString(plainOf(right)) && !sectors[lettersOnly(right)] || sectors[lettersOnly(left)] && sectors[lettersOnly(dropTail(right))] || isAbbreviation(left) && isAbbreviation(right) ||
+		memberLead.MatchString(plainOf(right))
 }
 
 // hasOwnHead reports whether a member of a list brings its own class word: "Các Sở: Nội vụ, Tư pháp; Thanh tra tỉnh".
 func hasOwnHead(head, member string) bool {
-	f := fold(member)
+	f := plainOf(member)
 	if head == "" {
 		return true
 	}
-	if sectors[letters(member)] {
+	if sectors[lettersOnly(member)] {
 		return false
 	}
-	return bodyHead.MatchString(f) && !notBody.MatchString(f) && (!isCode(member) || selfStanding.MatchString(f) && len(f) > 3) && startsWithHead(f)
+	return bodyHead.MatchString(f) && !notBody.MatchString(f) && (!isAbbreviation(member) || selfStanding.MatchString(f) && len(f) > 3) && startsWithHead(f)
 }
 
 // startsWithHead reports whether a class word is followed by more, or stands for itself.
@@ -283,20 +283,20 @@ func placed(head, member string) string {
 	if ownPlace.MatchString(ms.ascii) {
 		return strings.TrimSpace(body + " " + member)
 	}
-	if cities[letters(member)] && strings.HasPrefix(hs.ascii[class[0]:], "tinh") {
+	if cities[lettersOnly(member)] && strings.HasPrefix(hs.ascii[class[0]:], "tinh") {
 		return strings.TrimSpace(body + " thành phố " + member)
 	}
 	return head + " " + member
 }
 
 var (
-	placeTail = regexp.MustCompile(` (?:(?:(?:hdnd|ubnd|dang uy|hoi dong nhan dan) )?(?:cua )?` + placeWord + `|tinh uy|thanh uy|huyen uy|tu|quoc hoi)(?: [a-z' ]*)?$`)
-	tailName  = regexp.MustCompile(`( (?:(?:hdnd|ubnd|dang uy|hoi dong nhan dan) )?` + placeWord + `| (?:tinh|thanh|huyen|thi|quan) uy| tu)((?: [a-z']+){0,4})$`)
-	hasPlace  = regexp.MustCompile(`\b(?:tinh|huyen|xa|phuong|thi tran|thanh pho|tp|quan|thi xa|tinh uy|thanh uy|huyen uy|uy|tu|tw|trung uong|viet nam|vn|quoc hoi|chinh phu|khu vuc|tttu|vptu|nha nuoc)\b`)
-	office    = regexp.MustCompile(`^(?:van phong|vp)\b.*\b(?:dbqh|dai bieu quoc hoi|hdnd|hoi dong nhan dan)$`)
-	subUnit   = regexp.MustCompile(`^(?:cuc|vu|tong cuc|thanh tra|vien|hoc vien|phong|p\.|trung tam|truong|bo tu lenh|bo tham muu|tap chi)\b`)
-	topUnit   = regexp.MustCompile(`^(?:bo [a-z]|bca\b|bqp\b|btp\b|vpcp\b|qdndvn|quan doi|bo$)`)
-	midUnit   = regexp.MustCompile(`^(?:so [a-z]|cong an |ubnd |cuc [a-z])`)
+	placeTail   = regexp.MustCompile(` (?:(?:(?:hdnd|ubnd|dang uy|hoi dong nhan dan) )?(?:cua )?` + placeWord + `|tinh uy|thanh uy|huyen uy|tu|quoc hoi)(?: [a-z' ]*)?$`)
+	tailName    = regexp.MustCompile(`( (?:(?:hdnd|ubnd|dang uy|hoi dong nhan dan) )?` + placeWord + `| (?:tinh|thanh|huyen|thi|quan) uy| tu)((?: [a-z']+){0,4})$`)
+	hasPlace    = regexp.MustCompile(`\b(?:tinh|huyen|xa|phuong|thi tran|thanh pho|tp|quan|thi xa|tinh uy|thanh uy|huyen uy|uy|tu|tw|trung uong|viet nam|vn|quoc hoi|chinh phu|khu vuc|tttu|vptu|nha nuoc)\b`)
+	jointOffice = regexp.MustCompile(`^(?:van phong|vp)\b.*\b(?:dbqh|dai bieu quoc hoi|hdnd|hoi dong nhan dan)$`)
+	subUnit     = regexp.MustCompile(`^(?:cuc|vu|tong cuc|thanh tra|vien|hoc vien|phong|p\.|trung tam|truong|bo tu lenh|bo tham muu|tap chi)\b`)
+	topUnit     = regexp.MustCompile(`^(?:bo [a-z]|bca\b|bqp\b|btp\b|vpcp\b|qdndvn|quan doi|bo$)`)
+	midUnit     = regexp.MustCompile(`^(?:so [a-z]|cong an |ubnd |cuc [a-z])`)
 )
 
 // splitPlain splits a list that announces no head.
@@ -304,18 +304,18 @@ func splitPlain(text string) []string {
 	if head, list := sectorList(newShadow(text)); len(list) > 1 {
 		return distribute(head, list)
 	}
-	var items [][]piece
+	var items [][]listPiece
 	for _, p := range cutPieces(text) {
 		if n := len(items); n > 0 && !opensItem(items[n-1], p) {
 			items[n-1] = append(items[n-1], p)
 			continue
 		}
-		items = append(items, []piece{p})
+		items = append(items, []listPiece{p})
 	}
 	names := []string{}
 	for _, it := range items {
-		name := strings.TrimSpace(glue(it))
-		f := fold(name)
+		name := strings.TrimSpace(gluePieces(it))
+		f := plainOf(name)
 		if name == "" || len(items) > 1 && (memberLead.MatchString(f) || agency.MatchString(f) || groupHead.MatchString(f) && !isPress(newShadow(name))) {
 			continue
 		}
@@ -329,12 +329,12 @@ func splitPlain(text string) []string {
 }
 
 // opensItem reports whether piece p begins a new item after the pieces of item.
-func opensItem(item []piece, p piece) bool {
-	f, before := fold(p.text), fold(glue(item))
+func opensItem(item []listPiece, p listPiece) bool {
+	f, before := plainOf(p.text), plainOf(gluePieces(item))
 	if p.text == "" {
 		return false
 	}
-	if topColon(glue(item)) > 0 { // the rooms of a body follow its colon, whatever separates them
+	if topColon(gluePieces(item)) > 0 { // the rooms of a body follow its colon, whatever separates them
 		return false
 	}
 	if p.sep == ";" {
@@ -343,7 +343,7 @@ func opensItem(item []piece, p piece) bool {
 	if memberLead.MatchString(f) || agency.MatchString(f) {
 		return true
 	}
-	if office.MatchString(before) && regexp.MustCompile(`^(?:hdnd|ubnd|hoi dong nhan dan|uy ban nhan dan)\b`).MatchString(f) {
+	if jointOffice.MatchString(before) && regexp.MustCompile(`^(?:hdnd|ubnd|hoi dong nhan dan|uy ban nhan dan)\b`).MatchString(f) {
 		return false
 	}
 	if p.sep == "," && (subUnit.MatchString(before) && !strings.Contains(before, ",") && topUnit.MatchString(f) || strings.HasPrefix(before, "phong ") && midUnit.MatchString(f) || strings.HasPrefix(f, "qdndvn")) {
@@ -362,42 +362,42 @@ func opensItem(item []piece, p piece) bool {
 	case ownPlace.MatchString(f) && startsUpper(p.text[strings.IndexByte(p.text, ' ')+1:]):
 		return true
 	case bodyHead.MatchString(f) && startsWithCapital(p.text):
-		return !sectors[letters(joinedWith(item, p))]
-	case isCode(p.text):
-		return allCodes(item) || isCode(lastWord(item)) || selfStanding.MatchString(f)
+		return !sectors[lettersOnly(joinedWith(item, p))]
+	case isAbbreviation(p.text):
+		return onlyAbbreviations(item) || isAbbreviation(lastWord(item)) || selfStanding.MatchString(f)
 	}
 	return placeListed(item, p)
 }
 
 // opensAfterAnd reports whether what follows "và" is a body of its own; abbreviations of fields are not.
 func opensAfterAnd(f, text string) bool {
-	return bodyHead.MatchString(f) && startsWithCapital(text) && (strings.Contains(f, " ") || selfStanding.MatchString(f)) && !sectors[letters(text)] ||
+	return bodyHead.MatchString(f) && startsWithCapital(text) && (strings.Contains(f, " ") || selfStanding.MatchString(f)) && !sectors[lettersOnly(text)] ||
 		titleHead.MatchString(f) && false
 }
 
-func startsWithCapital(s string) bool { return startsUpper(s) || selfStanding.MatchString(fold(s)) }
+func startsWithCapital(s string) bool { return startsUpper(s) || selfStanding.MatchString(plainOf(s)) }
 
 // joinedWith returns the field name that p would complete: the item without its class word, and p.
-func joinedWith(item []piece, p piece) string {
-	s := glue(append(append([]piece{}, item...), p))
-	if m := bareClass.FindString(fold(s)); m != "" {
+func joinedWith(item []listPiece, p listPiece) string {
+	s := gluePieces(append(append([]listPiece{}, item...), p))
+	if m := bareClass.FindString(plainOf(s)); m != "" {
 		sh := newShadow(s)
 		return sh.text[sh.at[len(m)]:]
 	}
 	return s
 }
 
-// allCodes reports whether the item so far is abbreviations only.
-func allCodes(item []piece) bool {
+// onlyAbbreviations reports whether the item so far is abbreviations only.
+func onlyAbbreviations(item []listPiece) bool {
 	for _, p := range item {
-		if !isCode(p.text) {
+		if !isAbbreviation(p.text) {
 			return false
 		}
 	}
 	return true
 }
 
-func lastWord(item []piece) string {
+func lastWord(item []listPiece) string {
 	ws := strings.Fields(item[len(item)-1].text)
 	if len(ws) < 2 || len(ws) > 2 {
 		return " "
@@ -406,11 +406,11 @@ func lastWord(item []piece) string {
 }
 
 // placeListed reports whether p is one more place after "UBND tỉnh Lào Cai, …".
-func placeListed(item []piece, p piece) bool {
+func placeListed(item []listPiece, p listPiece) bool {
 	if len(item) != 1 || !startsUpper(p.text) || len(strings.Fields(p.text)) > 4 {
 		return false
 	}
-	m := namedPlace.FindStringSubmatch(fold(item[0].text))
+	m := namedPlace.FindStringSubmatch(plainOf(item[0].text))
 	if m == nil {
 		return false
 	}
@@ -425,17 +425,17 @@ func placeListed(item []piece, p piece) bool {
 // shareHead gives the head of the name before to names that lack one: "UBND huyện Ngọc Hồi, huyện Đăk Tô", "Vụ TTr; TNCN".
 func shareHead(names []string) []string {
 	for i := 1; i < len(names); i++ {
-		prev, f := newShadow(names[i-1]), fold(names[i])
+		prev, f := newShadow(names[i-1]), plainOf(names[i])
 		switch {
 		case ownPlace.MatchString(f) && !strings.HasPrefix(f, "tt "):
 			if m := regexp.MustCompile(`^(.*?)\b` + placeWord + `\b`).FindStringSubmatchIndex(prev.ascii); m != nil && m[3] > 0 {
 				names[i] = prev.cut(0, m[3]) + names[i]
 			}
-		case isCode(names[i]) && !selfStanding.MatchString(f):
-			if m := bareClass.FindStringIndex(prev.ascii); m != nil && isCode(prev.text[prev.at[m[1]]:]) {
+		case isAbbreviation(names[i]) && !selfStanding.MatchString(f):
+			if m := bareClass.FindStringIndex(prev.ascii); m != nil && isAbbreviation(prev.text[prev.at[m[1]]:]) {
 				names[i] = prev.cut(0, m[1]) + names[i]
 			}
-		case !bodyHead.MatchString(f) && placeListed([]piece{{"", names[i-1]}}, piece{",", names[i]}):
+		case !bodyHead.MatchString(f) && placeListed([]listPiece{{"", names[i-1]}}, listPiece{",", names[i]}):
 			if m := namedPlace.FindStringSubmatchIndex(prev.ascii); m != nil {
 				names[i] = prev.cut(0, m[3]) + " " + names[i]
 			}
@@ -454,10 +454,10 @@ func shareTail(names []string) []string {
 	if m == nil || m[0] == 0 {
 		return names
 	}
-	tail, kind := last.text[last.at[m[0]]:], parallel(last.ascii[:m[0]])
+	tail, kind := last.text[last.at[m[0]]:], kinshipOf(last.ascii[:m[0]])
 	for i, n := range names[:len(names)-1] {
-		f := fold(n)
-		if hasPlace.MatchString(f) || kind == "" || parallel(f) != kind || strings.Contains(n, "(") {
+		f := plainOf(n)
+		if hasPlace.MatchString(f) || kind == "" || kinshipOf(f) != kind || strings.Contains(n, "(") {
 			continue
 		}
 		names[i] = n + tail
@@ -479,7 +479,7 @@ var kinships = []struct {
 	{"phong", regexp.MustCompile(`^phong\b`)},
 }
 
-func parallel(f string) string {
+func kinshipOf(f string) string {
 	f = strings.TrimSpace(f)
 	for _, k := range kinships {
 		if k.head.MatchString(f) {
