@@ -1,0 +1,232 @@
+package recipients
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"congvan/mailcore/viettext"
+)
+
+// Kinds of units that have a meaning for reading; a directory may hold others.
+const (
+	KindProvince = "uy-ban-tinh" // Ủy ban nhân dân of the province itself
+	KindOffice   = "van-phong"   // its office
+	KindDistrict = "huyen"       // Ủy ban nhân dân of a district or town
+	KindCentral  = "trung-uong"  // ministries and other central bodies: outside
+	KindPress    = "bao-chi"     // newspaper and broadcaster of the province
+	KindGroup    = "nhom"        // a group phrase (nhóm nơi nhận), no mailbox
+)
+
+// A DatedName is a name or an alias and the days on which it is valid; an empty date is open.
+type DatedName struct {
+	Text string
+	From string // civil date, first day
+	To   string // civil date, last day
+}
+
+// A Unit is one entry of the directory (đơn vị), or a group phrase when its kind is KindGroup.
+type Unit struct {
+	Code      UnitCode
+	Name      string      // the name of today
+	Kind      string      // so, huyen, trung-uong, …
+	Parent    UnitCode    // "" for none
+	Names     []DatedName // other official names, of other days
+	Aliases   []DatedName // abbreviations and spellings in use
+	Address   string      // mailbox outside this installation; "" for none
+	Mailbox   bool        // it has a mailbox of this installation, code@domain
+	From, To  string      // civil dates between which it exists; "" is open
+	Successor UnitCode    // who takes its mail after To
+}
+
+// A Group says what a group phrase stands for: every unit of some kinds, and units by code.
+type Group struct {
+	Code  UnitCode
+	Kinds []string
+	Codes []UnitCode
+}
+
+// A Directory is the province's list of units (danh bạ). It never changes after it was read, so that any number of
+// goroutines may resolve with it.
+type Directory struct {
+	Warnings []string // Vietnamese: what the IT department should look at, such as an alias of two units
+
+	units  []Unit
+	groups []Group
+	byCode map[UnitCode]int
+	names  *nameIndex
+}
+
+// Units lists the units and group phrases in the order of the file.
+func (d *Directory) Units() []Unit { return slices.Clone(d.units) }
+
+// Groups lists what the group phrases stand for.
+func (d *Directory) Groups() []Group { return slices.Clone(d.groups) }
+
+// Unit returns the unit with this code.
+func (d *Directory) Unit(code UnitCode) (Unit, bool) {
+	if i, ok := d.byCode[code]; ok {
+		return d.units[i], true
+	}
+	return Unit{}, false
+}
+
+// unit is Unit without the copy; nil when there is none.
+func (d *Directory) unit(code UnitCode) *Unit {
+	if i, ok := d.byCode[code]; ok {
+		return &d.units[i]
+	}
+	return nil
+}
+
+// Members returns the codes that a group stands for, sorted, and false when the group has no list of members.
+func (d *Directory) Members(group UnitCode) ([]UnitCode, bool) {
+	for _, g := range d.groups {
+		if g.Code != group {
+			continue
+		}
+		set := map[UnitCode]bool{}
+		for _, u := range d.units {
+			if u.Kind != KindGroup && slices.Contains(g.Kinds, u.Kind) {
+				set[u.Code] = true
+			}
+		}
+		for _, c := range g.Codes {
+			set[c] = true
+		}
+		return slices.Sorted(maps.Keys(set)), true
+	}
+	return nil, false
+}
+
+// At returns the directory as it stands on a civil date: units that exist then, with the names and aliases of that day. The
+// empty date leaves out nothing.
+func (d *Directory) At(date string) *Directory {
+	if date == "" {
+		return d
+	}
+	var units []Unit
+	changed := false
+	for _, u := range d.units {
+		if !validOn(u.From, u.To, date) {
+			changed = true
+			continue
+		}
+		n := len(u.Names) + len(u.Aliases)
+		u.Names = namesOn(u.Names, date)
+		u.Aliases = namesOn(u.Aliases, date)
+		changed = changed || n != len(u.Names)+len(u.Aliases)
+		units = append(units, u)
+	}
+	if !changed {
+		return d
+	}
+	return newDirectory(units, d.groups)
+}
+
+// validOn reports whether a civil date lies between from and to, both included; empty bounds are open. ISO dates compare as
+// text.
+func validOn(from, to, date string) bool {
+	return (from == "" || from <= date) && (to == "" || date <= to)
+}
+
+func namesOn(names []DatedName, date string) []DatedName {
+	var on []DatedName
+	for _, n := range names {
+		if validOn(n.From, n.To, date) {
+			on = append(on, n)
+		}
+	}
+	return on
+}
+
+// newDirectory builds the indexes over checked units.
+func newDirectory(units []Unit, groups []Group) *Directory {
+	d := &Directory{units: units, byCode: make(map[UnitCode]int, len(units))}
+	for i, u := range units {
+		d.byCode[u.Code] = i
+	}
+	for _, g := range groups {
+		if _, ok := d.byCode[g.Code]; !ok {
+			continue
+		}
+		g.Codes = slices.DeleteFunc(slices.Clone(g.Codes), func(c UnitCode) bool { return d.unit(c) == nil })
+		d.groups = append(d.groups, g)
+	}
+	d.names = newNameIndex(d)
+	d.Warnings = d.ambiguous()
+	return d
+}
+
+// allNames lists the name, the other names and the aliases of a unit.
+func (u *Unit) allNames() []string {
+	all := []string{u.Name}
+	for _, n := range u.Names {
+		all = append(all, n.Text)
+	}
+	for _, n := range u.Aliases {
+		all = append(all, n.Text)
+	}
+	return all
+}
+
+// ambiguous words a warning for every name that stands for two units at the same time: such a name resolves to nobody.
+func (d *Directory) ambiguous() []string {
+	owner := map[string]UnitCode{}
+	var warnings []string
+	for i := range d.units {
+		u := &d.units[i]
+		for _, name := range u.allNames() {
+			key := viettext.Key(name)
+			first, ok := owner[key]
+			switch {
+			case !ok:
+				owner[key] = u.Code
+			case first != u.Code:
+				warnings = append(warnings, "tên “"+name+"” dùng cho cả “"+string(first)+"” và “"+string(u.Code)+
+					"”: dòng nơi nhận ghi tên này sẽ để văn thư chọn")
+			}
+		}
+	}
+	return warnings
+}
+
+// province returns the province's own committee and the words that name its level and itself: "tinh", ["kon","tum"].
+func (d *Directory) province() (u *Unit, level []string, name []string) {
+	for i := range d.units {
+		if d.units[i].Kind != KindProvince {
+			continue
+		}
+		u = &d.units[i]
+		words := foldWords(u.Name)
+		for j, w := range words {
+			if w == "tinh" && j+1 < len(words) {
+				return u, []string{"tinh"}, words[j+1:]
+			}
+			if w == "thanh" && j+2 < len(words) && words[j+1] == "pho" {
+				return u, []string{"thanh", "pho"}, words[j+2:]
+			}
+		}
+		return u, []string{"tinh"}, nil
+	}
+	return nil, []string{"tinh"}, nil
+}
+
+// foldWords splits a text into folded words, with everything else dropped.
+func foldWords(s string) []string {
+	var words []string
+	for _, t := range scan(s) {
+		if t.word != "" {
+			words = append(words, t.word)
+		}
+	}
+	return words
+}
+
+func joinCodes(codes []UnitCode) string {
+	texts := make([]string, len(codes))
+	for i, c := range codes {
+		texts[i] = string(c)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,225 @@
+package recipients
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"congvan/mailcore/viettext"
+)
+
+// Resolve reads a document's blocks and says of each entry which units it means. The lines stand in the order of the
+// document: those of Kính gửi first, unless Nơi nhận refers to them by "Như trên", then those of Nơi nhận. What a careful
+// clerk would not be certain of is open, with the reason and up to three candidates. An entry known in part gives a resolved
+// line and an open one for each name that is not known.
+func (d *Directory) Resolve(req Request) []Line {
+	d = d.At(req.Date)
+	to := d.blockEntries(req.KinhGui)
+	entries := d.blockEntries(req.NoiNhan)
+	r := &reader{d: d, issuer: d.unit(req.Issuer)}
+	r.town = r.namesTown(to) || r.namesTown(entries)
+	refers := slices.ContainsFunc(entries, func(e Entry) bool { return isAbove(e.Text) })
+	var lines []Line
+	if !refers {
+		for _, e := range to {
+			lines = append(lines, r.entry(e, "kinh_gui")...)
+		}
+	}
+	for _, e := range entries {
+		switch {
+		case isAbove(e.Text):
+			lines = append(lines, r.above(e, to)...)
+		case isArticle(e.Text):
+			lines = append(lines, r.articles(e, req)...)
+		default:
+			lines = append(lines, r.entry(e, "noi_nhan")...)
+		}
+	}
+	return lines
+}
+
+func (r *reader) namesTown([]Entry) bool { return false }
+
+// blockEntries parses a block; text in an old encoding or in decomposed form is put right first.
+func (d *Directory) blockEntries(block string) []Entry {
+	return ParseBlock(viettext.NFC(block))
+}
+
+// isAbove reports whether an entry refers to Kính gửi.
+func isAbove(text string) bool {
+	toks := scan(text)
+	return len(toks) > 1 && toks[0].word == "nhu" && (toks[1].word == "tren" || slices.ContainsFunc(toks[1:], func(t token) bool { return t.word == "kinh" }))
+}
+
+// isArticle reports whether an entry refers to articles of the document.
+func isArticle(text string) bool {
+	toks := scan(text)
+	return len(toks) > 2 && toks[0].word == "nhu" && (toks[1].word == "dieu" || toks[1].word == "cac" && toks[2].word == "dieu")
+}
+
+// entry resolves one entry that stands for itself.
+func (r *reader) entry(e Entry, block string) []Line {
+	if e.Kind == EntryArchive {
+		return []Line{{Entry: e, Block: block, Result: Excused, Why: "lưu tại cơ quan ban hành", Confidence: 1}}
+	}
+	name, _ := stripAnnotation(expandPolite(e.Text))
+	o := r.sum(r.list(name))
+	return r.lines(e, block, o)
+}
+
+// expandPolite writes "đ/c" out, whose stroke would divide the list.
+func expandPolite(s string) string {
+	return politeReplacer.Replace(s)
+}
+
+var politeReplacer = strings.NewReplacer("Đ/c", "đồng chí", "đ/c", "đồng chí", "Đ/C", "đồng chí", "đ/C", "đồng chí", "Đ.c ", "đồng chí ", "đ.c ", "đồng chí ")
+
+// An outcome is what the pieces of an entry come to.
+type outcome struct {
+	codes   []UnitCode
+	missing []string
+	excused string // why, when a part needs no copy
+	whys    []string
+	conf    float64
+	pieces  []piece
+}
+
+// sum adds up the pieces of a list.
+func (r *reader) sum(pieces []piece) outcome {
+	o := outcome{conf: 1, pieces: pieces}
+	settleCodes(pieces)
+	for _, p := range pieces {
+		switch p.verdict {
+		case known:
+			for _, c := range p.codes {
+				if (r.issuer == nil || c != r.issuer.Code) && !slices.Contains(o.codes, c) {
+					o.codes = append(o.codes, c)
+				}
+			}
+			if !slices.Contains(o.whys, p.why) {
+				o.whys = append(o.whys, p.why)
+			}
+			o.conf = min(o.conf, p.conf)
+		case inHouse:
+			if o.excused == "" {
+				o.excused = p.why
+			}
+		case unknown:
+			o.missing = append(o.missing, p.text)
+		}
+	}
+	slices.Sort(o.codes)
+	return o
+}
+
+// settleCodes lets marks of rooms and desks that stand beside the house's people need no copy either: "CVP, KTN, NC".
+func settleCodes(pieces []piece) {
+	house := slices.ContainsFunc(pieces, func(p piece) bool { return p.verdict == inHouse })
+	for i := range pieces {
+		if house && pieces[i].verdict == unknown && allCodes(scan(pieces[i].text)) {
+			pieces[i].verdict, pieces[i].why = inHouse, "phòng, bộ phận của cơ quan ban hành"
+		}
+	}
+}
+
+// lines turns the outcome of an entry into its lines.
+func (r *reader) lines(e Entry, block string, o outcome) []Line {
+	line := Line{Entry: e, Block: block}
+	switch {
+	case len(o.codes) > 0:
+		line.Result, line.Codes, line.Why, line.Confidence = Resolved, o.codes, strings.Join(o.whys, "; "), o.conf
+		lines := []Line{line}
+		for _, name := range o.missing {
+			lines = append(lines, r.open(e, block, e.Text+": "+name, name))
+		}
+		return lines
+	case len(o.missing) > 0 || len(o.pieces) == 0:
+		return []Line{r.open(e, block, e.Text, e.Text)}
+	case o.excused != "":
+		line.Result, line.Why, line.Confidence = Excused, o.excused, 0.95
+	default:
+		line.Result, line.Why, line.Confidence = Excused, "không còn đơn vị nào ngoài cơ quan ban hành", 0.9
+	}
+	return []Line{line}
+}
+
+// open makes the open line for a name that is not known.
+func (r *reader) open(e Entry, block, text, name string) Line {
+	e.Text = text
+	cands := r.candidates(name)
+	why := "không có trong danh bạ"
+	if len(cands) > 0 {
+		why = "không chắc là đơn vị nào trong danh bạ"
+	}
+	return Line{Entry: e, Block: block, Result: Open, Why: why, Candidates: cands}
+}
+
+// above resolves "Như trên": every entry of Kính gửi.
+func (r *reader) above(e Entry, to []Entry) []Line {
+	if len(to) == 0 {
+		line := r.open(e, "noi_nhan", e.Text, "")
+		line.Why = "văn bản không có phần Kính gửi để hiểu “" + e.Text + "”"
+		return []Line{line}
+	}
+	var o outcome
+	o.conf = 1
+	for _, k := range to {
+		name, _ := stripAnnotation(expandPolite(k.Text))
+		ko := r.sum(r.list(name))
+		if len(ko.codes) == 0 && len(ko.missing) > 0 {
+			ko.missing = []string{name}
+		}
+		o.add(ko)
+	}
+	return r.reference(e, o, "Kính gửi")
+}
+
+// add joins another entry's outcome.
+func (o *outcome) add(p outcome) {
+	for _, c := range p.codes {
+		if !slices.Contains(o.codes, c) {
+			o.codes = append(o.codes, c)
+		}
+	}
+	slices.Sort(o.codes)
+	o.missing = append(o.missing, p.missing...)
+	o.whys = append(o.whys, p.whys...)
+	o.conf = min(o.conf, p.conf)
+	o.excused = cmp.Or(o.excused, p.excused)
+	o.pieces = append(o.pieces, p.pieces...)
+}
+
+// reference turns what a reference stands for into lines.
+func (r *reader) reference(e Entry, o outcome, what string) []Line {
+	var lines []Line
+	if len(o.codes) > 0 {
+		whys := slices.Compact(o.whys)
+		lines = append(lines, Line{Entry: e, Block: "noi_nhan", Result: Resolved, Codes: o.codes,
+			Why: what + ": " + strings.Join(whys, "; "), Confidence: o.conf})
+	}
+	for _, name := range o.missing {
+		lines = append(lines, r.open(e, "noi_nhan", e.Text+": "+name, name))
+	}
+	if len(lines) == 0 {
+		lines = append(lines, Line{Entry: e, Block: "noi_nhan", Result: Excused,
+			Why: cmp.Or(o.excused, what+" không nêu đơn vị nào khác"), Confidence: 0.9})
+	}
+	return lines
+}
+
+// articles resolves "Như Điều n" by reading the articles.
+func (r *reader) articles(e Entry, req Request) []Line {
+	o := outcome{conf: 1}
+	ar := &reader{d: r.d, issuer: r.issuer, article: true}
+	numbers := articleNumbers.FindAllString(e.Text, -1)
+	for _, n := range numbers {
+		names := dutyBearers(articleText(req, n))
+		if names == "" {
+			line := r.open(e, "noi_nhan", e.Text, "")
+			line.Why = "không đọc được ai thi hành tại Điều " + n
+			return []Line{line}
+		}
+		o.add(ar.sum(ar.list(viettext.NFC(names))))
+	}
+	return r.reference(e, o, "Điều "+strings.Join(numbers, ", "))
+}

@@ -1,0 +1,369 @@
+package recipients
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"congvan/mailcore/viettext"
+)
+
+// group reads tokens i to e as a phrase of classes: a group of the directory, less what it leaves out.
+func (l *lister) group(i, e int) (piece, bool) {
+	toks := l.toks[i:e]
+	except, cut := l.exception(toks)
+	toks = toks[:cut]
+	if len(toks) == 0 {
+		return piece{}, false
+	}
+	p := l.r.d.classes(toks)
+	codes, why, ok := l.r.classCodes(p, toks)
+	if !ok {
+		return piece{}, false
+	}
+	if p.count > 0 && p.count != len(codes) {
+		return piece{}, false
+	}
+	left, ok := l.r.without(codes, except, p)
+	if !ok {
+		return piece{}, false
+	}
+	if except == "" {
+		left, ok = l.r.restrict(left, toks, p)
+		if !ok {
+			return piece{}, false
+		}
+	}
+	if len(left) < len(codes) {
+		why += fmt.Sprintf(", bớt %d đơn vị", len(codes)-len(left))
+	}
+	left = l.r.dropIssuer(left)
+	return piece{verdict: known, codes: left, why: why, conf: 0.9}, true
+}
+
+// dropIssuer leaves the issuer out of what it sends to.
+func (r *reader) dropIssuer(codes []UnitCode) []UnitCode {
+	if r.issuer == nil {
+		return codes
+	}
+	return slices.DeleteFunc(slices.Clone(codes), func(c UnitCode) bool { return c == r.issuer.Code })
+}
+
+// classCodes finds what a phrase of classes stands for.
+func (r *reader) classCodes(p classPhrase, toks []token) ([]UnitCode, string, bool) {
+	if len(p.atoms) == 0 {
+		return nil, "", false
+	}
+	districts := p.committee || p.plural
+	if m, ok := r.d.matchGroups(p); ok && !m.empty && (districts || len(p.atoms) > 1) {
+		names := make([]string, len(m.groups))
+		for i, g := range m.groups {
+			names[i] = "“" + g.Name + "”"
+		}
+		return m.codes, "nhóm " + strings.Join(names, ", "), true
+	}
+	if !p.committee {
+		return nil, "", false
+	}
+	for _, a := range p.atoms {
+		if leadingClass(strings.Fields(a)) != a {
+			return nil, "", false
+		}
+	}
+	codes := r.d.districtClass(p.atoms)
+	switch {
+	case len(codes) == 0:
+		return nil, "", false
+	case p.plural && (len(codes) > 1 || p.count > 0):
+		return codes, "các đơn vị cấp huyện loại " + strings.Join(p.atoms, ", "), true
+	case !p.plural && len(codes) == 1 && len(p.atoms) == 1:
+		return codes, "đơn vị cấp huyện duy nhất loại này", true
+	}
+	return nil, "", false
+}
+
+// exceptWords begin an exception.
+var exceptWords = [][]string{w("ngoai tru"), w("tru"), w("khong gui"), w("khong ke"), w("khong bao gom"), w("khong gom"), w("tru cac don vi"), w("tru don vi")}
+
+// exceptionOf returns what a note says is left out, "" when it is no exception.
+func exceptionOf(notes []note) string {
+	for _, n := range notes {
+		if rest, ok := cutException(n.text); ok {
+			return rest
+		}
+	}
+	return ""
+}
+
+func cutException(text string) (string, bool) {
+	toks := scan(text)
+	n := longest(toks, exceptWords)
+	if n == 0 {
+		return "", false
+	}
+	if n == len(toks) {
+		return "?", true
+	}
+	return text[toks[n].pos:], true
+}
+
+// exception finds what a group phrase leaves out, in brackets or behind "trừ", and where the phrase itself ends.
+func (l *lister) exception(toks []token) (except string, cut int) {
+	for k, t := range toks {
+		if except = exceptionOf(t.notes); except != "" {
+			return except, len(toks)
+		}
+		if k > 0 {
+			if n := longest(toks[k:], exceptWords); n > 0 && (t.raw != "Trừ") {
+				if k+n >= len(toks) {
+					return "?", k
+				}
+				return l.text[toks[k+n].pos:toks[len(toks)-1].end()], k
+			}
+		}
+	}
+	return "", len(toks)
+}
+
+// without takes the units that an exception names out of a group. An exception that names nobody, or a name that may be one
+// of the group's, leaves the whole line to the clerk.
+func (r *reader) without(codes []UnitCode, except string, p classPhrase) ([]UnitCode, bool) {
+	if except == "" {
+		return codes, true
+	}
+	gone, rest := r.shortNames(except, p)
+	for _, name := range rest {
+		if !r.foreign(name, codes) {
+			return nil, false
+		}
+	}
+	if len(gone) == 0 && len(rest) == 0 {
+		return nil, false
+	}
+	return slices.DeleteFunc(slices.Clone(codes), func(c UnitCode) bool { return slices.Contains(gone, c) }), true
+}
+
+// foreign reports whether a name that the directory does not know is a proper one, and like none of the units: "huyện Ia
+// H'Drai" was never in the group.
+func (r *reader) foreign(name string, codes []UnitCode) bool {
+	proper := false
+	for i, t := range scan(name) {
+		first, _ := utf8.DecodeRuneInString(t.raw)
+		proper = proper || i > 0 && unicode.IsUpper(first)
+	}
+	if !proper {
+		return false
+	}
+	for _, c := range codes {
+		for _, n := range r.d.unit(c).allNames() {
+			if similarity(name, n) > 0.6 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// restrict reads a bracket behind a group that names some of its members: "Các Sở (Tài chính, Y tế)". Any other bracket that
+// is no purpose leaves the line to the clerk.
+func (r *reader) restrict(codes []UnitCode, toks []token, p classPhrase) ([]UnitCode, bool) {
+	for _, t := range toks {
+		for _, n := range t.notes {
+			if harmlessNote(n.text) {
+				continue
+			}
+			some, rest := r.shortNames(n.text, p)
+			if len(some) == 0 || len(rest) > 0 {
+				return nil, false
+			}
+			for _, c := range some {
+				if !slices.Contains(codes, c) {
+					return nil, false
+				}
+			}
+			codes = some
+		}
+	}
+	return codes, true
+}
+
+// harmlessNote reports whether a bracket says nothing about who is meant: a purpose, a number of copies, the way of sending.
+func harmlessNote(text string) bool {
+	if _, ok := readPurpose(text); ok {
+		return true
+	}
+	return manner.MatchString(viettext.Fold(text)) || allCodes(scan(text))
+}
+
+// shortNames reads a list of members that may leave out the class: "Sa Thầy và Kon Plông", "Y tế". It returns the codes and
+// the names that it does not know.
+func (r *reader) shortNames(text string, p classPhrase) (codes []UnitCode, rest []string) {
+	l := &lister{r: r, text: text, toks: scan(text)}
+	heads := headsOf(p)
+	for i := 0; i < len(l.toks); {
+		pc, e := l.member(i, heads)
+		if pc.verdict == unknown {
+			rest = append(rest, l.slice(i, e))
+		}
+		codes = append(codes, pc.codes...)
+		i = e
+	}
+	return codes, rest
+}
+
+// headsOf returns the words that a member of the classes may have lost at its front.
+func headsOf(p classPhrase) [][]token {
+	var heads [][]token
+	for _, a := range p.atoms {
+		switch {
+		case leadingClass(strings.Fields(a)) == a && a != "":
+			heads = append(heads, made("uy ban nhan dan "+a))
+		case classHeads[a]:
+			heads = append(heads, made(a))
+		}
+	}
+	if p.committee || slices.ContainsFunc(p.atoms, func(a string) bool { return leadingClass(strings.Fields(a)) == a }) {
+		heads = append(heads, made("uy ban nhan dan"))
+	}
+	return heads
+}
+
+// classHeads are the classes whose word stands at the front of each member's name.
+var classHeads = map[string]bool{"so": true, "bo": true, "ban": true, "hoi": true, "truong": true, "cuc": true, "chi cuc": true, "trung tam": true,
+	"cong ty": true, "benh vien": true, "ngan hang": true, "dai": true, "bao": true, "lien minh": true, "ban quan ly": true, "bql": true, "vien": true}
+
+// member reads the piece at i as a member that may have lost its head, else as any name.
+func (l *lister) member(i int, heads [][]token) (piece, int) {
+	for _, e := range l.ends(i) {
+		toks := l.toks[i:e]
+		for _, h := range heads {
+			u, m, ok := l.r.decide(slices.Concat(h, toks))
+			if !ok || m.bare {
+				continue
+			}
+			p := l.r.named(u, m)
+			p.loose = m.partial
+			if l.before(e)&sepStrong == 0 && e < len(l.toks) && !l.dividesMember(&p, e, heads) {
+				continue
+			}
+			p.text = l.slice(i, e)
+			return p, e
+		}
+		if p, ok := l.read(i, e); ok && (l.before(e)&sepStrong != 0 || l.dividesMember(&p, e, heads)) {
+			p.text = l.slice(i, e)
+			return p, e
+		}
+	}
+	e := i + 1
+	for l.before(e)&sepStrong == 0 && !(l.before(e)&sepAnd != 0 && upperFirst(l.toks[e].raw)) {
+		e++
+	}
+	return piece{text: l.slice(i, e)}, e
+}
+
+func upperFirst(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsUpper(r)
+}
+
+// dividesMember is divides for a list of members.
+func (l *lister) dividesMember(p *piece, e int, heads [][]token) bool {
+	right, _ := l.member(e, heads)
+	if right.verdict != unknown {
+		return true
+	}
+	return l.before(e)&(sepDash|sepDot) == 0 && !p.loose && upperFirst(l.toks[e].raw)
+}
+
+// distribute reads a list whose class stands once in front: "Các Sở: A, B", "UBND các huyện A, B và thành phố C", "Giám đốc
+// các Sở: …". It adds its pieces and returns where it ends.
+func (l *lister) distribute(i int) (int, bool) {
+	p, start, ok := l.classHead(i)
+	if !ok {
+		return 0, false
+	}
+	heads := headsOf(p)
+	head := l.slice(i, start)
+	var pieces []piece
+	some := false
+	at := start
+	for at < len(l.toks) {
+		if at > start {
+			if _, _, ok := l.classHead(at); ok && l.toks[at].word != "ban" {
+				break
+			}
+			if l.toks[at].before&sepSemi != 0 && !l.bareMember(at, heads) {
+				break
+			}
+		}
+		pc, e := l.member(at, heads)
+		pc.head = l.toks[at:e]
+		some = some || pc.verdict == known
+		if pc.verdict == unknown {
+			pc.text = strings.TrimRight(strings.TrimPrefix(head, "Các "), ": ") + " " + l.slice(at, e)
+			if len(heads) == 0 {
+				pc.text = l.slice(at, e)
+			}
+		}
+		pieces = append(pieces, pc)
+		at = e
+	}
+	if !some {
+		return 0, false
+	}
+	l.out = append(l.out, pieces...)
+	return at, true
+}
+
+// bareMember reports whether behind a semicolon the list of members goes on: a member's name without its head.
+func (l *lister) bareMember(i int, heads [][]token) bool {
+	for _, e := range l.ends(i) {
+		if _, ok := l.read(i, e); ok {
+			return false
+		}
+		for _, h := range heads {
+			if u, m, ok := l.r.decide(slices.Concat(h, l.toks[i:e])); ok && !m.bare && !m.partial && u != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// classHead reads the class in front of a list of members: "Các Sở", "Các sở, ngành:", "UBND các huyện", "Sở:". start is the
+// first token of the list.
+func (l *lister) classHead(i int) (p classPhrase, start int, ok bool) {
+	limit := min(len(l.toks), i+14)
+	for e := i + 1; e < limit; e++ {
+		if l.toks[e].before&sepSemi != 0 {
+			break
+		}
+		colon := l.toks[e].before&sepColon != 0
+		if !colon && l.toks[e].before&(sepStrong|sepWeak) != 0 {
+			continue
+		}
+		cp := l.r.d.classes(l.toks[i:e])
+		if len(cp.atoms) == 0 || !allClasses(cp.atoms) || !colon && !cp.plural {
+			continue
+		}
+		if !colon && (len(cp.atoms) > 1 || !upperFirst(l.toks[e].raw)) {
+			continue
+		}
+		p, start, ok = cp, e, true
+		if colon {
+			return p, start, true
+		}
+	}
+	return p, start, ok
+}
+
+func allClasses(atoms []string) bool {
+	for _, a := range atoms {
+		if !classHeads[a] && a != "nganh" && a != "don vi" && a != "co quan" && a != "doan the" && a != "dia phuong" && (leadingClass(strings.Fields(a)) != a || a == "") {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,488 @@
+package recipients
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A verdict says what one piece of an entry is.
+type verdict uint8
+
+const (
+	unknown verdict = iota
+	known           // units of the directory
+	inHouse         // people and rooms of the issuer, and what else needs no copy
+	nobody          // words that name nobody: "các đơn vị có liên quan"
+)
+
+// A piece is one name, group or person in the list that an entry is.
+type piece struct {
+	verdict verdict
+	text    string
+	codes   []UnitCode
+	why     string
+	conf    float64
+	loose   bool    // read as the beginning of a name, or without its tail: not certain enough to divide at a weak separator
+	head    []token // the words of the unit's name, from which a following piece may take its first
+	unit    *Unit   // when it is one unit
+}
+
+// A reader resolves the entries of one document.
+type reader struct {
+	d       *Directory
+	issuer  *Unit
+	article bool // reading a Điều: heads are their bodies
+	town    bool // another entry names the town, so that "UBND các huyện" are the districts
+}
+
+func (r *reader) issuerKind() string {
+	if r.issuer == nil {
+		return ""
+	}
+	return r.issuer.Kind
+}
+
+// A lister reads the list in one entry.
+type lister struct {
+	r    *reader
+	text string
+	toks []token
+	out  []piece
+}
+
+// list reads a text as a list of names.
+func (r *reader) list(text string) []piece {
+	l := &lister{r: r, text: text, toks: scan(text)}
+	for i := 0; i < len(l.toks); {
+		i = l.next(i)
+	}
+	return l.out
+}
+
+// slice is the text of tokens i to e, with the notes of the last one.
+func (l *lister) slice(i, e int) string {
+	if i >= e {
+		return ""
+	}
+	end := l.toks[e-1].end()
+	if notes := l.toks[e-1].notes; len(notes) > 0 {
+		last := notes[len(notes)-1]
+		end = min(last.pos+len(last.text)+1, len(l.text))
+	}
+	return strings.TrimSpace(l.text[l.toks[i].pos:end])
+}
+
+// before is the separator at a boundary; the end of the list is a strong one.
+func (l *lister) before(e int) separator {
+	if e >= len(l.toks) {
+		return sepSemi
+	}
+	return l.toks[e].before
+}
+
+// ends lists the boundaries behind token i, farthest first, not past a semicolon.
+func (l *lister) ends(i int) []int {
+	var ends []int
+	for e := i + 1; e <= len(l.toks); e++ {
+		sep := l.before(e)
+		if sep&(sepStrong|sepWeak|sepColon) != 0 {
+			ends = append(ends, e)
+		}
+		if sep&sepSemi != 0 || len(ends) > 24 {
+			break
+		}
+	}
+	slices.Reverse(ends)
+	return ends
+}
+
+// strongEnd is the next comma, semicolon or colon behind token i.
+func (l *lister) strongEnd(i int) int {
+	e := i + 1
+	for l.before(e)&(sepStrong|sepColon) == 0 {
+		e++
+	}
+	return e
+}
+
+// next reads the piece at token i and returns where the one after it begins.
+func (l *lister) next(i int) int {
+	for _, e := range l.ends(i) {
+		p, ok := l.read(i, e)
+		if !ok {
+			continue
+		}
+		if l.before(e)&sepColon != 0 && e < len(l.toks) {
+			if p.unit == nil {
+				continue // "Các Sở, ngành: …" is a list, not the group
+			}
+			return l.add(p, i, l.colonEnd(e))
+		}
+		if l.before(e)&sepStrong == 0 && !l.divides(&p, e) {
+			continue
+		}
+		if p.verdict == known && p.unit != nil && l.before(e)&sepDash != 0 && e < len(l.toks) {
+			if end, ok := l.parentBehind(p.unit, e); ok {
+				return l.add(p, i, end)
+			}
+		}
+		return l.add(p, i, e)
+	}
+	if end, ok := l.distribute(i); ok {
+		return end
+	}
+	if p, e, ok := l.borrow(i); ok {
+		return l.add(p, i, e)
+	}
+	e := l.strongEnd(i)
+	if e < len(l.toks) && l.before(e)&sepColon != 0 {
+		e = l.colonEnd(e)
+	}
+	return l.add(piece{}, i, e)
+}
+
+func (l *lister) add(p piece, i, e int) int {
+	p.text = l.slice(i, e)
+	if p.head == nil {
+		p.head = l.toks[i:e]
+	}
+	l.out = append(l.out, p)
+	return e
+}
+
+// colonEnd is where the list behind a colon ends: the people and rooms of "VP UBND tỉnh: CVP, …" belong to it.
+func (l *lister) colonEnd(e int) int {
+	for l.before(e)&sepSemi == 0 || e == len(l.toks) {
+		if e++; e >= len(l.toks) {
+			return len(l.toks)
+		}
+	}
+	return e
+}
+
+// read reads tokens i to e as one piece.
+func (l *lister) read(i, e int) (piece, bool) {
+	if p, ok := l.unit(i, e); ok {
+		return p, true
+	}
+	if p, ok := l.group(i, e); ok {
+		return p, true
+	}
+	if p, ok := l.house(i, e); ok {
+		return p, true
+	}
+	if l.r.article && isNobody(l.toks[i:e]) {
+		return piece{verdict: nobody}, true
+	}
+	return l.publication(i, e)
+}
+
+// divides reports whether the list may be cut at the weak separator before token e: both sides must be names. A name that
+// was read loosely may only be its beginning.
+func (l *lister) divides(p *piece, e int) bool {
+	rest := &lister{r: l.r, text: l.text, toks: l.toks}
+	end := rest.next(e)
+	right := rest.out[0]
+	_ = end
+	if right.verdict != unknown {
+		return true
+	}
+	if l.before(e)&(sepDash|sepDot) != 0 || p.loose {
+		return false
+	}
+	first, _ := utf8.DecodeRuneInString(l.toks[e].raw)
+	return unicode.IsUpper(first) && p.verdict == known || l.r.article
+}
+
+// parentBehind reports whether behind the dash stands only the body above the unit: "Chi cục Kiểm lâm - Sở NN&PTNT".
+func (l *lister) parentBehind(u *Unit, e int) (int, bool) {
+	for _, end := range l.ends(e) {
+		if v, _, ok := l.r.decide(l.toks[e:end]); ok && v.Code == u.Parent {
+			return end, true
+		}
+	}
+	return 0, false
+}
+
+// unit reads tokens i to e as the name of one unit.
+func (l *lister) unit(i, e int) (piece, bool) {
+	toks := l.toks[i:e]
+	if notes := toks[len(toks)-1].notes; len(notes) > 0 {
+		long := slices.Concat(toks, scan(notes[0].text))
+		if u, m, ok := l.r.decide(long); ok && !m.bare && !m.partial {
+			return l.r.named(u, m), true
+		}
+		if exceptionOf(notes) != "" {
+			return piece{}, false
+		}
+	}
+	u, m, ok := l.r.decide(toks)
+	if !ok {
+		return piece{}, false
+	}
+	if m.bare {
+		if u == l.r.issuer || !l.bareOK(u, toks, e) {
+			return piece{}, false
+		}
+	}
+	return l.r.named(u, m), true
+}
+
+// named is the piece for a unit that a name was read as.
+func (r *reader) named(u *Unit, m nameMatch) piece {
+	p := piece{verdict: known, codes: []UnitCode{u.Code}, unit: u, loose: m.partial || m.bare}
+	switch {
+	case u == r.issuer:
+		return piece{verdict: inHouse, why: "chính là cơ quan ban hành", unit: u}
+	case m.fuzzy > 0:
+		p.why, p.conf = "gần đúng tên “"+u.Name+"”, có lỗi nhận dạng chữ", 0.75
+	case m.partial:
+		p.why, p.conf = "tên rút gọn, chỉ một đơn vị có tên bắt đầu như vậy: “"+u.Name+"”", 0.85
+	case m.bare:
+		p.why, p.conf = "tên không ghi “tỉnh” của “"+u.Name+"”", 0.9
+	case m.abbrev:
+		p.why, p.conf = "viết tắt của “"+u.Name+"”", 0.95
+	case m.made:
+		p.why, p.conf = "tên của “"+u.Name+"”", 0.98
+	default:
+		p.why, p.conf = "đúng tên trong danh bạ của “"+u.Name+"”", 1
+	}
+	return p
+}
+
+// decide returns the one unit that the tokens name, if a careful reader would be certain of it.
+func (r *reader) decide(toks []token) (*Unit, nameMatch, bool) {
+	matches := r.d.names.find(toks, 0)
+	if len(matches) == 0 && letterCount(toks) >= 10 {
+		matches = slices.DeleteFunc(r.d.names.find(toks, 1), func(m nameMatch) bool { return m.partial })
+	}
+	var best []nameMatch
+	for _, m := range matches {
+		switch {
+		case m.partial:
+		case len(best) == 0 || m.tier() < best[0].tier():
+			best = []nameMatch{m}
+		case m.tier() == best[0].tier():
+			best = append(best, m)
+		}
+	}
+	if len(best) == 0 {
+		return r.department(toks, matches)
+	}
+	if len(best) > 1 {
+		return nil, nameMatch{}, false
+	}
+	if best[0].tier() >= 2 && rivals(matches, best[0].unit) {
+		return nil, nameMatch{}, false
+	}
+	return best[0].unit, best[0], true
+}
+
+// rivals reports whether the words are also the beginning of another unit's name: "BTG" is Tuyên giáo or Tôn giáo.
+func rivals(matches []nameMatch, u *Unit) bool {
+	return slices.ContainsFunc(matches, func(m nameMatch) bool { return m.partial && m.unit != u })
+}
+
+// department accepts the beginning of the name of a department (sở), of which the law makes one of each: "Sở Nông nghiệp".
+// The beginning must hold two words and fit only one.
+func (r *reader) department(toks []token, matches []nameMatch) (*Unit, nameMatch, bool) {
+	if len(toks) < 2 || (toks[0].word != "so" && toks[0].word != "s") {
+		return nil, nameMatch{}, false
+	}
+	var one *nameMatch
+	for i, m := range matches {
+		if !m.partial || foldWords(m.unit.Name)[0] != "so" {
+			continue
+		}
+		if one != nil && one.unit != m.unit {
+			return nil, nameMatch{}, false
+		}
+		one = &matches[i]
+	}
+	if one == nil || syllables(toks[1:]) < 2 {
+		return nil, nameMatch{}, false
+	}
+	return one.unit, *one, true
+}
+
+// syllables counts the words that tokens stand for, an abbreviation's letters each as one.
+func syllables(toks []token) int {
+	n := 0
+	for _, t := range toks {
+		if t.abbrev {
+			n += len(t.word)
+		} else {
+			n++
+		}
+	}
+	return n
+}
+
+func letterCount(toks []token) int {
+	n := 0
+	for _, t := range toks {
+		n += len(t.word)
+	}
+	return n
+}
+
+// bareOK reports whether a name without "tỉnh" is certain to mean the province's own body. A later name in the list that
+// ends in "tỉnh" says so for all; one that ends in a district's name says the opposite.
+func (l *lister) bareOK(u *Unit, toks []token, e int) bool {
+	switch l.tailBehind(e) {
+	case tailProvince:
+		return true
+	case tailLower:
+		return false
+	}
+	if l.r.issuerKind() == KindDistrict || u.Kind == KindProvince || u.Kind == "hdnd" && u.Parent == "" {
+		return false
+	}
+	if toks[0].word == "doan" && (u.Kind == "doan-the") {
+		return false
+	}
+	return syllables(toks) >= 3
+}
+
+type tail uint8
+
+const (
+	tailNone tail = iota
+	tailProvince
+	tailLower
+)
+
+// tailBehind looks at the next name in the list for the level it speaks of.
+func (l *lister) tailBehind(e int) tail {
+	_, level, _ := l.r.d.province()
+	for ; e < len(l.toks) && l.toks[e].before&(sepSemi|sepColon) == 0; e++ {
+		t := l.toks[e]
+		switch {
+		case t.word == level[0] && (e+1 == len(l.toks) || l.toks[e+1].before&(sepStrong|sepAnd) != 0):
+			return tailProvince
+		case slices.Contains([]string{"huyen", "xa", "phuong", "tp", "tx"}, t.word):
+			return tailLower
+		}
+	}
+	return tailNone
+}
+
+// borrow reads tokens at i with words of their neighbours: the head of the name before ("Hội Nông dân, Phụ nữ tỉnh"), the tail
+// of the name behind ("Ban Pháp chế, Ban KT-NS HĐND tỉnh").
+func (l *lister) borrow(i int) (piece, int, bool) {
+	for _, e := range l.ends(i) {
+		if l.before(e)&sepColon != 0 && e < len(l.toks) || l.before(e)&(sepStrong|sepAnd) == 0 {
+			continue
+		}
+		toks := l.toks[i:e]
+		if len(toks) > 8 {
+			continue
+		}
+		tails := l.tails(e)
+		for _, t := range tails {
+			if p, ok := l.borrowed(slices.Concat(toks, t)); ok {
+				return p, e, true
+			}
+		}
+		for _, h := range l.heads(i) {
+			for _, t := range append([][]token{nil}, tails...) {
+				if p, ok := l.borrowed(slices.Concat(h, toks, t)); ok {
+					p.head = slices.Concat(h, toks)
+					return p, e, true
+				}
+			}
+		}
+	}
+	return piece{}, 0, false
+}
+
+func (l *lister) borrowed(toks []token) (piece, bool) {
+	u, m, ok := l.r.decide(toks)
+	if !ok || m.partial || m.bare || m.fuzzy > 0 || u == l.r.issuer {
+		return piece{}, false
+	}
+	p := l.r.named(u, m)
+	p.why, p.conf = "hiểu là “"+u.Name+"” theo từ dùng chung trong dòng", 0.9
+	return p, true
+}
+
+// heads returns the first word, and the first two, of the unit just before in the same part of the list.
+func (l *lister) heads(i int) [][]token {
+	if len(l.out) == 0 || l.toks[i].before&(sepComma|sepAnd) == 0 || l.toks[i].before&sepSemi != 0 {
+		return nil
+	}
+	last := l.out[len(l.out)-1]
+	if last.unit == nil || len(last.head) < 2 {
+		return nil
+	}
+	heads := [][]token{last.head[:1]}
+	if len(last.head) > 2 {
+		heads = append(heads, last.head[:2])
+	}
+	return heads
+}
+
+// tails returns the last words of the names behind e, longest first, when those are names themselves.
+func (l *lister) tails(e int) [][]token {
+	end := e
+	for n := 0; end < len(l.toks) && n < 4; n++ {
+		if l.before(end)&(sepComma|sepAnd) == 0 || l.before(end)&sepSemi != 0 {
+			break
+		}
+		start := end
+		end = start + 1
+		for l.before(end)&(sepStrong|sepAnd|sepColon) == 0 {
+			end++
+		}
+		u, m, ok := l.r.decide(l.toks[start:end])
+		if !ok || m.bare || m.partial || u.Kind == KindDistrict {
+			continue
+		}
+		var tails [][]token
+		for k := 1; k < end-start && k <= 4; k++ {
+			tails = append(tails, l.toks[end-k:end])
+		}
+		slices.Reverse(tails)
+		return tails
+	}
+	return nil
+}
+
+// publication reads websites, gazettes, newspapers and broadcasters that have no entry: they need no copy.
+func (l *lister) publication(i, e int) (piece, bool) {
+	toks := l.toks[i:e]
+	for _, t := range toks[1:] {
+		if t.before&sepComma != 0 {
+			return piece{}, false
+		}
+	}
+	if toks[0].word == "dang" && len(toks) > 1 {
+		toks = toks[1:]
+	}
+	if longest(toks, publicationWords) == 0 || slices.ContainsFunc(toks, func(t token) bool { return t.word == "cac" || t.word == "huyen" }) {
+		return piece{}, false
+	}
+	return piece{verdict: inHouse, why: "nơi đăng tải, không có hộp thư trong danh bạ"}, true
+}
+
+var publicationWords = [][]string{w("website"), w("web"), w("trang web"), w("trang thong tin"), w("trang tin"), w("trang ttdt"), w("cong thong tin"),
+	w("cong ttdt"), w("cong bao"), w("co so du lieu"), w("csdl"), w("ttxvn"), w("thong tan xa"), w("vtv"), w("vov"), w("bao"), w("tap chi"), w("dai truyen hinh"),
+	w("dai tieng noi"), w("dai pt th"), w("dai ptth"), w("ban tin")}
+
+// isNobody reports whether words name nobody in particular: "các tổ chức, cá nhân có liên quan".
+func isNobody(toks []token) bool {
+	related := false
+	for _, t := range toks {
+		switch t.word {
+		case "lien", "quan":
+			related = true
+		case "cac", "to", "chuc", "ca", "nhan", "don", "vi", "co", "thu", "truong", "nganh", "tren", "dia", "ban", "tinh", "moi", "cong", "dan", "nguoi",
+			"dung", "dau", "ho", "gia", "dinh", "doanh", "nghiep", "va":
+		default:
+			return false
+		}
+	}
+	return related
+}

@@ -1,0 +1,367 @@
+package recipients
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// An office is a word for a holder of an office and what it says of the body that follows: "Chánh Văn phòng UBND tỉnh" heads
+// "Văn phòng UBND tỉnh", "Trưởng ban Dân vận Tỉnh ủy" heads "Ban Dân vận Tỉnh ủy", "CVP UBND tỉnh" heads the office.
+type office struct {
+	words  []string
+	absorb string // class words of the body that the office's own words hold: "van phong", "ban"
+	room   bool   // head or member of a room, never of a body of its own
+	member bool   // a member of a body who sits elsewhere
+	own    bool   // stands alone for the issuer's leaders; with a body behind it it is a body's leaders
+}
+
+// offices is ordered by hand only for reading; the longest that fits is taken.
+var offices = []office{
+	{words: w("chu tich"), own: true}, {words: w("pho chu tich"), own: true}, {words: w("ct"), own: true}, {words: w("pct"), own: true},
+	{words: w("giam doc"), own: true}, {words: w("pho giam doc"), own: true}, {words: w("gd"), own: true}, {words: w("pgd"), own: true},
+	{words: w("p gd"), own: true}, {words: w("p giam doc"), own: true}, {words: w("tong giam doc"), own: true}, {words: w("pho tong giam doc"), own: true},
+	{words: w("ban giam doc"), own: true}, {words: w("b giam doc"), own: true}, {words: w("bgd"), own: true}, {words: w("bld"), own: true},
+	{words: w("ban lanh dao"), own: true}, {words: w("lanh dao"), own: true}, {words: w("ld"), own: true}, {words: w("tap the lanh dao"), own: true},
+	{words: w("ban giam hieu"), own: true}, {words: w("bgh"), own: true},
+	{words: w("hieu truong"), absorb: "truong", own: true}, {words: w("pho hieu truong"), absorb: "truong", own: true},
+	{words: w("thu truong"), own: true}, {words: w("thu truong co quan"), own: true}, {words: w("nguoi dung dau"), own: true},
+	{words: w("chanh van phong"), absorb: "van phong", own: true}, {words: w("pho chanh van phong"), absorb: "van phong", own: true},
+	{words: w("pho van phong"), absorb: "van phong", own: true}, {words: w("chanh vp"), absorb: "van phong", own: true},
+	{words: w("pho chanh vp"), absorb: "van phong", own: true}, {words: w("pho vp"), absorb: "van phong", own: true},
+	{words: w("cvp"), absorb: "van phong", own: true}, {words: w("pvp"), absorb: "van phong", own: true}, {words: w("pcvp"), absorb: "van phong", own: true},
+	{words: w("cpvp"), absorb: "van phong", own: true}, {words: w("pho cvp"), absorb: "van phong", own: true}, {words: w("ldvp"), absorb: "van phong", own: true},
+	{words: w("lanh dao van phong"), absorb: "van phong", own: true}, {words: w("lanh dao vp"), absorb: "van phong", own: true},
+	{words: w("chanh thanh tra"), absorb: "thanh tra", own: true}, {words: w("pho chanh thanh tra"), absorb: "thanh tra", own: true},
+	{words: w("chanh"), own: true}, {words: w("pho chanh"), own: true},
+	{words: w("truong ban"), absorb: "ban", own: true}, {words: w("pho truong ban"), absorb: "ban", own: true}, {words: w("pho ban"), absorb: "ban", own: true},
+	{words: w("tb"), absorb: "ban", own: true}, {words: w("ptb"), absorb: "ban", own: true},
+	{words: w("cuc truong"), absorb: "cuc", own: true}, {words: w("pho cuc truong"), absorb: "cuc", own: true},
+	{words: w("chi cuc truong"), absorb: "chi cuc", own: true}, {words: w("pho chi cuc truong"), absorb: "chi cuc", own: true},
+	{words: w("vien truong"), absorb: "vien", own: true}, {words: w("pho vien truong"), absorb: "vien", own: true},
+	{words: w("chanh an"), own: true}, {words: w("pho chanh an"), own: true},
+	{words: w("chi huy truong"), own: true}, {words: w("pho chi huy truong"), own: true}, {words: w("chinh uy"), own: true},
+	{words: w("pho chinh uy"), own: true}, {words: w("tham muu truong"), own: true}, {words: w("thu truong bo chi huy"), own: true},
+	{words: w("bi thu"), own: true}, {words: w("pho bi thu"), own: true}, {words: w("bi thu thuong truc"), own: true},
+	{words: w("btv"), own: true}, {words: w("ban thuong vu"), own: true}, {words: w("thuong vu"), own: true}, {words: w("thuong truc"), own: true},
+	{words: w("tt"), own: true}, {words: w("ban cham hanh"), own: true}, {words: w("uy vien"), member: true}, {words: w("tinh uy vien"), member: true},
+	{words: w("ban chap hanh"), own: true}, {words: w("bch"), own: true},
+	{words: w("tong bien tap"), absorb: "bao", own: true}, {words: w("pho tong bien tap"), absorb: "bao", own: true}, {words: w("ban bien tap"), absorb: "bao", own: true},
+	{words: w("chu nhiem"), own: true}, {words: w("pho chu nhiem"), own: true}, {words: w("truong doan"), absorb: "doan", own: true},
+	{words: w("pho truong doan"), absorb: "doan", own: true}, {words: w("chi cuc pho")},
+	{words: w("thanh vien"), member: true}, {words: w("dai bieu"), member: true},
+	{words: w("truong phong"), room: true}, {words: w("pho truong phong"), room: true}, {words: w("pho phong"), room: true},
+	{words: w("truong cac phong"), room: true}, {words: w("truong khoa"), room: true},
+	{words: w("chuyen vien"), room: true}, {words: w("can bo"), room: true}, {words: w("cong chuc"), room: true}, {words: w("cv"), room: true},
+	{words: w("van thu"), room: true}, {words: w("ke toan"), room: true}, {words: w("ke toan truong"), room: true}, {words: w("thu ky"), room: true},
+	{words: w("thu quy"), room: true}, {words: w("to cong tac"), room: true},
+	{words: w("pho"), own: true},
+}
+
+// politeWords stand before or between holders of offices and say nothing.
+var politeWords = [][]string{w("cac dong chi"), w("dong chi"), w("cac d c"), w("d c"), w("cac ong ba"), w("cac ong"), w("cac ba"), w("ong ba"), w("ong"), w("ba"),
+	w("cac"), w("trong"), w("phu trach"), w("toan the"), w("tat ca"), w("co lien quan")}
+
+// roomWords begin a room of the issuer's house.
+var roomWords = [][]string{w("phong"), w("p"), w("khoa"), w("to"), w("bo phan"), w("doi"), w("phong ban"), w("phong khoa"), w("ban phong")}
+
+func w(s string) []string { return strings.Fields(s) }
+
+// A personPhrase is what stands before a body: who of it.
+type personPhrase struct {
+	absorb string
+	member bool
+	room   bool
+	body   []token // what follows
+	joined bool    // the body follows without a comma
+}
+
+// readOffices takes holders of offices off the front of tokens. ok is false when there is none.
+func readOffices(toks []token) (p personPhrase, ok bool) {
+	i := 0
+	for i < len(toks) {
+		if n := longest(toks[i:], politeWords); n > 0 {
+			i += n
+			continue
+		}
+		o, n := longestOffice(toks[i:])
+		if n == 0 {
+			break
+		}
+		ok = true
+		p.absorb, p.member, p.room = o.absorb, p.member || o.member, o.room
+		i += n
+	}
+	p.body = toks[min(i, len(toks)):]
+	p.joined = len(p.body) == 0 || p.body[0].before&(sepStrong|sepColon) == 0
+	return p, ok
+}
+
+func longest(toks []token, phrases [][]string) int {
+	n := 0
+	for _, ph := range phrases {
+		if len(ph) > n && startsWith(toks, ph) {
+			n = len(ph)
+		}
+	}
+	return n
+}
+
+func longestOffice(toks []token) (best office, n int) {
+	if len(toks) == 0 {
+		return best, 0
+	}
+	first := toks[0]
+	trimmed := strings.TrimRightFunc(first.word, unicode.IsDigit)
+	for _, o := range offices {
+		if len(o.words) > n && (startsWith(toks, o.words) || len(o.words) == 1 && trimmed == o.words[0]) {
+			best, n = o, len(o.words)
+		}
+	}
+	return best, n
+}
+
+// house reads a run of words as people, rooms or bodies of the issuing house, or as people who stand for another body.
+func (l *lister) house(i, e int) (piece, bool) {
+	toks := l.toks[i:e]
+	if p, ok := l.rooms(toks); ok {
+		return p, true
+	}
+	if p, ok := l.deputed(toks); ok {
+		return p, true
+	}
+	ph, ok := readOffices(toks)
+	if !ok {
+		return piece{}, false
+	}
+	if !ph.joined {
+		return piece{}, false
+	}
+	if len(ph.body) == 0 && ph.member {
+		if l.r.issuerKind() == "dang" {
+			return piece{verdict: inHouse, why: "người của cơ quan ban hành"}, true
+		}
+		return piece{}, false
+	}
+	if l.r.own(ph.body) {
+		return piece{verdict: inHouse, why: "người của cơ quan ban hành"}, true
+	}
+	if ph.member || ph.room {
+		return piece{}, false
+	}
+	return l.leaders(ph, e)
+}
+
+// deputed reads "các đ/c Thường trực Tỉnh ủy": polite words before a body.
+func (l *lister) deputed(toks []token) (piece, bool) {
+	n := 0
+	for {
+		k := longest(toks[n:], politeWords)
+		if k == 0 || n+k >= len(toks) {
+			break
+		}
+		n += k
+	}
+	if n == 0 || n == 1 && toks[0].word == "cac" {
+		return piece{}, false
+	}
+	u, _, ok := l.r.decide(toks[n:])
+	if !ok {
+		return piece{}, false
+	}
+	return l.r.leadersOf(u), true
+}
+
+// leaders resolves the body whose leaders are named.
+func (l *lister) leaders(ph personPhrase, e int) (piece, bool) {
+	var tries [][]token
+	if ph.absorb != "" {
+		tries = append(tries, slices.Concat(made(ph.absorb), ph.body))
+	}
+	tries = append(tries, ph.body)
+	for _, body := range tries {
+		u, m, ok := l.r.decide(body)
+		if !ok || m.bare && !l.bareOK(u, body, e) && u != l.r.issuer {
+			continue
+		}
+		return l.r.leadersOf(u), true
+	}
+	return piece{}, false
+}
+
+// made makes tokens of folded words.
+func made(words string) []token {
+	var toks []token
+	for _, word := range strings.Fields(words) {
+		toks = append(toks, token{word: word, raw: word, before: sepSpace})
+	}
+	return toks
+}
+
+// leadersOf says what naming the leaders of a unit means: the unit, or nobody when they sit in the issuer's house.
+func (r *reader) leadersOf(u *Unit) piece {
+	if u == r.issuer {
+		return piece{verdict: inHouse, why: "lãnh đạo của cơ quan ban hành"}
+	}
+	if !r.article && r.issuer != nil && u.Parent == r.issuer.Code && isOffice(u) {
+		return piece{verdict: inHouse, why: "lãnh đạo văn phòng của cơ quan ban hành"}
+	}
+	return piece{verdict: known, codes: []UnitCode{u.Code}, why: "lãnh đạo của “" + u.Name + "”", conf: 0.95}
+}
+
+// isOffice reports whether a unit is the office of the unit above it.
+func isOffice(u *Unit) bool { return startsWithWords(foldWords(u.Name), "van", "phong") }
+
+// own reports whether the words behind a person or a room mean the issuer itself: nothing, "Sở", "cơ quan", its own name.
+func (r *reader) own(body []token) bool {
+	for len(body) > 0 && slices.Contains([]string{"thuoc", "truc", "cua", "cac", "trong"}, body[0].word) {
+		body = body[1:]
+	}
+	if len(body) == 0 {
+		return true
+	}
+	if allCodes(body) {
+		return true
+	}
+	if r.issuer != nil {
+		for _, m := range r.d.names.find(body, 0) {
+			if !m.partial && m.unit == r.issuer {
+				return true
+			}
+		}
+	}
+	words := make([]string, len(body))
+	for i, t := range body {
+		words[i] = t.word
+	}
+	return r.selfWord(strings.Join(words, " "))
+}
+
+// selfWord reports whether a common noun means the issuer in its own papers.
+func (r *reader) selfWord(s string) bool {
+	switch s {
+	case "co quan", "don vi", "van phong", "vp", "phu trach", "nghiep vu", "chuyen mon", "co lien quan", "lien quan":
+		return true
+	}
+	if rest, ok := strings.CutPrefix(s, "van phong "); ok {
+		return r.selfWord(rest)
+	}
+	if rest, ok := strings.CutPrefix(s, "vp "); ok {
+		return r.selfWord(rest)
+	}
+	if r.issuer == nil {
+		return slices.Contains([]string{"so", "cuc", "ban", "nha truong", "truong", "vien", "dai", "hoi"}, s)
+	}
+	name := strings.Join(foldWords(r.issuer.Name), " ")
+	switch s {
+	case "so", "cuc", "chi cuc", "ban", "truong", "vien", "dai", "hoi", "lien minh", "lien doan", "kho bac", "ngan hang", "bo chi huy", "cong an",
+		"trung tam", "benh vien", "thanh tra", "bao", "toa soan", "toa an", "toa", "buu dien", "vien thong", "dien luc", "cong ty", "tinh doan":
+		return strings.HasPrefix(name, s) || s == "toa soan" && strings.HasPrefix(name, "bao")
+	case "nha truong":
+		return strings.HasPrefix(name, "truong")
+	case "tinh hoi":
+		return strings.HasPrefix(name, "hoi")
+	case "huyen", "ubnd huyen", "uy ban nhan dan huyen", "ubnd thi xa", "ubnd thanh pho", "ubnd tp", "thi xa", "thanh pho":
+		class := districtClassOf(r.issuer)
+		return r.issuer.Kind == KindDistrict && class != "" && (strings.HasSuffix(s, class) || strings.HasSuffix(s, "tp") && class == "thanh pho")
+	case "ubnd", "uy ban":
+		return r.issuer.Kind == KindProvince || r.issuer.Kind == KindDistrict
+	}
+	return false
+}
+
+// allCodes reports whether all words are short marks of rooms and desks: KTN, TH2, 1A.
+func allCodes(toks []token) bool {
+	for _, t := range toks {
+		if len(t.word) > 6 || !isCode(t.raw) {
+			return false
+		}
+	}
+	return len(toks) > 0
+}
+
+func isCode(s string) bool {
+	for _, r := range s {
+		if !unicode.IsUpper(r) && !unicode.IsDigit(r) {
+			return false
+		}
+	}
+	return true
+}
+
+// rooms reads rooms of the house: "Các phòng CM thuộc Sở", "P. HC-TC", "Các phòng, khoa, tổ", "Các Ban Tỉnh đoàn".
+func (l *lister) rooms(toks []token) (piece, bool) {
+	r := l.r
+	rest := toks
+	if len(rest) > 1 && rest[0].word == "cac" {
+		rest = rest[1:]
+	}
+	inHousePiece := piece{verdict: inHouse, why: "phòng, bộ phận của cơ quan ban hành"}
+	if len(rest) > 1 && len(rest) < len(toks) && rest[0].word == "ban" && r.own(rest[1:]) && !allCodes(rest[1:]) && r.issuerKind() != KindProvince {
+		return inHousePiece, true
+	}
+	for _, self := range [][]string{w("van phong"), w("vp"), w("thanh tra"), w("ttr")} {
+		if startsWith(rest, self) && (len(rest) == len(self) && self[0] != "thanh" && self[0] != "ttr" || len(rest) > len(self) && r.own(rest[len(self):]) && !allCodes(rest[len(self):])) {
+			return inHousePiece, true
+		}
+	}
+	n := longest(rest, roomWords)
+	if n == 0 || r.issuerKind() == KindDistrict || rest[0].word == "p" && !rest[0].dotted && !rest[0].abbrev && len(rest) > 1 && rest[1].before&sepSpace == 0 {
+		return piece{}, false
+	}
+	if !r.roomList(rest[n:]) {
+		return piece{}, false
+	}
+	return inHousePiece, true
+}
+
+// roomList checks what follows a room word: nothing that names a place, another body, or a piece that is no room.
+func (r *reader) roomList(toks []token) bool {
+	for i, t := range toks {
+		switch t.word {
+		case "huyen", "xa", "phuong", "tp", "tx", "tinh", "bo", "tw":
+			return false
+		}
+		if t.before&sepSemi != 0 {
+			return false
+		}
+		if t.before&(sepComma|sepAnd) != 0 && !r.roomPiece(toks[i:]) {
+			return false
+		}
+		if (t.before&sepDash != 0 || t.word == "so" || i > 0 && (toks[i-1].word == "thuoc" || toks[i-1].word == "cua")) && !r.tailIsOwn(toks[i:]) {
+			return false
+		}
+	}
+	return true
+}
+
+// tailIsOwn reports whether the end of a room's name is no other body.
+func (r *reader) tailIsOwn(toks []token) bool {
+	for _, m := range r.d.names.find(toks, 0) {
+		if !m.partial && m.unit != r.issuer && !m.abbrev {
+			return false
+		}
+	}
+	return toks[0].word != "so" || r.own(toks)
+}
+
+// roomPiece reports whether a piece of a list of rooms goes on with rooms, marks or staff.
+func (r *reader) roomPiece(toks []token) bool {
+	end := 1
+	for end < len(toks) && toks[end].before&(sepStrong|sepAnd) == 0 {
+		end++
+	}
+	piece := toks[:end]
+	if piece[0].word == "cac" && len(piece) > 1 {
+		piece = piece[1:]
+	}
+	if allCodes(piece) || longest(piece, roomWords) > 0 || startsWith(piece, w("don vi")) || startsWith(piece, w("ban")) && len(piece) == 1 ||
+		startsWith(piece, w("don vi thuoc")) || startsWith(piece, w("van phong")) && len(piece) <= 3 {
+		return true
+	}
+	if len(piece) == 1 && len(piece[0].word) <= 2 {
+		return true
+	}
+	_, n := longestOffice(piece)
+	return n == len(piece)
+}
