@@ -1,0 +1,136 @@
+package cms
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha1" // recognised in foreign signatures, never accepted
+	_ "crypto/sha256"
+	_ "crypto/sha512"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrKey means that a key is of a kind or size that may not sign.
+var ErrKey = errors.New("unsupported signing key: need RSA of 2048 bits or more, or ECDSA on P-256 or P-384")
+
+// MaxSignatureLen is the longest signature value that a key of this kind makes.
+func MaxSignatureLen(pub crypto.PublicKey) (int, error) {
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		if n := k.Size(); n >= 256 && n <= 1024 {
+			return n, nil
+		}
+	case *ecdsa.PublicKey:
+		switch k.Curve {
+		case elliptic.P256(), elliptic.P384():
+			n := (k.Curve.Params().BitSize + 7) / 8
+			return 2*(n+3) + 3, nil // two INTEGERs with a sign byte each, one SEQUENCE header
+		}
+	}
+	return 0, ErrKey
+}
+
+// Build signs a SHA-256 digest of the document and returns the DER of the whole ContentInfo. chain[0] is the signer's
+// certificate; the others are carried along.
+func Build(signer crypto.Signer, chain []*x509.Certificate, digest []byte) ([]byte, error) {
+	attrs, err := signedAttributes(chain[0], digest)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := signer.Sign(rand.Reader, digestOf(crypto.SHA256, attrs), crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("sign attributes: %w", err)
+	}
+	return assemble(chain, attrs, sig)
+}
+
+// MaxLen is the longest DER that Build can return for this chain. Nothing is signed to find out.
+func MaxLen(chain []*x509.Certificate) (int, error) {
+	n, err := MaxSignatureLen(chain[0].PublicKey)
+	if err != nil {
+		return 0, err
+	}
+	attrs, err := signedAttributes(chain[0], make([]byte, crypto.SHA256.Size()))
+	if err != nil {
+		return 0, err
+	}
+	der, err := assemble(chain, attrs, make([]byte, n))
+	return len(der), err
+}
+
+// signedAttributes encodes the attributes as the SET OF that is hashed and signed (RFC 5652 §5.4).
+func signedAttributes(leaf *x509.Certificate, digest []byte) ([]byte, error) {
+	// ESSCertIDv2 with the default algorithm, SHA-256, left out as DER wants. IssuerSerial is given for older readers.
+	name, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: leaf.RawIssuer})
+	if err != nil {
+		return nil, fmt.Errorf("encode issuer: %w", err)
+	}
+	ess := struct{ Certs []any }{[]any{struct {
+		Hash         []byte
+		IssuerSerial any
+	}{digestOf(crypto.SHA256, leaf.Raw), issuerSerial{
+		Issuer: asn1.RawValue{Tag: asn1.TagSequence, IsCompound: true, Bytes: name},
+		Serial: leaf.SerialNumber,
+	}}}}
+	values := []struct {
+		oid   asn1.ObjectIdentifier
+		value any
+	}{{oidContentType, oidData}, {oidMessageDigest, digest}, {oidSigningCertV2, ess}}
+	members := make([][]byte, len(values))
+	for i, v := range values {
+		b, err := asn1.Marshal(v.value)
+		if err != nil {
+			return nil, fmt.Errorf("encode attribute %v: %w", v.oid, err)
+		}
+		set := asn1.RawValue{Tag: asn1.TagSet, IsCompound: true, Bytes: b}
+		if members[i], err = asn1.Marshal(attribute{v.oid, set}); err != nil {
+			return nil, fmt.Errorf("encode attribute %v: %w", v.oid, err)
+		}
+	}
+	slices.SortFunc(members, bytes.Compare) // DER: the members of a SET OF stand in ascending order
+	return asn1.Marshal(asn1.RawValue{Tag: asn1.TagSet, IsCompound: true, Bytes: bytes.Join(members, nil)})
+}
+
+func assemble(chain []*x509.Certificate, attrs, sig []byte) ([]byte, error) {
+	sha256 := pkix.AlgorithmIdentifier{Algorithm: oidSHA256}
+	alg := pkix.AlgorithmIdentifier{Algorithm: oidECDSASHA256}
+	if _, ok := chain[0].PublicKey.(*rsa.PublicKey); ok {
+		alg = pkix.AlgorithmIdentifier{Algorithm: oidRSA, Parameters: asn1.NullRawValue}
+	}
+	sid, err := asn1.Marshal(issuerSerial{rawIssuer(chain[0]), chain[0].SerialNumber})
+	if err != nil {
+		return nil, fmt.Errorf("encode signer id: %w", err)
+	}
+	implicit := slices.Clone(attrs)
+	implicit[0] = 0xA0 // the same bytes, stored as [0] IMPLICIT
+	si, err := asn1.Marshal(signerInfo{
+		Version: 1, SID: asn1.RawValue{FullBytes: sid}, DigestAlgorithm: sha256,
+		SignedAttrs: asn1.RawValue{FullBytes: implicit}, SigAlgorithm: alg, Signature: sig,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode signer info: %w", err)
+	}
+	var certs []byte
+	for _, c := range chain {
+		certs = append(certs, c.Raw...)
+	}
+	sd, err := asn1.Marshal(signedData{
+		Version: 1, DigestAlgorithms: []pkix.AlgorithmIdentifier{sha256}, Encap: encapContent{Type: oidData},
+		Certificates: asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: certs},
+		Signers:      []asn1.RawValue{{FullBytes: si}},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("encode signed data: %w", err)
+	}
+	// An asn1.RawValue ignores "explicit" when it is marshalled, so the [0] is written by hand.
+	return asn1.Marshal(contentInfo{oidSignedData,
+		asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: sd}})
+}

@@ -1,0 +1,437 @@
+package cms
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/subtle"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Hash is a digest algorithm, named here so that callers need not import crypto for it.
+type Hash = crypto.Hash
+
+// Bounds on what Parse takes from a stranger.
+const (
+	maxDER          = 1 << 20 // a signature with long chains and revocation data stays far below
+	maxCertificates = 32
+	maxAttributes   = 64
+)
+
+// Errors of Parse and of the questions asked of a parsed signature.
+var (
+	ErrSyntax      = errors.New("not a readable CMS signature")
+	ErrUnsupported = errors.New("unsupported CMS signature")
+	ErrWeak        = errors.New("algorithm or key too weak")
+	ErrDigest      = errors.New("message digest does not match the document")
+	ErrSignature   = errors.New("signature value does not match the signer's key")
+	ErrNoSigner    = errors.New("signer's certificate is not in the signature")
+	ErrBinding     = errors.New("signing-certificate attribute names another certificate")
+	ErrUnbound     = errors.New("no signing-certificate attribute")
+)
+
+// A Signature is one parsed CMS SignedData with its only signer.
+type Signature struct {
+	Signer       *x509.Certificate   // chosen by sid; nil when it is not carried
+	Certificates []*x509.Certificate // all that are carried, in file order
+	Hash         crypto.Hash         // over the document
+	SigningTime  time.Time           // the signer's own claim, zero when absent
+	HasTimestamp bool                // carries a signature time stamp token, not checked here
+	Content      []byte              // encapsulated TSTInfo of an RFC 3161 token, else nil
+
+	attrs     []byte // SET OF, as signed
+	digest    []byte
+	value     []byte
+	algorithm pkix.AlgorithmIdentifier
+	bindings  []binding
+	encap     asn1.ObjectIdentifier
+}
+
+// A binding is what a signing-certificate attribute says first: the digest of the signer's certificate.
+type binding struct {
+	hash   crypto.Hash
+	digest []byte
+	issuer *generalIssuerSerial
+}
+
+// Parse reads one DER encoded signature. Trailing zero bytes, the unused part of /Contents, are allowed.
+func Parse(der []byte) (*Signature, error) {
+	if len(der) > maxDER {
+		return nil, fmt.Errorf("%w: %d bytes", ErrSyntax, len(der))
+	}
+	if len(der) > 1 && der[0] == 0x30 && der[1] == 0x80 {
+		return nil, fmt.Errorf("%w: indefinite lengths (BER)", ErrUnsupported)
+	}
+	var ci contentInfo
+	rest, err := asn1.Unmarshal(der, &ci)
+	if err != nil {
+		return nil, fmt.Errorf("%w: content info: %v", ErrSyntax, err)
+	}
+	if len(bytes.Trim(rest, "\x00")) != 0 {
+		return nil, fmt.Errorf("%w: bytes after its end", ErrSyntax)
+	}
+	if !ci.Type.Equal(oidSignedData) {
+		return nil, fmt.Errorf("%w: content type %v", ErrUnsupported, ci.Type)
+	}
+	var sd signedData
+	if rest, err = asn1.Unmarshal(ci.Content.FullBytes, &sd); err != nil {
+		// encoding/asn1 hands over the value inside [0] or the whole, depending on the form; take the inner one then.
+		if rest, err = asn1.Unmarshal(ci.Content.Bytes, &sd); err != nil {
+			return nil, fmt.Errorf("%w: signed data: %v", ErrSyntax, err)
+		}
+	}
+	if len(rest) != 0 {
+		return nil, fmt.Errorf("%w: bytes after signed data", ErrSyntax)
+	}
+	return fromSignedData(&sd)
+}
+
+func fromSignedData(sd *signedData) (*Signature, error) {
+	if len(sd.Signers) != 1 {
+		return nil, fmt.Errorf("%w: %d signers", ErrUnsupported, len(sd.Signers))
+	}
+	s := &Signature{encap: sd.Encap.Type}
+	switch {
+	case sd.Encap.Type.Equal(oidData) && len(sd.Encap.Content.FullBytes) == 0:
+	case sd.Encap.Type.Equal(oidTSTInfo):
+		if err := s.readContent(sd.Encap.Content); err != nil {
+			return nil, err
+		}
+	default:
+		return nil, fmt.Errorf("%w: not detached, or content type %v", ErrUnsupported, sd.Encap.Type)
+	}
+	if err := s.readCertificates(sd.Certificates.Bytes); err != nil {
+		return nil, err
+	}
+	var si signerInfo
+	if rest, err := asn1.Unmarshal(sd.Signers[0].FullBytes, &si); err != nil || len(rest) != 0 {
+		return nil, fmt.Errorf("%w: signer info: %v", ErrSyntax, err)
+	}
+	return s, s.readSigner(&si)
+}
+
+func (s *Signature) readContent(raw asn1.RawValue) error {
+	der := raw.FullBytes
+	if raw.Class == asn1.ClassContextSpecific {
+		der = raw.Bytes
+	}
+	if rest, err := asn1.Unmarshal(der, &s.Content); err != nil || len(rest) != 0 {
+		return fmt.Errorf("%w: encapsulated content: %v", ErrSyntax, err)
+	}
+	return nil
+}
+
+func (s *Signature) readCertificates(der []byte) error {
+	for n := 0; len(der) > 0; n++ {
+		var raw asn1.RawValue
+		rest, err := asn1.Unmarshal(der, &raw)
+		if err != nil || n == maxCertificates {
+			return fmt.Errorf("%w: certificates: %v", ErrSyntax, err)
+		}
+		der = rest
+		// What is not an X.509 certificate (attribute certificates, damaged extras) cannot be the signer and is left out.
+		if c, err := x509.ParseCertificate(raw.FullBytes); err == nil {
+			s.Certificates = append(s.Certificates, c)
+		}
+	}
+	return nil
+}
+
+func (s *Signature) readSigner(si *signerInfo) error {
+	s.value, s.algorithm = si.Signature, si.SigAlgorithm
+	if s.Hash = hashOf(si.DigestAlgorithm.Algorithm); s.Hash == 0 {
+		return fmt.Errorf("%w: digest algorithm %v", ErrUnsupported, si.DigestAlgorithm.Algorithm)
+	}
+	if len(si.SignedAttrs.FullBytes) == 0 {
+		return fmt.Errorf("%w: no signed attributes", ErrUnsupported)
+	}
+	s.attrs = bytes.Clone(si.SignedAttrs.FullBytes)
+	s.attrs[0] = 0x31
+	if err := s.readAttributes(si.SignedAttrs.Bytes); err != nil {
+		return err
+	}
+	unsigned, err := attributes(si.UnsignedAttrs.Bytes)
+	if err != nil {
+		return err
+	}
+	for _, a := range unsigned {
+		s.HasTimestamp = s.HasTimestamp || a.Type.Equal(oidTimestamp)
+	}
+	return s.chooseSigner(si.SID)
+}
+
+// attributes splits the inside of a SET OF Attribute.
+func attributes(der []byte) ([]attribute, error) {
+	var out []attribute
+	for len(der) > 0 {
+		var a attribute
+		rest, err := asn1.Unmarshal(der, &a)
+		if err != nil || len(out) == maxAttributes {
+			return nil, fmt.Errorf("%w: attributes: %v", ErrSyntax, err)
+		}
+		out, der = append(out, a), rest
+	}
+	return out, nil
+}
+
+func (s *Signature) readAttributes(der []byte) error {
+	attrs, err := attributes(der)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, a := range attrs {
+		// RFC 5652 §5.3: none of those read here may occur twice.
+		if seen[a.Type.String()] {
+			return fmt.Errorf("%w: attribute %v twice", ErrSyntax, a.Type)
+		}
+		seen[a.Type.String()] = true
+		if err := s.readAttribute(a); err != nil {
+			return err
+		}
+	}
+	if !seen[oidContentType.String()] || !seen[oidMessageDigest.String()] {
+		return fmt.Errorf("%w: mandatory attribute missing", ErrSyntax)
+	}
+	return nil
+}
+
+func (s *Signature) readAttribute(a attribute) error {
+	var err error
+	var rest []byte
+	switch {
+	case a.Type.Equal(oidContentType):
+		var t asn1.ObjectIdentifier
+		if rest, err = asn1.Unmarshal(a.Values.Bytes, &t); err == nil && !t.Equal(s.encap) {
+			err = errors.New("contradicts the content")
+		}
+	case a.Type.Equal(oidMessageDigest):
+		rest, err = asn1.Unmarshal(a.Values.Bytes, &s.digest)
+	case a.Type.Equal(oidSigningTime):
+		rest, err = asn1.Unmarshal(a.Values.Bytes, &s.SigningTime)
+	case a.Type.Equal(oidSigningCertV2):
+		var v struct {
+			Certs    []essCertIDv2
+			Policies asn1.RawValue `asn1:"optional"`
+		}
+		if rest, err = asn1.Unmarshal(a.Values.Bytes, &v); err == nil && len(v.Certs) > 0 {
+			h := crypto.SHA256 // RFC 5035 §4: the default
+			if v.Certs[0].Hash.Algorithm != nil {
+				h = hashOf(v.Certs[0].Hash.Algorithm)
+			}
+			s.bind(h, v.Certs[0].CertHash, v.Certs[0].IssuerSerial)
+		}
+	case a.Type.Equal(oidSigningCert):
+		var v struct {
+			Certs    []essCertID
+			Policies asn1.RawValue `asn1:"optional"`
+		}
+		if rest, err = asn1.Unmarshal(a.Values.Bytes, &v); err == nil && len(v.Certs) > 0 {
+			s.bind(crypto.SHA1, v.Certs[0].CertHash, v.Certs[0].IssuerSerial)
+		}
+	}
+	if err != nil || len(rest) != 0 {
+		return fmt.Errorf("%w: attribute %v: %v", ErrSyntax, a.Type, err)
+	}
+	return nil
+}
+
+func (s *Signature) bind(h crypto.Hash, digest []byte, is generalIssuerSerial) {
+	b := binding{hash: h, digest: digest}
+	if is.Serial != nil {
+		b.issuer = &is
+	}
+	s.bindings = append(s.bindings, b)
+}
+
+// chooseSigner finds the certificate that sid names, by issuer and serial or by subject key identifier, and by
+// nothing else: other certificates in the file are the attacker's to choose.
+func (s *Signature) chooseSigner(sid asn1.RawValue) error {
+	if sid.Class == asn1.ClassContextSpecific && sid.Tag == 0 {
+		for _, c := range s.Certificates {
+			if len(sid.Bytes) > 0 && bytes.Equal(c.SubjectKeyId, sid.Bytes) {
+				s.Signer = c
+				return nil
+			}
+		}
+		return nil
+	}
+	var is issuerSerial
+	if rest, err := asn1.Unmarshal(sid.FullBytes, &is); err != nil || len(rest) != 0 || is.Serial == nil {
+		return fmt.Errorf("%w: signer id: %v", ErrSyntax, err)
+	}
+	for _, c := range s.Certificates {
+		if bytes.Equal(c.RawIssuer, is.Issuer.FullBytes) && c.SerialNumber.Cmp(is.Serial) == 0 {
+			s.Signer = c
+			return nil
+		}
+	}
+	return nil
+}
+
+// CheckDigest compares the signed message digest with the one taken over the document by s.Hash.
+func (s *Signature) CheckDigest(digest []byte) error {
+	if s.Hash == crypto.SHA1 {
+		return fmt.Errorf("%w: SHA-1", ErrWeak)
+	}
+	if subtle.ConstantTimeCompare(s.digest, digest) != 1 {
+		return ErrDigest
+	}
+	return nil
+}
+
+// CheckBinding says whether the signed attributes name the certificate that sid chose (RFC 5035 §3).
+func (s *Signature) CheckBinding() error {
+	if s.Signer == nil {
+		return ErrNoSigner
+	}
+	if len(s.bindings) == 0 {
+		return ErrUnbound
+	}
+	strong := false
+	for _, b := range s.bindings {
+		if b.hash == 0 {
+			return fmt.Errorf("%w: its digest algorithm is unknown", ErrBinding)
+		}
+		if !bytes.Equal(b.digest, digestOf(b.hash, s.Signer.Raw)) {
+			return ErrBinding
+		}
+		if b.issuer != nil && b.issuer.Serial.Cmp(s.Signer.SerialNumber) != 0 {
+			return ErrBinding
+		}
+		strong = strong || b.hash != crypto.SHA1
+	}
+	if !strong {
+		return fmt.Errorf("%w: only by SHA-1", ErrUnbound)
+	}
+	return nil
+}
+
+// CheckSignature verifies the signature value over the signed attributes with the signer's key.
+func (s *Signature) CheckSignature() error {
+	if s.Signer == nil {
+		return ErrNoSigner
+	}
+	switch pub := s.Signer.PublicKey.(type) {
+	case *rsa.PublicKey:
+		return s.checkRSA(pub)
+	case *ecdsa.PublicKey:
+		return s.checkECDSA(pub)
+	}
+	return fmt.Errorf("%w: key of type %T", ErrUnsupported, s.Signer.PublicKey)
+}
+
+func (s *Signature) checkRSA(pub *rsa.PublicKey) error {
+	if pub.N.BitLen() < 2048 {
+		return fmt.Errorf("%w: RSA of %d bits", ErrWeak, pub.N.BitLen())
+	}
+	h, oid := s.Hash, s.algorithm.Algorithm
+	switch {
+	case oid.Equal(oidRSA):
+	case oid.Equal(oidRSASHA256):
+		h = crypto.SHA256
+	case oid.Equal(oidRSASHA384):
+		h = crypto.SHA384
+	case oid.Equal(oidRSASHA512):
+		h = crypto.SHA512
+	case oid.Equal(oidRSAPSS):
+		return s.checkPSS(pub)
+	default:
+		return fmt.Errorf("%w: signature algorithm %v", ErrUnsupported, oid)
+	}
+	if h == crypto.SHA1 {
+		return fmt.Errorf("%w: SHA-1", ErrWeak)
+	}
+	if rsa.VerifyPKCS1v15(pub, h, digestOf(h, s.attrs), s.value) != nil {
+		return ErrSignature
+	}
+	return nil
+}
+
+// checkPSS reads the parameters of RFC 4055 §3.1; only the usual ones are taken, MGF1 with the same digest.
+func (s *Signature) checkPSS(pub *rsa.PublicKey) error {
+	var p struct {
+		Hash pkix.AlgorithmIdentifier `asn1:"explicit,tag:0"`
+		MGF  pkix.AlgorithmIdentifier `asn1:"explicit,tag:1"`
+		Salt int                      `asn1:"explicit,tag:2"`
+	}
+	if rest, err := asn1.Unmarshal(s.algorithm.Parameters.FullBytes, &p); err != nil || len(rest) != 0 {
+		return fmt.Errorf("%w: RSA-PSS parameters: %v", ErrUnsupported, err)
+	}
+	var mgf pkix.AlgorithmIdentifier
+	if _, err := asn1.Unmarshal(p.MGF.Parameters.FullBytes, &mgf); err != nil || !mgf.Algorithm.Equal(p.Hash.Algorithm) {
+		return fmt.Errorf("%w: RSA-PSS mask digest", ErrUnsupported)
+	}
+	h := hashOf(p.Hash.Algorithm)
+	if h == 0 || h == crypto.SHA1 || p.Salt < 0 || p.Salt > pub.Size() {
+		return fmt.Errorf("%w: RSA-PSS digest %v", ErrWeak, p.Hash.Algorithm)
+	}
+	if rsa.VerifyPSS(pub, h, digestOf(h, s.attrs), s.value, &rsa.PSSOptions{SaltLength: p.Salt}) != nil {
+		return ErrSignature
+	}
+	return nil
+}
+
+func (s *Signature) checkECDSA(pub *ecdsa.PublicKey) error {
+	if bits := pub.Curve.Params().BitSize; bits < 256 {
+		return fmt.Errorf("%w: ECDSA of %d bits", ErrWeak, bits)
+	}
+	h, oid := s.Hash, s.algorithm.Algorithm
+	switch {
+	case oid.Equal(oidECPublicKey):
+	case oid.Equal(oidECDSASHA256):
+		h = crypto.SHA256
+	case oid.Equal(oidECDSASHA384):
+		h = crypto.SHA384
+	case oid.Equal(oidECDSASHA512):
+		h = crypto.SHA512
+	default:
+		return fmt.Errorf("%w: signature algorithm %v", ErrUnsupported, oid)
+	}
+	if h == crypto.SHA1 {
+		return fmt.Errorf("%w: SHA-1", ErrWeak)
+	}
+	if !ecdsa.VerifyASN1(pub, digestOf(h, s.attrs), s.value) {
+		return ErrSignature
+	}
+	return nil
+}
+
+// CheckImprint compares what an RFC 3161 token says about the bytes it was made for with their digest, and the token's
+// own digest (RFC 3161 §2.4.2). digest is asked for the hash that the token names.
+func (s *Signature) CheckImprint(digest func(Hash) []byte) error {
+	var seq asn1.RawValue
+	if _, err := asn1.Unmarshal(s.Content, &seq); err != nil {
+		return fmt.Errorf("%w: time stamp: %v", ErrSyntax, err)
+	}
+	var (
+		version int
+		policy  asn1.ObjectIdentifier
+		imprint struct {
+			Algorithm pkix.AlgorithmIdentifier
+			Digest    []byte
+		}
+	)
+	der := seq.Bytes
+	for _, field := range []any{&version, &policy, &imprint} { // the rest of the token is not read
+		rest, err := asn1.Unmarshal(der, field)
+		if err != nil {
+			return fmt.Errorf("%w: time stamp: %v", ErrSyntax, err)
+		}
+		der = rest
+	}
+	h := hashOf(imprint.Algorithm.Algorithm)
+	if h == 0 || h == crypto.SHA1 {
+		return fmt.Errorf("%w: time stamp over %v", ErrWeak, imprint.Algorithm.Algorithm)
+	}
+	if subtle.ConstantTimeCompare(imprint.Digest, digest(h)) != 1 {
+		return ErrDigest
+	}
+	return s.CheckDigest(digestOf(s.Hash, s.Content))
+}

@@ -1,0 +1,203 @@
+package pdfdoc
+
+import (
+	"bytes"
+	"compress/zlib"
+	"fmt"
+	"strings"
+
+	"congvan/signing/internal/typeface"
+
+	"github.com/pdfcpu/pdfcpu/pkg/filter"
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
+)
+
+// A Mark is a text at the top right of page 1 (NĐ 30/2020 Phụ lục I, ô 14).
+type Mark struct {
+	Text string
+	Size float64 // points
+}
+
+// Places on the displayed page, in points. Texts begin 20 mm below the edge (NĐ 30/2020 Phụ lục I, mục I.3), so the mark
+// has the margin above them.
+const (
+	markRight   = 42.5 // 15 mm, the smallest right margin the decree allows
+	markTop     = 20.0
+	markLeading = 1.15 // of the size
+	markGap     = 2.0  // between two marks
+)
+
+// draw gives a widget its place and an appearance with real text.
+func (in *increment) draw(widget types.Dict, p *page, m *Mark) error {
+	face, err := typeface.Load()
+	if err != nil {
+		return err
+	}
+	w, h := p.size()
+	lines := face.Wrap(m.Text, m.Size, max(w/2-markRight, w/4))
+	t, err := face.Set(lines)
+	if err != nil {
+		return fmt.Errorf("set mark: %w", err)
+	}
+	var width float64
+	for _, l := range t.Lines {
+		width = max(width, l.Width*m.Size)
+	}
+	leading := m.Size * markLeading
+	height := leading * float64(len(t.Lines))
+	right := w - min(markRight, w/20)
+	box := Rect{right - width, h - markTop - height, right, h - markTop}
+	box = in.freePlace(p, box, h)
+	widget["Rect"] = rectangle(p.toPage(box))
+	form, err := in.appearance(t, m.Size, leading, width, height)
+	if err != nil {
+		return err
+	}
+	form.Dict["Matrix"] = p.matrix()
+	widget["AP"] = types.Dict{"N": in.add(*form)}
+	return nil
+}
+
+// freePlace moves the box below other annotations, such as the mark of an earlier copy, as long as it stays in the
+// upper quarter of the page.
+func (in *increment) freePlace(p *page, box Rect, height float64) Rect {
+	others := in.d.annotations(p)
+	try := box
+	for range 32 {
+		inPage := p.toPage(try)
+		moved := false
+		for _, o := range others {
+			if inPage.overlaps(o) {
+				low := p.toDisplay(o).Y0
+				drop := try.Y1 - low + markGap
+				try.Y0, try.Y1, moved = try.Y0-drop, try.Y1-drop, true
+				break
+			}
+		}
+		if !moved {
+			return try
+		}
+		if try.Y0 < height*3/4 {
+			break
+		}
+	}
+	return box
+}
+
+func (p *page) toDisplay(r Rect) Rect {
+	w, h := p.box.X1-p.box.X0, p.box.Y1-p.box.Y0
+	point := func(x, y float64) (float64, float64) {
+		x, y = x-p.box.X0, y-p.box.Y0
+		switch p.rotate {
+		case 90:
+			return y, w - x
+		case 180:
+			return w - x, h - y
+		case 270:
+			return h - y, x
+		}
+		return x, y
+	}
+	x0, y0 := point(r.X0, r.Y0)
+	x1, y1 := point(r.X1, r.Y1)
+	return Rect{min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)}
+}
+
+// appearance is a form XObject with the lines set flush right.
+func (in *increment) appearance(t *typeface.Text, size, leading, width, height float64) (*types.StreamDict, error) {
+	font, err := in.font(t)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "0 g BT /F %.2f Tf\n", size)
+	for i, line := range t.Lines {
+		x := width - line.Width*size
+		y := height - leading*float64(i) - size*float64(t.Face.Ascent)/1000
+		fmt.Fprintf(&b, "1 0 0 1 %.3f %.3f Tm <", x, y)
+		for _, g := range line.Glyphs {
+			fmt.Fprintf(&b, "%04X", g)
+		}
+		b.WriteString("> Tj\n")
+	}
+	b.WriteString("ET\n")
+	return stream([]byte(b.String()), types.Dict{
+		"Type": types.Name("XObject"), "Subtype": types.Name("Form"),
+		"BBox":      rectangle(Rect{0, 0, width, height}),
+		"Resources": types.Dict{"Font": types.Dict{"F": font}},
+	})
+}
+
+// font embeds the subset as a composite font with Unicode values, so that the text can be searched and copied.
+func (in *increment) font(t *typeface.Text) (types.IndirectRef, error) {
+	var none types.IndirectRef
+	ttf, err := stream(t.Font, types.Dict{"Length1": types.Integer(len(t.Font))})
+	if err != nil {
+		return none, err
+	}
+	unicode, err := stream(toUnicode(t), types.Dict{})
+	if err != nil {
+		return none, err
+	}
+	name := types.Name(t.SubsetTag + "+" + typeface.Name)
+	f := t.Face
+	descriptor := in.add(types.Dict{
+		"Type": types.Name("FontDescriptor"), "FontName": name, "Flags": types.Integer(4 | 2), // symbolic, serif
+		"FontBBox": types.Array{types.Integer(f.BBox[0]), types.Integer(f.BBox[1]), types.Integer(f.BBox[2]), types.Integer(f.BBox[3])},
+		"Ascent":   types.Integer(f.Ascent), "Descent": types.Integer(f.Descent), "CapHeight": types.Integer(f.CapHeight),
+		"ItalicAngle": types.Integer(0), "StemV": types.Integer(80), "FontFile2": in.add(*ttf),
+	})
+	widths := make(types.Array, len(t.Widths))
+	for i, w := range t.Widths {
+		widths[i] = types.Integer(w)
+	}
+	descendant := in.add(types.Dict{
+		"Type": types.Name("Font"), "Subtype": types.Name("CIDFontType2"), "BaseFont": name, "FontDescriptor": descriptor,
+		"CIDSystemInfo": types.Dict{"Registry": types.StringLiteral("Adobe"), "Ordering": types.StringLiteral("Identity"),
+			"Supplement": types.Integer(0)},
+		"CIDToGIDMap": types.Name("Identity"), "W": types.Array{types.Integer(0), widths},
+	})
+	return in.add(types.Dict{
+		"Type": types.Name("Font"), "Subtype": types.Name("Type0"), "BaseFont": name, "Encoding": types.Name("Identity-H"),
+		"DescendantFonts": types.Array{descendant}, "ToUnicode": in.add(*unicode),
+	}), nil
+}
+
+// toUnicode is the CMap from glyph numbers to characters (ISO 32000-1 §9.10.3).
+func toUnicode(t *typeface.Text) []byte {
+	var rows []string
+	for g, r := range t.Runes {
+		if r != 0 {
+			rows = append(rows, fmt.Sprintf("<%04X> <%04X>", g, r)) // the font has no glyphs beyond U+FFFF
+		}
+	}
+	var b bytes.Buffer
+	b.WriteString("/CIDInit /ProcSet findresource begin\n12 dict begin\nbegincmap\n" +
+		"/CIDSystemInfo << /Registry (Adobe) /Ordering (UCS) /Supplement 0 >> def\n" +
+		"/CMapName /Adobe-Identity-UCS def\n/CMapType 2 def\n" +
+		"1 begincodespacerange\n<0000> <FFFF>\nendcodespacerange\n")
+	for len(rows) > 0 {
+		n := min(len(rows), 100) // the most that one section may have
+		fmt.Fprintf(&b, "%d beginbfchar\n%s\nendbfchar\n", n, strings.Join(rows[:n], "\n"))
+		rows = rows[n:]
+	}
+	b.WriteString("endcmap\nCMapName currentdict /CMap defineresource pop\nend\nend\n")
+	return b.Bytes()
+}
+
+// stream compresses data into a stream object.
+func stream(data []byte, d types.Dict) (*types.StreamDict, error) {
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	if _, err := w.Write(data); err != nil {
+		return nil, fmt.Errorf("compress stream: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("compress stream: %w", err)
+	}
+	n := int64(b.Len())
+	d["Filter"], d["Length"] = types.Name(filter.Flate), types.Integer(n)
+	sd := types.NewStreamDict(d, 0, &n, nil, []types.PDFFilter{{Name: filter.Flate}})
+	sd.Raw = b.Bytes()
+	return &sd, nil
+}

@@ -1,0 +1,294 @@
+package signing
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"congvan/signing/internal/cms"
+	"congvan/signing/internal/pdfdoc"
+)
+
+// VerifyOptions says whom to trust and when.
+type VerifyOptions struct {
+	Roots         *x509.CertPool      // trusted roots; nil trusts nobody, and the system's roots are never used
+	Intermediates []*x509.Certificate // known in addition to those in the file
+	At            time.Time           // the time to judge certificates at, now when zero
+}
+
+// verifyTimeout bounds one call of Verify.
+const verifyTimeout = 60 * time.Second
+
+// Verify answers for every signature in a PDF. A file that cannot be read gives an *InputError; a file without
+// signatures gives a report that says so.
+func Verify(ctx context.Context, in []byte, opt VerifyOptions) (*Report, error) {
+	if opt.At.IsZero() {
+		opt.At = time.Now()
+	}
+	if len(in) > MaxFileSize {
+		return nil, &InputError{"too_large", fmt.Errorf("%w: %d bytes", ErrTooLarge, len(in))}
+	}
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	defer cancel()
+	report, err := verify(ctx, in, opt)
+	if err != nil {
+		return nil, inputError(fmt.Errorf("verify PDF: %w", err))
+	}
+	return report, nil
+}
+
+func verify(ctx context.Context, in []byte, opt VerifyOptions) (report *Report, err error) {
+	// Hostile objects may panic in pdfcpu or under the hand; such a file is damaged, never valid.
+	defer func() {
+		if p := recover(); p != nil {
+			report, err = nil, fmt.Errorf("%w: %v", pdfdoc.ErrDamaged, p)
+		}
+	}()
+	doc, err := pdfdoc.Open(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	list, err := doc.Signatures()
+	if err != nil {
+		return nil, err
+	}
+	v := verifier{ctx: ctx, doc: doc, opt: opt}
+	report = &Report{Signatures: make([]SignatureReport, 0, len(list))}
+	for _, s := range list {
+		report.Signatures = append(report.Signatures, v.signature(s))
+	}
+	report.conclude()
+	return report, nil
+}
+
+// A verifier holds what the signatures of one file share.
+type verifier struct {
+	ctx context.Context
+	doc *pdfdoc.Doc
+	opt VerifyOptions
+}
+
+var unanswered = Check{NotChecked, "not_checked", "Chưa kiểm tra được vì bước trước không đạt.", ""}
+
+func (v *verifier) signature(s *pdfdoc.Signature) SignatureReport {
+	r := SignatureReport{
+		Field: s.Field, Kind: "signature", SubFilter: s.SubFilter, Name: s.Name, ReasonOfSigning: s.Reason,
+		Location: s.Location, UsedTime: v.opt.At.UTC(), TimeSource: TimeOfCheck,
+		Intact: unanswered, Coverage: unanswered, Signer: unanswered, Chain: unanswered, Time: unanswered,
+		Revocation: Check{NotChecked, "revocation_not_checked", "Chưa kiểm tra chứng thư số có bị thu hồi hay không.", ""},
+	}
+	if s.Timestamp {
+		r.Kind = "timestamp"
+	}
+	if !s.Claimed.IsZero() {
+		t := s.Claimed.UTC()
+		r.ClaimedTime = &t
+	}
+	v.answer(s, &r)
+	r.decide()
+	return r
+}
+
+// answer goes through the questions in order. One that fails leaves the later ones that need it unanswered.
+func (v *verifier) answer(s *pdfdoc.Signature, r *SignatureReport) {
+	r.Timestamp = Check{NotChecked, "no_timestamp", "Chữ ký không kèm dấu thời gian.", ""}
+	switch {
+	case errors.Is(s.Malformed, pdfdoc.ErrOrphan):
+		r.Coverage = failed("orphan_signature", "Chữ ký không thuộc trường ký nào của tài liệu.", s.Malformed)
+		return
+	case s.Malformed != nil:
+		r.Coverage = failed("byte_range", "Phạm vi ký ghi trong tệp sai cấu trúc.", s.Malformed)
+		return
+	}
+	sig, err := cms.Parse(s.Contents)
+	if err != nil {
+		r.Intact = cmsFailure(err)
+		return
+	}
+	if sig.HasTimestamp {
+		r.Timestamp = Check{NotChecked, "timestamp_not_checked", "Có dấu thời gian nhưng chưa kiểm tra.", ""}
+	}
+	if r.ClaimedTime == nil && !sig.SigningTime.IsZero() {
+		t := sig.SigningTime.UTC()
+		r.ClaimedTime = &t
+	}
+	describe(r, sig.Signer)
+	r.Intact = v.intact(s, sig)
+	if r.Intact.Answer == Failed {
+		return
+	}
+	r.Signer = v.signer(s, sig)
+	r.Coverage, r.Changes = v.coverage(s)
+	if s.Timestamp {
+		r.Timestamp = Check{NotChecked, "timestamp_not_checked", "Dấu thời gian của tài liệu chưa được kiểm tra.", ""}
+		r.Chain = Check{Unknown, "timestamp_not_checked", "Chưa kiểm tra đơn vị cấp dấu thời gian.", ""}
+		return
+	}
+	if sig.Signer != nil {
+		r.Chain, r.Time = v.chain(sig)
+	}
+}
+
+func failed(code, reason string, err error) Check { return Check{Failed, code, reason, err.Error()} }
+
+func unknown(code, reason string, err error) Check {
+	c := Check{Unknown, code, reason, ""}
+	if err != nil {
+		c.Detail = err.Error()
+	}
+	return c
+}
+
+func describe(r *SignatureReport, c *x509.Certificate) {
+	if c == nil {
+		return
+	}
+	r.SignerName, r.Issuer = c.Subject.CommonName, c.Issuer.CommonName
+	r.Organization = strings.Join(c.Subject.Organization, ", ")
+	r.Serial = c.SerialNumber.Text(16)
+	from, until := c.NotBefore.UTC(), c.NotAfter.UTC()
+	r.NotBefore, r.NotAfter = &from, &until
+}
+
+// cmsFailure words what went wrong inside the CMS.
+func cmsFailure(err error) Check {
+	switch {
+	case errors.Is(err, cms.ErrUnsupported):
+		return unknown("cms_unsupported", "Chữ ký thuộc loại chưa hỗ trợ.", err)
+	case errors.Is(err, cms.ErrWeak):
+		return unknown("weak_algorithm", "Chữ ký dùng thuật toán hoặc khóa quá yếu.", err)
+	case errors.Is(err, cms.ErrNoSigner):
+		return unknown("no_signer_certificate", "Chữ ký không kèm chứng thư số của người ký.", err)
+	case errors.Is(err, cms.ErrDigest):
+		return failed("digest_mismatch", "Nội dung đã bị thay đổi sau khi ký.", err)
+	case errors.Is(err, cms.ErrSignature):
+		return failed("signature_mismatch", "Giá trị chữ ký không khớp với khóa của người ký.", err)
+	}
+	return failed("cms_unreadable", "Không đọc được chữ ký số.", err)
+}
+
+// intact compares the digest of the signed bytes and checks the signature value.
+func (v *verifier) intact(s *pdfdoc.Signature, sig *cms.Signature) Check {
+	digest := v.doc.Digest(s, sig.Hash)
+	var err error
+	if s.Timestamp {
+		err = sig.CheckImprint(func(h cms.Hash) []byte { return v.doc.Digest(s, h) })
+	} else {
+		err = sig.CheckDigest(digest)
+	}
+	if err == nil {
+		err = sig.CheckSignature()
+	}
+	if err != nil {
+		return cmsFailure(err)
+	}
+	return Check{Passed, "intact", "Nội dung được ký còn nguyên vẹn.", ""}
+}
+
+// signer asks whether the signed attributes name the certificate, so that no other can be put in its place.
+func (v *verifier) signer(s *pdfdoc.Signature, sig *cms.Signature) Check {
+	err := sig.CheckBinding()
+	switch {
+	case err == nil:
+		if !sig.Signer.IsCA && (maySign(sig.Signer) || s.Timestamp) {
+			return Check{Passed, "signer_bound", "Chứng thư số đúng là của người ký.", ""}
+		}
+		return failed("key_usage", "Chứng thư số không được dùng để ký.", errors.New("key usage"))
+	case errors.Is(err, cms.ErrNoSigner):
+		return cmsFailure(err)
+	case errors.Is(err, cms.ErrUnbound) && s.SubFilter != "ETSI.CAdES.detached":
+		// ISO 32000-1 does not ask for the attribute in adbe.pkcs7.detached; without it nothing ties the certificate.
+		return unknown("signer_unbound", "Chữ ký không ràng buộc với chứng thư số của người ký.", err)
+	}
+	return failed("signer_mismatch", "Chứng thư số không phải của người đã ký.", err)
+}
+
+// coverage asks what came after the signed revision.
+func (v *verifier) coverage(s *pdfdoc.Signature) (Check, []string) {
+	if s.End == len(v.doc.Data) {
+		return Check{Passed, "whole_file", "Chữ ký bao trùm toàn bộ tệp.", ""}, nil
+	}
+	signed, err := pdfdoc.Open(v.ctx, v.doc.Data[:s.End:s.End])
+	if err != nil {
+		return v.uncovered(err), nil
+	}
+	changes, err := pdfdoc.Compare(v.ctx, signed, v.doc, s)
+	if err != nil {
+		return v.uncovered(err), nil
+	}
+	names := make([]string, len(changes))
+	for i, c := range changes {
+		names[i] = string(c)
+	}
+	return Check{Passed, "allowed_changes", "Sau khi ký, tệp chỉ được bổ sung những phần được phép.", strings.Join(names, ",")}, names
+}
+
+// changedParts words what was changed.
+var changedParts = map[string]string{
+	"page":       "Nội dung trang đã bị thay đổi sau khi ký.",
+	"annotation": "Chú thích trên trang đã bị thêm hoặc sửa sau khi ký.",
+	"form":       "Biểu mẫu đã bị thay đổi ngoài phạm vi cho phép sau khi ký.",
+	"signature":  "Trường ký đã bị thay đổi sau khi ký.",
+	"metadata":   "Thông tin mô tả của tệp đã bị thay đổi sau khi ký.",
+	"catalog":    "Cấu trúc tài liệu đã bị thay đổi sau khi ký.",
+	"structure":  "Sau phần được ký có dữ liệu không thuộc tài liệu.",
+}
+
+func (v *verifier) uncovered(err error) Check {
+	var m *pdfdoc.ModifiedError
+	switch {
+	case errors.As(err, &m):
+		reason := changedParts[m.Part]
+		if reason == "" {
+			reason = changedParts["catalog"]
+		}
+		return failed("modified_"+m.Part, reason, err)
+	case errors.Is(err, pdfdoc.ErrTimeout), v.ctx.Err() != nil:
+		return unknown("timeout", "Tệp quá phức tạp, chưa so sánh được với bản đã ký.", err)
+	}
+	return failed("revision_unreadable", "Không đọc được bản tại thời điểm ký.", err)
+}
+
+// chain builds the way from the signer's certificate to a trusted root, at the time of verification: the signer's own
+// claim of the time proves nothing.
+func (v *verifier) chain(sig *cms.Signature) (chain, at Check) {
+	if v.opt.Roots == nil {
+		return unknown("no_roots", "Chưa khai báo chứng thư số gốc được tin cậy.", nil), unanswered
+	}
+	leaf := sig.Signer
+	opts := x509.VerifyOptions{
+		Roots: v.opt.Roots, Intermediates: x509.NewCertPool(), CurrentTime: v.opt.At,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
+	}
+	for _, c := range sig.Certificates {
+		opts.Intermediates.AddCert(c)
+	}
+	for _, c := range v.opt.Intermediates {
+		opts.Intermediates.AddCert(c)
+	}
+	inForce := Check{Passed, "in_force", "Chứng thư số còn hiệu lực tại thời điểm kiểm tra.", ""}
+	switch {
+	case v.opt.At.After(leaf.NotAfter):
+		// Whether it was in force when it signed could only be told by a time stamp.
+		inForce = unknown("expired", "Chứng thư số đã hết hạn; chưa có căn cứ về thời điểm ký.", nil)
+		opts.CurrentTime = leaf.NotAfter
+	case v.opt.At.Before(leaf.NotBefore):
+		inForce = unknown("not_yet_valid", "Chứng thư số chưa có hiệu lực.", nil)
+		opts.CurrentTime = leaf.NotBefore
+	}
+	if _, err := leaf.Verify(opts); err != nil {
+		return chainFailure(err), inForce
+	}
+	return Check{Passed, "trusted", "Chứng thư số do đơn vị được tin cậy cấp.", ""}, inForce
+}
+
+func chainFailure(err error) Check {
+	var invalid x509.CertificateInvalidError
+	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
+		return unknown("issuer_expired", "Chứng thư số của đơn vị cấp đã hết hạn.", err)
+	}
+	return unknown("untrusted", "Chứng thư số không do đơn vị được tin cậy cấp.", err)
+}
