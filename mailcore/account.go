@@ -2,8 +2,17 @@ package mailcore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"fmt"
+	"runtime"
+	"strings"
 	"time"
+
+	"congvan/mailcore/sqldb"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/text/unicode/norm"
 )
 
 // An AccountKind says whose an account is.
@@ -46,36 +55,201 @@ type NewAccount struct {
 	MustChange bool
 }
 
+// accountRow is an account as its table has it.
+type accountRow struct {
+	ID         AccountID     `db:"id"`
+	Address    Address       `db:"address"`
+	Kind       AccountKind   `db:"kind"`
+	Name       string        `db:"name"`
+	Unit       string        `db:"unit"`
+	Hash       string        `db:"password_hash"`
+	MustChange bool          `db:"must_change"`
+	CreatedAt  int64         `db:"created_at"`
+	ClosedAt   sql.NullInt64 `db:"closed_at"`
+}
+
+const accountColumns = `id, address, kind, name, unit, password_hash, must_change, created_at, closed_at`
+
+func (r *accountRow) account() Account {
+	a := Account{ID: r.ID, Address: r.Address, Kind: r.Kind, Name: r.Name, Unit: r.Unit, MustChange: r.MustChange,
+		CreatedAt: time.UnixMicro(r.CreatedAt).UTC()}
+	if r.ClosedAt.Valid {
+		a.ClosedAt = time.UnixMicro(r.ClosedAt.Int64).UTC()
+	}
+	return a
+}
+
 // CreateAccounts creates the accounts and their mailboxes, all or none: INBOX, the folders that clients expect and, for a
-// unit, those whose moves are acts. An address that is or was in use gives ErrAddressTaken.
+// unit, those whose moves are acts. An address that is or was in use gives ErrAddressTaken. The answer is in the order asked.
 func (s *Store) CreateAccounts(ctx context.Context, accounts []NewAccount) ([]Account, error) {
-	return nil, errStub
+	hashes, err := hashAll(ctx, accounts)
+	if err != nil {
+		return nil, fmt.Errorf("create accounts: %w", err)
+	}
+	var out []Account
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		out = out[:0]
+		byAddress := map[Address]Account{}
+		for i := 0; i < len(accounts); i += maxChunk {
+			end := min(i+maxChunk, len(accounts))
+			if err := insertAccounts(ctx, tx, accounts[i:end], hashes[i:end], byAddress); err != nil {
+				return err
+			}
+		}
+		for _, n := range accounts {
+			out = append(out, byAddress[n.Address])
+		}
+		return insertDefaultMailboxes(ctx, tx, out)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("create accounts: %w", err)
+	}
+	return out, nil
+}
+
+func insertAccounts(ctx context.Context, tx *sqldb.Tx, accounts []NewAccount, hashes []string, out map[Address]Account) error {
+	var a args
+	var rows []string
+	for i, n := range accounts {
+		rows = append(rows, a.row(n.Address, n.Kind, clean(norm.NFC.String(n.Name), 1000), n.Unit, hashes[i], n.MustChange,
+			tx.Now.UnixMicro(), tx.Now.Unix()))
+	}
+	var made []accountRow
+	err := tx.SelectContext(ctx, &made, `INSERT INTO account (address, kind, name, unit, password_hash, must_change, created_at, uid_validity)
+		VALUES `+strings.Join(rows, ", ")+` ON CONFLICT (address) DO NOTHING RETURNING `+accountColumns, a...)
+	if err != nil {
+		return err
+	}
+	for i := range made {
+		out[made[i].Address] = made[i].account()
+	}
+	if len(made) == len(accounts) {
+		return nil
+	}
+	for _, n := range accounts {
+		if _, ok := out[n.Address]; !ok {
+			return fmt.Errorf("%s: %w", n.Address, ErrAddressTaken)
+		}
+	}
+	return fmt.Errorf("one address stands twice: %w", ErrAddressTaken)
+}
+
+// hashAll checks the accounts and hashes their passwords, on every core.
+func hashAll(ctx context.Context, accounts []NewAccount) ([]string, error) {
+	hashes := make([]string, len(accounts))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.NumCPU())
+	for i, n := range accounts {
+		if a, err := ParseAddress(string(n.Address)); err != nil || a != n.Address {
+			return nil, errors.Join(fmt.Errorf("%q is not the form of an address that ParseAddress gives", n.Address), err)
+		}
+		switch n.Kind {
+		case Unit, Officer, System:
+		default:
+			return nil, fmt.Errorf("%s: %q is no kind of account", n.Address, n.Kind)
+		}
+		if n.Password == "" {
+			continue
+		}
+		g.Go(func() (err error) {
+			hashes[i], err = hashPassword(ctx, n.Password)
+			return err
+		})
+	}
+	return hashes, g.Wait()
 }
 
 // SetPassword replaces the password; logins remembered with the old one end at once.
 func (s *Store) SetPassword(ctx context.Context, address Address, password string, mustChange bool) error {
-	return errStub
+	hash, err := hashPassword(ctx, password)
+	if err != nil {
+		return fmt.Errorf("set password of %s: %w", address, err)
+	}
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		ok, err := tx.ExecOne(ctx, `UPDATE account SET password_hash = $1, must_change = $2 WHERE address = $3`, hash, mustChange, address)
+		if err == nil && !ok {
+			err = ErrNoAccount
+		}
+		return err
+	})
+	return wrap(err, "set password of %s", address)
 }
 
 // CloseAccount lets nobody in any more and takes no more mail. What is in its mailboxes stays.
-func (s *Store) CloseAccount(ctx context.Context, address Address) error { return errStub }
+func (s *Store) CloseAccount(ctx context.Context, address Address) error {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		ok, err := tx.ExecOne(ctx, `UPDATE account SET closed_at = COALESCE(closed_at, $1) WHERE address = $2`, tx.Now.UnixMicro(), address)
+		if err == nil && !ok {
+			err = ErrNoAccount
+		}
+		return err
+	})
+	return wrap(err, "close account %s", address)
+}
 
 // Authenticate checks a password. ErrBadCredentials stands for a wrong password and an unknown address, and costs the same
-// time. With the right password a closed account gives ErrClosed and one that has still the issued password the account and
-// ErrMustChange.
+// time. With the right password a closed account gives ErrClosed, and one that still has the issued password gives the
+// account and ErrMustChange.
 func (s *Store) Authenticate(ctx context.Context, address Address, password string) (Account, error) {
-	return Account{}, errStub
+	row, err := s.accountWhere(ctx, `address = $1`, address)
+	if err != nil && !errors.Is(err, ErrNoAccount) {
+		return Account{}, fmt.Errorf("authenticate %s: %w", address, err)
+	}
+	ok, err := s.logins.check(ctx, address, row.Hash, password)
+	switch {
+	case err != nil:
+		return Account{}, fmt.Errorf("authenticate %s: %w", address, err)
+	case !ok:
+		return Account{}, ErrBadCredentials
+	case row.ClosedAt.Valid:
+		return Account{}, ErrClosed
+	case row.MustChange:
+		return row.account(), ErrMustChange
+	}
+	return row.account(), nil
 }
 
 // Account returns the account of exactly this address, closed or not; ErrNoAccount.
 func (s *Store) Account(ctx context.Context, address Address) (Account, error) {
-	return Account{}, errStub
+	row, err := s.accountWhere(ctx, `address = $1`, address)
+	if err != nil {
+		return Account{}, fmt.Errorf("account %s: %w", address, err)
+	}
+	return row.account(), nil
 }
 
 // AccountByID returns the account; ErrNoAccount.
 func (s *Store) AccountByID(ctx context.Context, id AccountID) (Account, error) {
-	return Account{}, errStub
+	row, err := s.accountWhere(ctx, `id = $1`, id)
+	if err != nil {
+		return Account{}, fmt.Errorf("account %d: %w", id, err)
+	}
+	return row.account(), nil
+}
+
+func (s *Store) accountWhere(ctx context.Context, condition string, arg any) (accountRow, error) {
+	var row accountRow
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.GetContext(ctx, &row, `SELECT `+accountColumns+` FROM account WHERE `+condition, arg)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNoAccount
+	}
+	return row, err
 }
 
 // ListAccounts returns all accounts by address.
-func (s *Store) ListAccounts(ctx context.Context) ([]Account, error) { return nil, errStub }
+func (s *Store) ListAccounts(ctx context.Context) ([]Account, error) {
+	var rows []accountRow
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &rows, `SELECT `+accountColumns+` FROM account ORDER BY address`)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list accounts: %w", err)
+	}
+	out := make([]Account, len(rows))
+	for i := range rows {
+		out[i] = rows[i].account()
+	}
+	return out, nil
+}

@@ -2,6 +2,10 @@ package mailcore
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -19,22 +23,91 @@ type Body struct {
 	Summary   []byte    // see ParseSummary
 }
 
+// ErrNoMessage says that no body has this id.
+var ErrNoMessage = errors.New("no such message")
+
 // SaveBody stores the bytes of a message and reads header and structure from them, outside any transaction; it is safe to
 // repeat. limit bounds the size (blob.ErrTooLarge), 0 for none. Ugly MIME is never an error: what cannot be read is left
 // out of the summary.
 func (s *Store) SaveBody(ctx context.Context, r io.Reader, limit int64) (*Body, error) {
-	return nil, errStub
+	digest, size, err := s.blobs.Put(ctx, r, limit)
+	if err != nil {
+		return nil, fmt.Errorf("save body: %w", err)
+	}
+	f, err := s.blobs.Open(digest)
+	if err != nil {
+		return nil, fmt.Errorf("save body: %w", err)
+	}
+	defer f.Close()
+	sum, err := parseMessage(f)
+	if err != nil {
+		return nil, fmt.Errorf("read body %s: %w", digest, err)
+	}
+	data, err := json.Marshal(sum)
+	if err != nil {
+		return nil, fmt.Errorf("save body: %w", err)
+	}
+	e := &sum.Envelope
+	return &Body{Digest: digest, Size: size, MessageID: e.MessageID, Subject: e.Subject, SentAt: e.Date, Summary: data}, nil
 }
 
 // StoredBody returns the body of a message row, to deliver or send it once more.
-func (s *Store) StoredBody(ctx context.Context, id MessageID) (*Body, error) { return nil, errStub }
+func (s *Store) StoredBody(ctx context.Context, id MessageID) (*Body, error) {
+	var row struct {
+		Digest    blob.Digest `db:"digest"`
+		Size      int64       `db:"size"`
+		MessageID string      `db:"message_id"`
+		Subject   string      `db:"subject"`
+		SentAt    int64       `db:"sent_at"`
+		Summary   []byte      `db:"summary"`
+	}
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.GetContext(ctx, &row, `SELECT digest, size, message_id, subject, sent_at, summary FROM message WHERE id = $1`, id)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		err = ErrNoMessage
+	}
+	if err != nil {
+		return nil, fmt.Errorf("body of message %d: %w", id, err)
+	}
+	b := &Body{Digest: row.Digest, Size: row.Size, MessageID: row.MessageID, Subject: row.Subject, Summary: row.Summary}
+	if row.SentAt != 0 {
+		b.SentAt = time.UnixMicro(row.SentAt).UTC()
+	}
+	return b, nil
+}
 
 // SaveBytes stores a document's bytes, outside any transaction. PinTx must follow in the transaction that names them.
 func (s *Store) SaveBytes(ctx context.Context, data []byte) (blob.Digest, error) {
-	return "", errStub
+	return s.blobs.PutBytes(ctx, data)
 }
 
 // PinTx keeps stored bytes for ever.
 func (s *Store) PinTx(ctx context.Context, tx *sqldb.Tx, digest blob.Digest, size int64) error {
-	return errStub
+	return wrap(upsertBlob(ctx, tx, digest, size, true), "pin %s", digest)
+}
+
+// upsertBlob names stored bytes in the transaction of the row that needs them; touched, the sweep leaves them alone.
+func upsertBlob(ctx context.Context, tx *sqldb.Tx, digest blob.Digest, size int64, pinned bool) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO blob (digest, size, touched_at, pinned) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at, pinned = blob.pinned OR excluded.pinned, doomed_at = NULL`,
+		digest, size, tx.Now.UnixMicro(), pinned)
+	return err
+}
+
+// upsertMessage returns the one row of a body, and makes it when this is its first use.
+func upsertMessage(ctx context.Context, tx *sqldb.Tx, b *Body) (MessageID, error) {
+	if err := upsertBlob(ctx, tx, b.Digest, b.Size, false); err != nil {
+		return 0, err
+	}
+	sent := int64(0)
+	if !b.SentAt.IsZero() {
+		sent = b.SentAt.UnixMicro()
+	}
+	var id MessageID
+	// The update changes nothing: it makes RETURNING answer for a row that was there.
+	err := tx.GetContext(ctx, &id, `INSERT INTO message (digest, size, message_id, subject, sent_at, summary) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING id`,
+		b.Digest, b.Size, clean(b.MessageID, maxMessageID), clean(b.Subject, maxSubject), sent, b.Summary)
+	return id, err
 }

@@ -2,7 +2,13 @@ package mailcore
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
+
+	"congvan/mailcore/sqldb"
 )
 
 // A FlagOp is what ChangeFlags does with the flags given.
@@ -20,35 +26,390 @@ type UIDPair struct {
 	From, To UID
 }
 
+// copyRow is what a change needs to know of a copy.
+type copyRow struct {
+	UID     UID       `db:"uid"`
+	Message MessageID `db:"message_id"`
+	Flags   string    `db:"flags"`
+	Ref     string    `db:"ref"`
+}
+
+// isPerson reports whether an act by this account is somebody's: neither the gateway's own accounts nor its workers open mail.
+func (a Account) isPerson() bool { return a.ID != 0 && a.Kind != System }
+
 // ChangeFlags changes the flags of the messages and returns the rows of all that are there, changed or not, by UID. \Seen
 // newly set by a person on a copy with a Ref is the event "opened".
 func (s *Store) ChangeFlags(ctx context.Context, by Account, id MailboxID, uids []UID, op FlagOp, flags []string) ([]Row, error) {
-	return nil, errStub
+	flags, err := parseFlags(flags)
+	if err != nil {
+		return nil, fmt.Errorf("change flags: %w", err)
+	}
+	uids = sorted(uids)
+	var out []Row
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+		if err := changeFlags(ctx, tx, by, id, uids, op, flags); err != nil {
+			return err
+		}
+		out, err = rowsOf(ctx, tx, id, uids)
+		return err
+	})
+	return out, wrap(err, "change flags in mailbox %d", id)
+}
+
+func changeFlags(ctx context.Context, tx *sqldb.Tx, by Account, id MailboxID, uids []UID, op FlagOp, flags []string) error {
+	m, err := lockMailbox(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	copies, err := copiesOf(ctx, tx, id, uids)
+	if err != nil {
+		return err
+	}
+	changed := map[string][]UID{} // by the flags they get
+	var opened []Event
+	for _, c := range copies {
+		after := op.apply(c.Flags, flags)
+		if after == c.Flags {
+			continue
+		}
+		changed[after] = append(changed[after], c.UID)
+		if c.Ref != "" && by.isPerson() && hasFlag(after, FlagSeen) && !hasFlag(c.Flags, FlagSeen) {
+			opened = append(opened, c.event(EventOpened, by, m, ""))
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	modseq, err := nextModSeq(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	for after, uids := range changed {
+		for chunk := range slices.Chunk(uids, maxChunk) {
+			a := args{after, modseq, id}
+			if _, err := tx.ExecContext(ctx, `UPDATE mailbox_message SET flags = $1, modseq = $2 WHERE mailbox_id = $3 AND uid IN `+list(&a, chunk), a...); err != nil {
+				return err
+			}
+		}
+	}
+	return insertEvents(ctx, tx, opened)
+}
+
+func (c *copyRow) event(kind string, by Account, m Mailbox, detail string) Event {
+	return Event{Kind: kind, Ref: c.Ref, Account: m.Account, Mailbox: m.ID, UID: c.UID, Message: c.Message, Actor: by.Address, Detail: detail}
+}
+
+// copiesOf returns the copies with these UIDs, by UID; all of the mailbox when uids is nil.
+func copiesOf(ctx context.Context, tx *sqldb.Tx, id MailboxID, uids []UID) ([]copyRow, error) {
+	var out []copyRow
+	const from = `SELECT uid, message_id, flags, ref FROM mailbox_message WHERE mailbox_id = $1`
+	if uids == nil {
+		err := tx.SelectContext(ctx, &out, from+` ORDER BY uid`, id)
+		return out, err
+	}
+	for chunk := range slices.Chunk(uids, maxChunk) {
+		a := args{id}
+		var some []copyRow
+		if err := tx.SelectContext(ctx, &some, from+` AND uid IN `+list(&a, chunk)+` ORDER BY uid`, a...); err != nil {
+			return nil, err
+		}
+		out = append(out, some...)
+	}
+	return out, nil
+}
+
+func rowsOf(ctx context.Context, tx *sqldb.Tx, id MailboxID, uids []UID) ([]Row, error) {
+	var out []Row
+	for chunk := range slices.Chunk(uids, maxChunk) {
+		a := args{id}
+		var some []messageRow
+		if err := tx.SelectContext(ctx, &some, `SELECT `+rowColumns+copyAndBody+` AND c.uid IN `+list(&a, chunk)+` ORDER BY c.uid`, a...); err != nil {
+			return nil, err
+		}
+		out = append(out, toRows(some)...)
+	}
+	return out, nil
 }
 
 // NoteFetched tells that bodies were fetched: with seen they get \Seen (and "opened"), else each copy with a Ref is
 // "downloaded", once.
 func (s *Store) NoteFetched(ctx context.Context, by Account, id MailboxID, uids []UID, seen bool) error {
-	return errStub
+	uids = sorted(uids)
+	var err error
+	if seen {
+		err = s.noteSeen(ctx, by, id, uids)
+	} else if by.isPerson() {
+		err = s.noteDownloaded(ctx, by, id, uids)
+	}
+	return wrap(err, "note what was fetched of mailbox %d", id)
+}
+
+// noteSeen writes only when something is unseen: most fetches are of what was read before.
+func (s *Store) noteSeen(ctx context.Context, by Account, id MailboxID, uids []UID) error {
+	var unseen []UID
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		copies, err := copiesOf(ctx, tx, id, uids)
+		for _, c := range copies {
+			if !hasFlag(c.Flags, FlagSeen) {
+				unseen = append(unseen, c.UID)
+			}
+		}
+		return err
+	})
+	if err != nil || len(unseen) == 0 {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		return changeFlags(ctx, tx, by, id, unseen, FlagsAdd, []string{FlagSeen})
+	})
+}
+
+func (s *Store) noteDownloaded(ctx context.Context, by Account, id MailboxID, uids []UID) error {
+	var events []Event
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		m, err := mailboxByID(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for chunk := range slices.Chunk(uids, maxChunk) {
+			a := args{id, m.Account}
+			var fresh []copyRow
+			err := tx.SelectContext(ctx, &fresh, `SELECT c.uid, c.message_id, c.flags, c.ref FROM mailbox_message c
+				WHERE c.mailbox_id = $1 AND c.ref <> '' AND NOT EXISTS (SELECT 1 FROM mail_event e
+					WHERE e.ref = c.ref AND e.account_id = $2 AND e.kind = 'downloaded' AND e.ref <> '')
+				AND c.uid IN `+list(&a, chunk), a...)
+			if err != nil {
+				return err
+			}
+			for _, c := range fresh {
+				events = append(events, c.event(EventDownloaded, by, m, ""))
+			}
+		}
+		return nil
+	})
+	if err != nil || len(events) == 0 {
+		return err
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return insertEvents(ctx, tx, events) })
 }
 
 // Append adds a saved body to a mailbox. at is its INTERNALDATE, now when zero.
 func (s *Store) Append(ctx context.Context, by Account, id MailboxID, b *Body, flags []string, at time.Time) (UID, error) {
-	return 0, errStub
+	var placed []Placed
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+		when := at
+		if when.IsZero() {
+			when = tx.Now
+		}
+		placed, err = deliver(ctx, tx, b, []Copy{{Account: by.ID, Mailbox: id, Flags: flags}}, when)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("append to mailbox %d: %w", id, err)
+	}
+	return placed[0].UID, nil
 }
 
-// CopyMessages copies messages to another mailbox, Ref included; those that are not there are left out.
+// CopyMessages copies messages to another mailbox, Ref included; those that are not there are left out. For each copy with
+// a Ref this is the event "moved" with "copy".
 func (s *Store) CopyMessages(ctx context.Context, by Account, from MailboxID, uids []UID, to MailboxID) ([]UIDPair, error) {
-	return nil, errStub
+	pairs, err := s.transfer(ctx, transfer{by: by, from: from, to: to}, uids)
+	return pairs, wrap(err, "copy from mailbox %d to %d", from, to)
 }
 
 // MoveMessages moves messages to another mailbox. For each copy with a Ref this is the event "moved".
 func (s *Store) MoveMessages(ctx context.Context, by Account, from MailboxID, uids []UID, to MailboxID) ([]UIDPair, error) {
-	return nil, errStub
+	pairs, err := s.transfer(ctx, transfer{by: by, from: from, to: to, move: true}, uids)
+	return pairs, wrap(err, "move from mailbox %d to %d", from, to)
+}
+
+// A transfer is a copy or a move between two mailboxes, which may be one.
+type transfer struct {
+	by       Account
+	from, to MailboxID
+	move     bool
+}
+
+func (s *Store) transfer(ctx context.Context, t transfer, uids []UID) ([]UIDPair, error) {
+	uids = sorted(uids)
+	var pairs []UIDPair
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+		pairs, err = t.run(ctx, tx, uids)
+		return err
+	})
+	return pairs, err
+}
+
+func (t transfer) run(ctx context.Context, tx *sqldb.Tx, uids []UID) ([]UIDPair, error) {
+	boxes := map[MailboxID]Mailbox{}
+	for _, id := range []MailboxID{min(t.from, t.to), max(t.from, t.to)} {
+		m, err := lockMailbox(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		boxes[id] = m
+	}
+	copies, err := copiesOf(ctx, tx, t.from, uids)
+	if err != nil || len(copies) == 0 {
+		return nil, err
+	}
+	first, err := t.insert(ctx, tx, copies)
+	if err != nil {
+		return nil, err
+	}
+	if t.move {
+		if err := removeCopies(ctx, tx, t.from, copies); err != nil {
+			return nil, err
+		}
+	}
+	pairs := make([]UIDPair, len(copies))
+	for i := range copies {
+		pairs[i] = UIDPair{copies[i].UID, first + UID(i)}
+	}
+	return pairs, t.tell(ctx, tx, boxes[t.from], boxes[t.to], copies, first)
+}
+
+// insert writes the copies into the target and returns the first of their UIDs.
+func (t transfer) insert(ctx context.Context, tx *sqldb.Tx, copies []copyRow) (UID, error) {
+	var got struct {
+		UID    UID    `db:"uid"`
+		ModSeq uint64 `db:"modseq"`
+	}
+	err := tx.GetContext(ctx, &got, `UPDATE mailbox SET uid_next = uid_next + $1, modseq = modseq + 1 WHERE id = $2
+		RETURNING uid_next - $1 AS uid, modseq`, len(copies), t.to)
+	if err != nil {
+		return 0, err
+	}
+	tx.Wake(MailboxTopic(t.to))
+	next := got.UID
+	for chunk := range slices.Chunk(copies, maxChunk) {
+		a := args{t.to, next - 1, got.ModSeq, t.from}
+		_, err := tx.ExecContext(ctx, `INSERT INTO mailbox_message (mailbox_id, uid, message_id, modseq, received_at, flags, prefix, ref)
+			SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT) + ROW_NUMBER() OVER (ORDER BY uid), message_id, CAST($3 AS BIGINT), received_at, flags, prefix, ref
+			FROM mailbox_message WHERE mailbox_id = $4 AND uid IN `+list(&a, uidsOf(chunk)), a...)
+		if err != nil {
+			return 0, err
+		}
+		next += UID(len(chunk))
+	}
+	return got.UID, nil
+}
+
+func (t transfer) tell(ctx context.Context, tx *sqldb.Tx, from, to Mailbox, copies []copyRow, first UID) error {
+	if from.ID == to.ID {
+		return nil
+	}
+	detail, err := json.Marshal(struct {
+		From string `json:"from"`
+		To   string `json:"to"`
+		Copy bool   `json:"copy,omitempty"`
+	}{from.Name, to.Name, !t.move})
+	if err != nil {
+		return err
+	}
+	var events []Event
+	for i, c := range copies {
+		if c.Ref != "" {
+			e := c.event(EventMoved, t.by, to, string(detail))
+			e.UID = first + UID(i)
+			events = append(events, e)
+		}
+	}
+	return insertEvents(ctx, tx, events)
+}
+
+func uidsOf(copies []copyRow) []UID {
+	out := make([]UID, len(copies))
+	for i, c := range copies {
+		out[i] = c.UID
+	}
+	return out
+}
+
+// removeCopies takes copies out of a locked mailbox and leaves word of it.
+func removeCopies(ctx context.Context, tx *sqldb.Tx, id MailboxID, copies []copyRow) error {
+	modseq, err := nextModSeq(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(uidsOf(copies), maxChunk) {
+		a := args{id}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM mailbox_message WHERE mailbox_id = $1 AND uid IN `+list(&a, chunk), a...); err != nil {
+			return err
+		}
+		a = args{id, modseq}
+		values := make([]string, len(chunk))
+		for i, uid := range chunk {
+			values[i] = "($1, $2, " + a.add(uid) + ")"
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO vanished (mailbox_id, modseq, uid) VALUES `+strings.Join(values, ", "), a...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Expunge removes the messages that bear \Deleted, of uids only (RFC 4315 §2.1) or, when uids is nil, of the whole mailbox,
 // and returns the UIDs. A Ref of which no copy is left in the account is the event "deleted".
 func (s *Store) Expunge(ctx context.Context, by Account, id MailboxID, uids []UID) ([]UID, error) {
-	return nil, errStub
+	if uids != nil {
+		uids = sorted(uids)
+	}
+	var out []UID
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		out = nil
+		m, err := lockMailbox(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		copies, err := copiesOf(ctx, tx, id, uids)
+		if err != nil {
+			return err
+		}
+		copies = slices.DeleteFunc(copies, func(c copyRow) bool { return !hasFlag(c.Flags, FlagDeleted) })
+		if len(copies) == 0 {
+			return nil
+		}
+		if err := removeCopies(ctx, tx, id, copies); err != nil {
+			return err
+		}
+		out = uidsOf(copies)
+		return tellDeleted(ctx, tx, by, m, copies)
+	})
+	return out, wrap(err, "expunge mailbox %d", id)
+}
+
+// tellDeleted writes "deleted" for each Ref among the removed copies that is in no mailbox of the account any more.
+func tellDeleted(ctx context.Context, tx *sqldb.Tx, by Account, m Mailbox, gone []copyRow) error {
+	last := map[string]copyRow{}
+	var refs []string
+	for _, c := range gone {
+		if _, seen := last[c.Ref]; c.Ref != "" && !seen {
+			last[c.Ref] = c
+			refs = append(refs, c.Ref)
+		}
+	}
+	for chunk := range slices.Chunk(refs, maxChunk) {
+		a := args{m.Account}
+		var left []string
+		err := tx.SelectContext(ctx, &left, `SELECT DISTINCT c.ref FROM mailbox_message c JOIN mailbox m ON m.id = c.mailbox_id
+			WHERE m.account_id = $1 AND c.ref <> '' AND c.ref IN `+list(&a, chunk), a...)
+		if err != nil {
+			return err
+		}
+		for _, ref := range left {
+			delete(last, ref)
+		}
+	}
+	detail, err := json.Marshal(map[string]string{"from": m.Name})
+	if err != nil {
+		return err
+	}
+	var events []Event
+	for _, ref := range refs {
+		if c, ok := last[ref]; ok {
+			events = append(events, c.event(EventDeleted, by, m, string(detail)))
+		}
+	}
+	return insertEvents(ctx, tx, events)
 }

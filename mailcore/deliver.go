@@ -1,7 +1,15 @@
 package mailcore
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"congvan/mailcore/sqldb"
 )
@@ -30,13 +38,206 @@ type Placed struct {
 	UID     UID
 }
 
+// ErrBadPrefix says that a prefix is not whole header lines: the body's own header would not follow it.
+var ErrBadPrefix = errors.New("prefix is not header lines that end in CRLF")
+
 // DeliverTx shows a saved body in every mailbox named, as part of the caller's transaction: a handful of statements
 // whatever the number of copies. The answer is in the order of copies. A mailbox that stands twice gets two copies.
 func (s *Store) DeliverTx(ctx context.Context, tx *sqldb.Tx, b *Body, copies []Copy) ([]Placed, error) {
-	return nil, errStub
+	placed, err := deliver(ctx, tx, b, copies, tx.Now)
+	return placed, wrap(err, "deliver %s", b.Digest)
 }
 
 // Deliver is DeliverTx in a transaction of its own.
 func (s *Store) Deliver(ctx context.Context, b *Body, copies []Copy) ([]Placed, error) {
-	return nil, errStub
+	var placed []Placed
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+		placed, err = s.DeliverTx(ctx, tx, b, copies)
+		return err
+	})
+	return placed, err
+}
+
+// A placement is a copy on its way to its row.
+type placement struct {
+	Copy
+	index  int // in the caller's list
+	round  int // the nth copy for one mailbox goes in round n: a statement gives each mailbox one UID
+	flags  string
+	uid    UID
+	modseq uint64
+}
+
+func deliver(ctx context.Context, tx *sqldb.Tx, b *Body, copies []Copy, at time.Time) ([]Placed, error) {
+	if len(copies) == 0 {
+		return nil, nil
+	}
+	rows, err := placements(ctx, tx, copies)
+	if err != nil {
+		return nil, err
+	}
+	message, err := upsertMessage(ctx, tx, b)
+	if err != nil {
+		return nil, err
+	}
+	for start := 0; start < len(rows); {
+		end := start + 1
+		for end < len(rows) && end < start+maxChunk && rows[end].round == rows[start].round {
+			end++
+		}
+		if err := takeUIDs(ctx, tx, rows[start:end]); err != nil {
+			return nil, err
+		}
+		if err := insertCopies(ctx, tx, message, at, rows[start:end]); err != nil {
+			return nil, err
+		}
+		start = end
+	}
+	if err := tellArrived(ctx, tx, message, rows); err != nil {
+		return nil, err
+	}
+	placed := make([]Placed, len(copies))
+	for i := range rows {
+		placed[rows[i].index] = Placed{rows[i].Mailbox, rows[i].uid}
+		tx.Wake(MailboxTopic(rows[i].Mailbox))
+	}
+	return placed, nil
+}
+
+// placements finds every copy's mailbox and puts the copies into rounds, by mailbox inside: whoever locks several mailboxes
+// does so in this order.
+func placements(ctx context.Context, tx *sqldb.Tx, copies []Copy) ([]placement, error) {
+	inbox, err := inboxes(ctx, tx, copies)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]placement, len(copies))
+	rounds := map[MailboxID]int{}
+	for i, c := range copies {
+		if len(c.Prefix) > 0 && (!bytes.HasSuffix(c.Prefix, []byte("\r\n")) || bytes.HasPrefix(c.Prefix, []byte("\r\n")) || bytes.Contains(c.Prefix, []byte("\r\n\r\n"))) {
+			return nil, ErrBadPrefix
+		}
+		flags, err := parseFlags(c.Flags)
+		if err != nil {
+			return nil, err
+		}
+		if c.Mailbox == 0 {
+			if c.Mailbox = inbox[c.Account]; c.Mailbox == 0 {
+				return nil, fmt.Errorf("account %d: %w", c.Account, ErrNoMailbox)
+			}
+		}
+		rows[i] = placement{Copy: c, index: i, round: rounds[c.Mailbox], flags: strings.Join(flags, " ")}
+		rounds[c.Mailbox]++
+	}
+	slices.SortFunc(rows, func(a, b placement) int {
+		return cmp.Or(cmp.Compare(a.round, b.round), cmp.Compare(a.Mailbox, b.Mailbox))
+	})
+	return rows, nil
+}
+
+// inboxes returns the INBOX of each account that a copy names without a mailbox.
+func inboxes(ctx context.Context, tx *sqldb.Tx, copies []Copy) (map[AccountID]MailboxID, error) {
+	out := map[AccountID]MailboxID{}
+	var accounts []AccountID
+	for _, c := range copies {
+		if _, seen := out[c.Account]; c.Mailbox == 0 && !seen {
+			out[c.Account] = 0
+			accounts = append(accounts, c.Account)
+		}
+	}
+	for chunk := range slices.Chunk(accounts, maxChunk) {
+		a := args{Inbox}
+		var found []Mailbox
+		err := tx.SelectContext(ctx, &found, `SELECT id, account_id FROM mailbox WHERE name = $1 AND account_id IN `+list(&a, chunk), a...)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range found {
+			out[m.Account] = m.ID
+		}
+	}
+	return out, nil
+}
+
+// takeUIDs takes a UID and a sequence for one copy in each of different mailboxes.
+func takeUIDs(ctx context.Context, tx *sqldb.Tx, rows []placement) error {
+	var a args
+	ids := make([]MailboxID, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].Mailbox
+	}
+	var taken []struct {
+		ID     MailboxID `db:"id"`
+		UID    UID       `db:"uid"`
+		ModSeq uint64    `db:"modseq"`
+	}
+	err := tx.SelectContext(ctx, &taken, `UPDATE mailbox SET uid_next = uid_next + 1, modseq = modseq + 1 WHERE id IN `+list(&a, ids)+
+		` RETURNING id, uid_next - 1 AS uid, modseq`, a...)
+	if err != nil {
+		return err
+	}
+	if len(taken) != len(rows) {
+		return fmt.Errorf("%d of %d mailboxes: %w", len(rows)-len(taken), len(rows), ErrNoMailbox)
+	}
+	for _, t := range taken {
+		i, _ := slices.BinarySearchFunc(rows, t.ID, func(p placement, id MailboxID) int { return cmp.Compare(p.Mailbox, id) })
+		rows[i].uid, rows[i].modseq = t.UID, t.ModSeq
+	}
+	return nil
+}
+
+func insertCopies(ctx context.Context, tx *sqldb.Tx, message MessageID, at time.Time, rows []placement) error {
+	a := args{message, at.UnixMicro()}
+	values := make([]string, len(rows))
+	for i := range rows {
+		r := &rows[i]
+		values[i] = "(" + a.add(r.Mailbox) + ", " + a.add(r.uid) + ", $1, " + a.add(r.modseq) + ", $2, " + a.add(r.flags) + ", " +
+			a.add(append([]byte{}, r.Prefix...)) + ", " + a.add(r.Ref) + ")"
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO mailbox_message (mailbox_id, uid, message_id, modseq, received_at, flags, prefix, ref)
+		VALUES `+strings.Join(values, ", "), a...)
+	return err
+}
+
+func tellArrived(ctx context.Context, tx *sqldb.Tx, message MessageID, rows []placement) error {
+	var events []Event
+	var owners map[MailboxID]AccountID
+	for i := range rows {
+		r := &rows[i]
+		if r.Arrived == nil {
+			continue
+		}
+		detail, err := json.Marshal(r.Arrived)
+		if err != nil {
+			return err
+		}
+		if r.Account == 0 && owners == nil {
+			if owners, err = mailboxOwners(ctx, tx, rows); err != nil {
+				return err
+			}
+		}
+		events = append(events, Event{Kind: EventArrived, Ref: r.Ref, Account: cmp.Or(r.Account, owners[r.Mailbox]), Mailbox: r.Mailbox, UID: r.uid,
+			Message: message, Actor: r.Arrived.AuthAs, Detail: string(detail)})
+	}
+	return insertEvents(ctx, tx, events)
+}
+
+// mailboxOwners returns the account of each mailbox that was named without one.
+func mailboxOwners(ctx context.Context, tx *sqldb.Tx, rows []placement) (map[MailboxID]AccountID, error) {
+	out := map[MailboxID]AccountID{}
+	for chunk := range slices.Chunk(rows, maxChunk) {
+		var a args
+		ids := make([]MailboxID, len(chunk))
+		for i := range chunk {
+			ids[i] = chunk[i].Mailbox
+		}
+		var found []Mailbox
+		if err := tx.SelectContext(ctx, &found, `SELECT id, account_id FROM mailbox WHERE id IN `+list(&a, ids), a...); err != nil {
+			return nil, err
+		}
+		for _, m := range found {
+			out[m.ID] = m.Account
+		}
+	}
+	return out, nil
 }

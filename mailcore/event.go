@@ -2,6 +2,9 @@ package mailcore
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"congvan/mailcore/sqldb"
@@ -34,10 +37,57 @@ type Event struct {
 	Detail  string  // JSON, by kind
 }
 
+// insertEvents writes what happened, at the transaction's time, in one statement for some hundred. One that may stand only
+// once and does stand is left as it is.
+func insertEvents(ctx context.Context, tx *sqldb.Tx, events []Event) error {
+	for chunk := range slices.Chunk(events, maxChunk) {
+		a := args{tx.Now.UnixMicro()}
+		values := make([]string, len(chunk))
+		for i, e := range chunk {
+			values[i] = "($1, " + a.row(e.Kind, e.Ref, e.Account, e.Mailbox, e.UID, e.Message, e.Actor, e.Detail)[1:]
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO mail_event (at, kind, ref, account_id, mailbox_id, uid, message_id, actor, detail)
+			VALUES `+strings.Join(values, ", ")+` ON CONFLICT DO NOTHING`, a...)
+		if err != nil {
+			return fmt.Errorf("write mail events: %w", err)
+		}
+	}
+	if len(events) > 0 {
+		tx.Wake(TopicEvents)
+	}
+	return nil
+}
+
 // PendingEvents returns events that nobody has handled, oldest first.
-func (s *Store) PendingEvents(ctx context.Context, limit int) ([]Event, error) { return nil, errStub }
+func (s *Store) PendingEvents(ctx context.Context, limit int) ([]Event, error) {
+	var rows []struct {
+		ID      EventID   `db:"id"`
+		At      int64     `db:"at"`
+		Kind    string    `db:"kind"`
+		Ref     string    `db:"ref"`
+		Account AccountID `db:"account_id"`
+		Mailbox MailboxID `db:"mailbox_id"`
+		UID     UID       `db:"uid"`
+		Message MessageID `db:"message_id"`
+		Actor   Address   `db:"actor"`
+		Detail  string    `db:"detail"`
+	}
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &rows, `SELECT id, at, kind, ref, account_id, mailbox_id, uid, message_id, actor, detail
+			FROM mail_event WHERE handled_at IS NULL ORDER BY id LIMIT $1`, limit)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("pending mail events: %w", err)
+	}
+	out := make([]Event, len(rows))
+	for i, r := range rows {
+		out[i] = Event{r.ID, time.UnixMicro(r.At).UTC(), r.Kind, r.Ref, r.Account, r.Mailbox, r.UID, r.Message, r.Actor, r.Detail}
+	}
+	return out, nil
+}
 
 // HandledTx marks an event as handled, as part of the transaction that acts on it; false when somebody else did.
 func (s *Store) HandledTx(ctx context.Context, tx *sqldb.Tx, id EventID) (bool, error) {
-	return false, errStub
+	ok, err := tx.ExecOne(ctx, `UPDATE mail_event SET handled_at = $1 WHERE id = $2 AND handled_at IS NULL`, tx.Now.UnixMicro(), id)
+	return ok, wrap(err, "handle mail event %d", id)
 }

@@ -3,6 +3,8 @@ package mailcore
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 )
 
 // ErrNoRecipient says that an address of ours leads nowhere (550 5.1.1).
@@ -24,7 +26,7 @@ type Route struct {
 // LocalRouter routes by the accounts of one domain: the exact address, then a name of system (such as "postmaster") to the
 // address it stands for, then the part before a '+' likewise. Other domains are relayed.
 func (s *Store) LocalRouter(domain string, system map[string]Address) Router {
-	return &localRouter{s, domain, system}
+	return &localRouter{s, strings.ToLower(domain), system}
 }
 
 type localRouter struct {
@@ -33,6 +35,33 @@ type localRouter struct {
 	system map[string]Address
 }
 
+// A candidate is an address that may be an account's, and the token that came with it.
+type candidate struct {
+	address Address
+	ref     string
+}
+
 func (r *localRouter) Route(ctx context.Context, rcpt Address) (Route, error) {
-	return Route{}, errStub
+	if rcpt.Domain() != r.domain {
+		return Route{Canonical: rcpt, Relay: true}, nil
+	}
+	local := rcpt.Local()
+	base, token, tagged := strings.Cut(local, "+")
+	candidates := []candidate{{rcpt, ""}, {r.system[local], ""}}
+	if tagged && base != "" {
+		candidates = append(candidates, candidate{Address(base + "@" + r.domain), token}, candidate{r.system[base], token})
+	}
+	for _, c := range candidates {
+		if c.address == "" {
+			continue
+		}
+		a, err := r.store.Account(ctx, c.address)
+		if err == nil && a.ClosedAt.IsZero() {
+			return Route{Account: a.ID, Canonical: a.Address, Ref: c.ref}, nil
+		}
+		if err != nil && !errors.Is(err, ErrNoAccount) {
+			return Route{}, fmt.Errorf("route %s: %w", rcpt, err)
+		}
+	}
+	return Route{}, fmt.Errorf("route %s: %w", rcpt, ErrNoRecipient)
 }

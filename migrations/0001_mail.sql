@@ -17,6 +17,7 @@ CREATE TABLE account (
     unit          TEXT NOT NULL DEFAULT '',         -- directory code of the unit it belongs to
     password_hash TEXT NOT NULL DEFAULT '',         -- argon2id; '' lets nobody in
     must_change   BOOLEAN NOT NULL DEFAULT FALSE,   -- the issued password must be changed first (QĐ 22/2009 Điều 7)
+    uid_validity  BIGINT NOT NULL,                  -- the last given to a mailbox of it: only ever grows
     created_at    BIGINT NOT NULL,
     closed_at     BIGINT                            -- closed addresses are never given out again
 );
@@ -58,6 +59,7 @@ CREATE TABLE mailbox_message (
 );
 CREATE INDEX mailbox_message_by_modseq ON mailbox_message (mailbox_id, modseq);
 CREATE INDEX mailbox_message_by_message ON mailbox_message (message_id);
+CREATE INDEX mailbox_message_by_ref ON mailbox_message (ref) WHERE ref <> '';
 
 -- What left a mailbox, so that other sessions and nodes can say EXPUNGE.
 CREATE TABLE vanished (
@@ -117,3 +119,6 @@ CREATE TABLE mail_event (
     handled_at BIGINT
 );
 CREATE INDEX mail_event_open ON mail_event (id) WHERE handled_at IS NULL;
+-- Opened and downloaded are told once a copy.
+CREATE UNIQUE INDEX mail_event_opened_once ON mail_event (ref, account_id) WHERE kind = 'opened' AND ref <> '';
+CREATE UNIQUE INDEX mail_event_downloaded_once ON mail_event (ref, account_id) WHERE kind = 'downloaded' AND ref <> '';
