@@ -145,7 +145,7 @@ func addPrefix(e *Envelope, prefix []byte) {
 
 // sorted returns the distinct UIDs in order, in a slice of its own.
 func sorted(uids []UID) []UID {
-	out := slices.Clone(uids)
+	out := append([]UID{}, uids...) // never nil, which means all to copiesOf
 	slices.Sort(out)
 	return slices.Compact(out)
 }
