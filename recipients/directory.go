@@ -191,25 +191,23 @@ func (d *Directory) ambiguous() []string {
 	return warnings
 }
 
-// province returns the province's own committee and the words that name its level and itself: "tinh", ["kon","tum"].
-func (d *Directory) province() (u *Unit, level []string, name []string) {
+// province returns the words that name the level of the province and the province itself: "tinh", "kon tum".
+func (d *Directory) province() (level, name []string) {
 	for i := range d.units {
 		if d.units[i].Kind != KindProvince {
 			continue
 		}
-		u = &d.units[i]
-		words := foldWords(u.Name)
+		words := foldWords(d.units[i].Name)
 		for j, w := range words {
 			if w == "tinh" && j+1 < len(words) {
-				return u, []string{"tinh"}, words[j+1:]
+				return words[j : j+1], words[j+1:]
 			}
 			if w == "thanh" && j+2 < len(words) && words[j+1] == "pho" {
-				return u, []string{"thanh", "pho"}, words[j+2:]
+				return words[j : j+2], words[j+2:]
 			}
 		}
-		return u, []string{"tinh"}, nil
 	}
-	return nil, []string{"tinh"}, nil
+	return []string{"tinh"}, nil
 }
 
 // foldWords splits a text into folded words, with everything else dropped.

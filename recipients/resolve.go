@@ -17,7 +17,6 @@ func (d *Directory) Resolve(req Request) []Line {
 	to := d.blockEntries(req.KinhGui)
 	entries := d.blockEntries(req.NoiNhan)
 	r := &reader{d: d, issuer: d.unit(req.Issuer)}
-	r.town = r.namesTown(to) || r.namesTown(entries)
 	refers := slices.ContainsFunc(entries, func(e Entry) bool { return isAbove(e.Text) })
 	var lines []Line
 	if !refers {
@@ -37,8 +36,6 @@ func (d *Directory) Resolve(req Request) []Line {
 	}
 	return lines
 }
-
-func (r *reader) namesTown([]Entry) bool { return false }
 
 // blockEntries parses a block; text in an old encoding or in decomposed form is put right first.
 func (d *Directory) blockEntries(block string) []Entry {
@@ -62,7 +59,7 @@ func (r *reader) entry(e Entry, block string) []Line {
 	if e.Kind == EntryArchive {
 		return []Line{{Entry: e, Block: block, Result: Excused, Why: "lưu tại cơ quan ban hành", Confidence: 1}}
 	}
-	name, _ := stripAnnotation(expandPolite(e.Text))
+	name, _ := stripPurpose(expandPolite(e.Text))
 	o := r.sum(r.list(name))
 	return r.lines(e, block, o)
 }
@@ -164,7 +161,7 @@ func (r *reader) above(e Entry, to []Entry) []Line {
 	var o outcome
 	o.conf = 1
 	for _, k := range to {
-		name, _ := stripAnnotation(expandPolite(k.Text))
+		name, _ := stripPurpose(expandPolite(k.Text))
 		ko := r.sum(r.list(name))
 		if len(ko.codes) == 0 && len(ko.missing) > 0 {
 			ko.missing = []string{name}

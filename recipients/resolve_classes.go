@@ -18,7 +18,7 @@ func (l *lister) group(i, e int) (piece, bool) {
 	if len(toks) == 0 {
 		return piece{}, false
 	}
-	p := l.r.d.classes(toks)
+	p := l.r.d.names.classes(toks)
 	codes, why, ok := l.r.classCodes(p, toks)
 	if !ok {
 		return piece{}, false
@@ -344,7 +344,7 @@ func (l *lister) classHead(i int) (p classPhrase, start int, ok bool) {
 		if !colon && l.toks[e].before&(sepStrong|sepWeak) != 0 {
 			continue
 		}
-		cp := l.r.d.classes(l.toks[i:e])
+		cp := l.r.d.names.classes(l.toks[i:e])
 		if len(cp.atoms) == 0 || !allClasses(cp.atoms) || !colon && !cp.plural {
 			continue
 		}

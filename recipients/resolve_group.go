@@ -25,7 +25,7 @@ type groupReading struct {
 }
 
 // groupReadings reads the names of the directory's groups into sets of classes.
-func (d *Directory) groupReadings() []groupReading {
+func (d *Directory) groupReadings(x *nameIndex) []groupReading {
 	var all []groupReading
 	for i := range d.units {
 		u := &d.units[i]
@@ -34,7 +34,7 @@ func (d *Directory) groupReadings() []groupReading {
 		}
 		g := groupReading{unit: u, vocab: map[string]bool{}}
 		for _, name := range u.allNames() {
-			p := d.classes(scan(flatten(name)))
+			p := x.classes(scan(flatten(name)))
 			set := map[string]bool{}
 			for _, a := range p.atoms {
 				set[a] = true
@@ -50,12 +50,12 @@ func (d *Directory) groupReadings() []groupReading {
 }
 
 // classes reads tokens as a phrase of classes. Words that only say "all of the province's" are dropped.
-func (d *Directory) classes(toks []token) classPhrase {
+func (x *nameIndex) classes(toks []token) classPhrase {
 	var p classPhrase
 	toks = dropLeading(toks, headWords)
 	var atom []string
 	flush := func() {
-		p.atoms = append(p.atoms, d.atom(atom, &p)...)
+		p.atoms = append(p.atoms, x.atom(atom, &p)...)
 		atom = nil
 	}
 	for i, t := range toks {
@@ -100,14 +100,13 @@ func expandClass(t token) []string {
 }
 
 // atom turns the words between two separators into classes; "ban ngành" is two.
-func (d *Directory) atom(words []string, p *classPhrase) []string {
-	_, level, prov := d.province()
+func (x *nameIndex) atom(words []string, p *classPhrase) []string {
 	s := " " + strings.Join(words, " ") + " "
 	if rest, ok := strings.CutPrefix(s, " uy ban nhan dan "); ok && strings.TrimSpace(rest) != "" {
 		p.committee, s = true, " "+rest
 	}
-	lv := strings.Join(level, " ")
-	for _, tail := range []string{" " + lv + " " + strings.Join(prov, " ") + " ", " " + lv + " "} {
+	lv := strings.Join(x.level, " ")
+	for _, tail := range []string{" " + lv + " " + strings.Join(x.prov, " ") + " ", " " + lv + " "} {
 		s = strings.TrimSuffix(s, tail[1:])
 	}
 	if rest, ok := strings.CutSuffix(strings.TrimRight(s, " "), " thuoc uy ban nhan dan"); ok {

@@ -9,6 +9,8 @@ import (
 // initials, and words written together walk several nodes at once.
 type nameIndex struct {
 	root   *nameNode
+	level  []string // the words for the province's level: "tinh"
+	prov   []string // and for its name: "kon", "tum"
 	groups []groupReading
 	texts  [][]string   // every name of each unit …
 	grams  [][][]string // … and its pairs of letters, for candidates
@@ -54,8 +56,8 @@ func (m nameMatch) tier() int {
 }
 
 func newNameIndex(d *Directory) *nameIndex {
-	x := &nameIndex{root: &nameNode{}}
-	_, level, prov := d.province()
+	level, prov := d.province()
+	x := &nameIndex{root: &nameNode{}, level: level, prov: prov}
 	for i := range d.units {
 		u := &d.units[i]
 		if u.Kind == KindGroup {
@@ -72,7 +74,7 @@ func newNameIndex(d *Directory) *nameIndex {
 			x.addForms(foldWords(flatten(name)), u, level, prov)
 		}
 	}
-	x.groups = d.groupReadings()
+	x.groups = d.groupReadings(x)
 	for i := range d.units {
 		names := d.units[i].allNames()
 		grams := make([][]string, len(names))

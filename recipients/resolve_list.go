@@ -34,7 +34,6 @@ type reader struct {
 	d       *Directory
 	issuer  *Unit
 	article bool // reading a Điều: heads are their bodies
-	town    bool // another entry names the town, so that "UBND các huyện" are the districts
 }
 
 func (r *reader) issuerKind() string {
@@ -67,9 +66,10 @@ func (l *lister) slice(i, e int) string {
 		return ""
 	}
 	end := l.toks[e-1].end()
-	if notes := l.toks[e-1].notes; len(notes) > 0 {
-		last := notes[len(notes)-1]
-		end = min(last.pos+len(last.text)+1, len(l.text))
+	for _, n := range l.toks[e-1].notes {
+		if !harmlessNote(n.text) {
+			end = min(n.pos+len(n.text)+1, len(l.text))
+		}
 	}
 	return strings.TrimSpace(l.text[l.toks[i].pos:end])
 }
@@ -107,6 +107,31 @@ func (l *lister) strongEnd(i int) int {
 	return e
 }
 
+// unknownEnd is where a name ends that is not known: at the next strong separator, or in an article at an "và" behind which
+// somebody else is named.
+func (l *lister) unknownEnd(i int) int {
+	end := l.strongEnd(i)
+	if !l.r.article {
+		return end
+	}
+	for e := i + 1; e < end; e++ {
+		if l.before(e)&sepAnd == 0 {
+			continue
+		}
+		if right := l.peek(e); right.verdict != unknown {
+			return e
+		}
+	}
+	return end
+}
+
+// peek reads the piece at i without adding it.
+func (l *lister) peek(i int) piece {
+	rest := &lister{r: l.r, text: l.text, toks: l.toks}
+	rest.next(i)
+	return rest.out[0]
+}
+
 // next reads the piece at token i and returns where the one after it begins.
 func (l *lister) next(i int) int {
 	for _, e := range l.ends(i) {
@@ -136,7 +161,7 @@ func (l *lister) next(i int) int {
 	if p, e, ok := l.borrow(i); ok {
 		return l.add(p, i, e)
 	}
-	e := l.strongEnd(i)
+	e := l.unknownEnd(i)
 	if e < len(l.toks) && l.before(e)&sepColon != 0 {
 		e = l.colonEnd(e)
 	}
@@ -182,10 +207,7 @@ func (l *lister) read(i, e int) (piece, bool) {
 // divides reports whether the list may be cut at the weak separator before token e: both sides must be names. A name that
 // was read loosely may only be its beginning.
 func (l *lister) divides(p *piece, e int) bool {
-	rest := &lister{r: l.r, text: l.text, toks: l.toks}
-	end := rest.next(e)
-	right := rest.out[0]
-	_ = end
+	right := l.peek(e)
 	if right.verdict != unknown {
 		return true
 	}
@@ -220,7 +242,7 @@ func (l *lister) unit(i, e int) (piece, bool) {
 	}
 	u, m, ok := l.r.decide(toks)
 	if !ok {
-		return piece{}, false
+		return l.press(toks, e)
 	}
 	if m.bare {
 		if u == l.r.issuer || !l.bareOK(u, toks, e) {
@@ -228,6 +250,29 @@ func (l *lister) unit(i, e int) (piece, bool) {
 		}
 	}
 	return l.r.named(u, m), true
+}
+
+// press reads "Đài tỉnh" and, beside it, "Báo": the province's one broadcaster and newspaper.
+func (l *lister) press(toks []token, e int) (piece, bool) {
+	first := toks[0].word
+	if first != "bao" && first != "dai" || !(len(toks) == 1 && l.tailBehind(e) == tailProvince || len(toks) == 2 && toks[1].word == l.r.d.names.level[0]) {
+		return piece{}, false
+	}
+	var one *Unit
+	for i := range l.r.d.units {
+		u := &l.r.d.units[i]
+		if u.Kind != KindPress || foldWords(u.Name)[0] != first {
+			continue
+		}
+		if one != nil {
+			return piece{}, false
+		}
+		one = u
+	}
+	if one == nil {
+		return piece{}, false
+	}
+	return l.r.named(one, nameMatch{made: true}), true
 }
 
 // named is the piece for a unit that a name was read as.
@@ -331,6 +376,9 @@ func letterCount(toks []token) int {
 // bareOK reports whether a name without "tỉnh" is certain to mean the province's own body. A later name in the list that
 // ends in "tỉnh" says so for all; one that ends in a district's name says the opposite.
 func (l *lister) bareOK(u *Unit, toks []token, e int) bool {
+	if startsWith(toks, w("cong bao")) {
+		return true // only the State and the province have one
+	}
 	switch l.tailBehind(e) {
 	case tailProvince:
 		return true
@@ -356,7 +404,7 @@ const (
 
 // tailBehind looks at the next name in the list for the level it speaks of.
 func (l *lister) tailBehind(e int) tail {
-	_, level, _ := l.r.d.province()
+	level := l.r.d.names.level
 	for ; e < len(l.toks) && l.toks[e].before&(sepSemi|sepColon) == 0; e++ {
 		t := l.toks[e]
 		switch {

@@ -13,6 +13,7 @@ type office struct {
 	absorb string // class words of the body that the office's own words hold: "van phong", "ban"
 	room   bool   // head or member of a room, never of a body of its own
 	member bool   // a member of a body who sits elsewhere
+	party  bool   // an organ that every body has of its own; never the body itself
 	own    bool   // stands alone for the issuer's leaders; with a body behind it it is a body's leaders
 }
 
@@ -49,6 +50,8 @@ var offices = []office{
 	{words: w("tong bien tap"), absorb: "bao", own: true}, {words: w("pho tong bien tap"), absorb: "bao", own: true}, {words: w("ban bien tap"), absorb: "bao", own: true},
 	{words: w("chu nhiem"), own: true}, {words: w("pho chu nhiem"), own: true}, {words: w("truong doan"), absorb: "doan", own: true},
 	{words: w("pho truong doan"), absorb: "doan", own: true}, {words: w("chi cuc pho")},
+	{words: w("dang uy"), party: true}, {words: w("chi bo"), party: true}, {words: w("chi uy"), party: true}, {words: w("cong doan"), party: true},
+	{words: w("doan thanh nien"), party: true}, {words: w("bch cong doan"), party: true}, {words: w("doan tn"), party: true},
 	{words: w("thanh vien"), member: true}, {words: w("dai bieu"), member: true},
 	{words: w("truong phong"), room: true}, {words: w("pho truong phong"), room: true}, {words: w("pho phong"), room: true},
 	{words: w("truong cac phong"), room: true}, {words: w("truong khoa"), room: true},
@@ -72,6 +75,7 @@ type personPhrase struct {
 	absorb string
 	member bool
 	room   bool
+	party  bool
 	body   []token // what follows
 	joined bool    // the body follows without a comma
 }
@@ -80,7 +84,7 @@ type personPhrase struct {
 func readOffices(toks []token) (p personPhrase, ok bool) {
 	i := 0
 	for i < len(toks) {
-		if n := longest(toks[i:], politeWords); n > 0 {
+		if n := longest(toks[i:], politeWords); n > 0 && !classFollows(toks[i:], n) {
 			i += n
 			continue
 		}
@@ -89,12 +93,22 @@ func readOffices(toks []token) (p personPhrase, ok bool) {
 			break
 		}
 		ok = true
-		p.absorb, p.member, p.room = o.absorb, p.member || o.member, o.room
+		p.absorb, p.member, p.room, p.party = o.absorb, p.member || o.member, o.room, p.party || o.party
 		i += n
 	}
 	p.body = toks[min(i, len(toks)):]
 	p.joined = len(p.body) == 0 || p.body[0].before&(sepStrong|sepColon) == 0
 	return p, ok
+}
+
+// classFollows reports whether the "các" that ends polite words of length n stands before a class and not before people:
+// "Giám đốc các Sở" is no one body's.
+func classFollows(toks []token, n int) bool {
+	if toks[n-1].word != "cac" || n >= len(toks) {
+		return false
+	}
+	_, k := longestOffice(toks[n:])
+	return k == 0 && longest(toks[n:], politeWords) == 0
 }
 
 func longest(toks []token, phrases [][]string) int {
@@ -143,10 +157,15 @@ func (l *lister) house(i, e int) (piece, bool) {
 		}
 		return piece{}, false
 	}
-	if l.r.own(ph.body) {
+	if ph.absorb != "" && len(ph.body) > 0 {
+		if u, m, ok := l.r.decide(slices.Concat(made(ph.absorb), ph.body)); ok && !m.bare {
+			return l.r.leadersOf(u), true
+		}
+	}
+	if l.r.own(ph.body) || (ph.absorb == "van phong" || ph.room) && l.r.marks(ph.body) {
 		return piece{verdict: inHouse, why: "người của cơ quan ban hành"}, true
 	}
-	if ph.member || ph.room {
+	if ph.member || ph.room || ph.party {
 		return piece{}, false
 	}
 	return l.leaders(ph, e)
@@ -220,9 +239,6 @@ func (r *reader) own(body []token) bool {
 	if len(body) == 0 {
 		return true
 	}
-	if allCodes(body) {
-		return true
-	}
 	if r.issuer != nil {
 		for _, m := range r.d.names.find(body, 0) {
 			if !m.partial && m.unit == r.issuer {
@@ -270,6 +286,11 @@ func (r *reader) selfWord(s string) bool {
 	return false
 }
 
+// marks reports whether words are marks of rooms and desks and not a body's initials.
+func (r *reader) marks(toks []token) bool {
+	return allCodes(toks) && !slices.ContainsFunc(r.d.names.find(toks, 0), func(m nameMatch) bool { return !m.partial })
+}
+
 // allCodes reports whether all words are short marks of rooms and desks: KTN, TH2, 1A.
 func allCodes(toks []token) bool {
 	for _, t := range toks {
@@ -297,11 +318,11 @@ func (l *lister) rooms(toks []token) (piece, bool) {
 		rest = rest[1:]
 	}
 	inHousePiece := piece{verdict: inHouse, why: "phòng, bộ phận của cơ quan ban hành"}
-	if len(rest) > 1 && len(rest) < len(toks) && rest[0].word == "ban" && r.own(rest[1:]) && !allCodes(rest[1:]) && r.issuerKind() != KindProvince {
+	if len(rest) > 1 && len(rest) < len(toks) && rest[0].word == "ban" && r.own(rest[1:]) && r.issuerKind() != KindProvince {
 		return inHousePiece, true
 	}
 	for _, self := range [][]string{w("van phong"), w("vp"), w("thanh tra"), w("ttr")} {
-		if startsWith(rest, self) && (len(rest) == len(self) && self[0] != "thanh" && self[0] != "ttr" || len(rest) > len(self) && r.own(rest[len(self):]) && !allCodes(rest[len(self):])) {
+		if startsWith(rest, self) && (len(rest) == len(self) && self[0] != "thanh" && self[0] != "ttr" || len(rest) > len(self) && r.own(rest[len(self):])) {
 			return inHousePiece, true
 		}
 	}
