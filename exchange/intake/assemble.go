@@ -1,0 +1,191 @@
+package intake
+
+import (
+	"strconv"
+	"strings"
+
+	"congvan/mailcore/viettext"
+)
+
+// assemble makes the draft out of the pages that were read.
+func assemble(d *Draft, pages []page) {
+	if len(pages) == 0 {
+		return
+	}
+	old := d.Encoding != ""
+	first := pages[0]
+	h := readHead(first, old)
+	d.fillHead(h, old)
+	start := 0
+	if a := readAddressees(first, h.rest); a != nil {
+		d.KinhGui = a.entries
+		d.place(FieldKinhGui, a.lines)
+		start = a.next
+	}
+	for _, p := range pages[1:] {
+		h.marks = append(h.marks, laterMarks(p, old)...)
+	}
+	d.fillMarks(h.marks)
+	l := findLabel(pages)
+	d.fillBody(pages, h.rest[start:], l)
+	if l == nil {
+		d.fillSignature(signatureAlone(pages))
+		return
+	}
+	block := readDistribution(pages, *l)
+	d.NoiNhan = block.entries
+	if pages[l.page].ocr {
+		for i, e := range d.NoiNhan {
+			d.NoiNhan[i] = tidyEntry(e)
+		}
+	}
+	d.place(FieldNoiNhan, append([]line{l.at}, block.lines...))
+	d.fillSignature(readSignature(block.right))
+}
+
+func (d *Draft) place(name FieldName, lines []line) {
+	if len(lines) > 0 {
+		d.Places[name] = placesOf(lines)
+	}
+}
+
+// fillHead hands the text of the cells to ParseHeading, and keeps what only the place tells: issuer, trích yếu, type.
+func (d *Draft) fillHead(h head, old bool) {
+	raise := func(s string) string { return s }
+	if old { // ô 2 and ô 3 are always in capitals; old fonts for capitals do not say so in the file
+		raise = strings.ToUpper
+	}
+	var raw []string
+	superior, issuer := raise(joinLines(h.superior)), raise(joinLines(h.issuer))
+	for _, s := range []string{superior, issuer} {
+		if s != "" {
+			raw = append(raw, s)
+		}
+	}
+	if h.number != nil {
+		raw = append(raw, raiseReference(h.number.text(), old))
+		d.place(FieldNumber, []line{*h.number})
+	}
+	about := joinLines(h.about)
+	if about != "" {
+		raw = append(raw, about)
+		d.place(FieldSubject, h.about)
+	}
+	if h.date != nil {
+		raw = append(raw, h.date.text())
+		d.place(FieldDate, []line{*h.date})
+	}
+	title, subject := "", joinLines(h.subject)
+	if len(h.title) > 0 {
+		title = h.title[0].text()
+		raw = append(raw, "", raise(title), subject)
+		d.place(FieldType, h.title)
+		d.place(FieldSubject, h.subject)
+	}
+	d.place(FieldIssuer, h.issuer)
+	d.place(FieldSuperior, h.superior)
+	d.Heading = ParseHeading(strings.Join(raw, "\n"))
+	d.overrule(superior, issuer, title, subject, about, old)
+}
+
+// overrule sets what the place on the page decides better than the words.
+func (d *Draft) overrule(superior, issuer, title, subject, about string, old bool) {
+	hd := &d.Heading
+	hd.Superior, hd.Issuer = superior, issuer
+	switch {
+	case title != "":
+		if hd.Type = titleType(title, old); hd.Type == "" {
+			hd.Type = sentenceCase(strings.TrimRight(title, " :.*"))
+		}
+		hd.Subject = subject
+	case about != "" || d.Heading.Number != "":
+		hd.Type = "Công văn"
+		hd.Subject = strings.TrimSpace(strings.TrimSuffix(aboutLine.ReplaceAllString(about, ""), ")"))
+	}
+	hd.Subject = viettext.NFC(strings.Join(strings.Fields(hd.Subject), " "))
+}
+
+// raiseReference gives the letters of a number and symbol back their capitals where an old font hid them.
+func raiseReference(text string, old bool) string {
+	label, ref, ok := strings.Cut(text, ":")
+	if !old || !ok || ref != strings.ToLower(ref) {
+		return text
+	}
+	return label + ":" + strings.ToUpper(ref)
+}
+
+// fillMarks takes the strongest mark of each kind. Two different ones are a doubt to be told.
+func (d *Draft) fillMarks(marks []mark) {
+	rank := map[string]int{"Mật": 1, "Tối mật": 2, "Tuyệt mật": 3, "Khẩn": 1, "Thượng khẩn": 2, "Hỏa tốc": 3, "Hỏa tốc hẹn giờ": 4}
+	for _, m := range marks {
+		if rank[m.secrecy] > rank[d.Secrecy] {
+			d.Secrecy = m.secrecy
+			d.place(FieldSecrecy, []line{m.line})
+		}
+		if rank[m.urgency] > rank[d.Urgency] {
+			d.Urgency = m.urgency
+			d.place(FieldUrgency, []line{m.line})
+		}
+	}
+}
+
+func (d *Draft) fillSignature(s signature) {
+	d.Signer, d.SignFor = s.name, s.above
+	if s.at != nil {
+		d.place(FieldSigner, []line{*s.at})
+	}
+	if n := len(s.above); n > 0 {
+		d.place(FieldSignFor, s.lines[:min(n, len(s.lines))])
+	}
+}
+
+// fillBody collects the text between the head and the block Nơi nhận, and the Điều in it. What follows the block is an
+// annex with Điều of its own.
+func (d *Draft) fillBody(pages []page, rest []line, l *label) {
+	var body []line
+	for i, p := range pages {
+		lines := rest
+		if i > 0 {
+			lines = linesOf(p.words, p.number)
+		}
+		for _, ln := range lines {
+			if l != nil && i == l.page && ln.base > l.at.base-0.3*ln.size {
+				break
+			}
+			if i > 0 && isPageNumber(p, ln) {
+				continue
+			}
+			body = append(body, ln)
+		}
+		if l != nil && i == l.page {
+			break
+		}
+	}
+	texts := make([]string, len(body))
+	for i, ln := range body {
+		texts[i] = ln.text()
+	}
+	d.Body = strings.Join(texts, "\n")
+	d.Articles = articlesOf(texts)
+}
+
+// articlesOf parts the lines of a body into its Điều. The first of a number counts.
+func articlesOf(lines []string) map[int]string {
+	out := make(map[int]string)
+	current := 0
+	for _, text := range lines {
+		if m := articleRef.FindStringSubmatch(text); m != nil {
+			n, _ := strconv.Atoi(m[1])
+			if out[n] != "" {
+				current = 0
+				continue
+			}
+			current, out[n] = n, text
+			continue
+		}
+		if current > 0 {
+			out[current] += " " + text
+		}
+	}
+	return out
+}

@@ -1,0 +1,93 @@
+package intake
+
+import (
+	"strings"
+
+	"congvan/mailcore/viettext"
+)
+
+// decodePage turns the words of a page that were set in fonts from before Unicode into Unicode NFC, and returns the
+// encoding that was found ("" for none). The name of a font decides where it tells; else the text itself does, all the
+// words of the page together, because a single word says too little.
+func decodePage(words []word) string {
+	found := ""
+	for i, w := range words {
+		enc, capitals := viettext.FontEncoding(w.font)
+		if enc == viettext.Unicode {
+			continue
+		}
+		found = string(enc)
+		text := viettext.Decode(enc, w.text)
+		if capitals {
+			text = strings.ToUpper(text)
+		}
+		words[i].set(text)
+	}
+	if enc := recodeWords(words); found == "" {
+		found = enc
+	}
+	return found
+}
+
+// recodeWords lets the content of the page decide, and puts what was decoded back word by word.
+func recodeWords(words []word) string {
+	texts := make([]string, len(words))
+	for i, w := range words {
+		if texts[i] = w.text; slashed(w.text) {
+			texts[i] = "0"
+		}
+	}
+	joined := strings.Join(texts, "\n")
+	recoded, enc := viettext.Recode(joined)
+	if recoded == joined {
+		return ""
+	}
+	parts := strings.Split(recoded, "\n")
+	if len(parts) != len(words) {
+		return ""
+	}
+	for i, p := range parts {
+		if p != texts[i] {
+			words[i].set(p)
+		}
+	}
+	if enc == viettext.Unicode {
+		return "" // only the normal form changed
+	}
+	return string(enc)
+}
+
+// slashed says whether a word is an abbreviation such as (b/c) or th/h. It is the same in every encoding, and the pieces of
+// it are no syllables that lost a letter.
+func slashed(s string) bool {
+	return strings.Contains(s, "/") && strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0
+}
+
+// set gives a word its decoded text and keeps the original. A change of the normal form alone is no decoding.
+func (w *word) set(text string) {
+	if w.raw == "" && viettext.NFC(w.text) != text {
+		w.raw = w.text
+	}
+	w.text = text
+}
+
+// usable counts the characters of a text layer and says whether it can be taken: enough of its words are Vietnamese, or look like words of
+// some language. A broken ToUnicode table or the hidden text of a bad OCR gives fewer.
+func usable(words []word) (letters int, good bool) {
+	unknown := 0
+	var b strings.Builder
+	for _, w := range words {
+		for _, r := range w.text {
+			letters++
+			if r == unknownRune {
+				unknown++
+			}
+		}
+		b.WriteString(w.text)
+		b.WriteByte(' ')
+	}
+	if letters < 20 || unknown*10 > letters {
+		return letters, false
+	}
+	return letters, viettext.Plausible(b.String()) >= 0.55
+}

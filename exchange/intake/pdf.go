@@ -1,0 +1,325 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"strings"
+
+	"github.com/klippa-app/go-pdfium"
+	"github.com/klippa-app/go-pdfium/enums"
+	pdferrors "github.com/klippa-app/go-pdfium/errors"
+	"github.com/klippa-app/go-pdfium/references"
+	"github.com/klippa-app/go-pdfium/requests"
+)
+
+// Limits of one page. A page over maxChars is a bomb, not a document; maxPixels bounds the bitmap of one page (A3 at
+// 300 dpi is 17 million).
+const (
+	maxChars  = 150_000
+	maxPixels = 24_000_000
+)
+
+// A pdfFile is an open document in one instance of PDFium. It is for one goroutine.
+type pdfFile struct {
+	pdf   pdfium.Pdfium
+	doc   references.FPDF_DOCUMENT
+	pages int
+}
+
+// checkBytes finds what is wrong with a file before PDFium sees it.
+func checkBytes(data []byte) *Problem {
+	if len(data) == 0 {
+		return problem(EmptyFile, nil)
+	}
+	// ISO 32000-1 Annex H.3: readers accept the header anywhere in the first 1024 bytes.
+	if !bytes.Contains(data[:min(len(data), 1024)], []byte("%PDF-")) {
+		if len(bytes.Trim(data[:min(len(data), 4096)], "\x00 \t\r\n")) == 0 {
+			return problem(EmptyFile, nil)
+		}
+		return problem(NotPDF, nil)
+	}
+	// The end mark may be followed by junk, but by no more than a transfer leaves behind.
+	if !bytes.Contains(data[max(0, len(data)-4096):], []byte("%%EOF")) {
+		return problem(Truncated, nil)
+	}
+	return nil
+}
+
+// openPDF opens the document of the bytes.
+func openPDF(pdf pdfium.Pdfium, data []byte) (*pdfFile, error) {
+	opened, err := pdf.OpenDocument(&requests.OpenDocument{File: &data})
+	if err != nil {
+		if errors.Is(err, pdferrors.ErrPassword) || errors.Is(err, pdferrors.ErrSecurity) {
+			return nil, problem(Encrypted, err)
+		}
+		return nil, problem(Damaged, err)
+	}
+	count, err := pdf.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: opened.Document})
+	if err != nil {
+		return nil, problem(Damaged, err)
+	}
+	if count.PageCount <= 0 {
+		return nil, problem(NoPages, nil)
+	}
+	return &pdfFile{pdf: pdf, doc: opened.Document, pages: count.PageCount}, nil
+}
+
+// A geometry turns PDFium's page coordinates (origin bottom left, before rotation) into those of the shown page.
+type geometry struct {
+	left, bottom, right, top float64
+	rotation                 int // quarter turns clockwise
+}
+
+func (g geometry) size() (width, height float64) {
+	if g.rotation%2 == 1 {
+		return g.top - g.bottom, g.right - g.left
+	}
+	return g.right - g.left, g.top - g.bottom
+}
+
+// box turns a rectangle of the page into one of the shown page.
+func (g geometry) box(l, b, r, t float64) (x0, y0, x1, y1 float64) {
+	switch g.rotation % 4 {
+	case 1:
+		return b - g.bottom, l - g.left, t - g.bottom, r - g.left
+	case 2:
+		return g.right - r, b - g.bottom, g.right - l, t - g.bottom
+	case 3:
+		return g.top - t, g.right - r, g.top - b, g.right - l
+	}
+	return l - g.left, g.top - t, r - g.left, g.top - b
+}
+
+// A pageHandle is one loaded page.
+type pageHandle struct {
+	ref  requests.Page
+	geom geometry
+	free func()
+}
+
+// load opens page i (from 0). Annotations are drawn into the page first: the number, the date and the seal of many signed
+// documents stand in the appearance of signature fields, not in the page.
+func (f *pdfFile) load(i int) (*pageHandle, error) {
+	loaded, err := f.pdf.FPDF_LoadPage(&requests.FPDF_LoadPage{Document: f.doc, Index: i})
+	if err != nil {
+		return nil, fmt.Errorf("load page %d: %w", i+1, err)
+	}
+	ref := requests.Page{ByReference: &loaded.Page}
+	if n, err := f.pdf.FPDFPage_GetAnnotCount(&requests.FPDFPage_GetAnnotCount{Page: ref}); err == nil && n.Count > 0 {
+		if _, err := f.pdf.FPDFPage_Flatten(&requests.FPDFPage_Flatten{Page: ref}); err == nil {
+			f.pdf.FPDF_ClosePage(&requests.FPDF_ClosePage{Page: loaded.Page})
+			if loaded, err = f.pdf.FPDF_LoadPage(&requests.FPDF_LoadPage{Document: f.doc, Index: i}); err != nil {
+				return nil, fmt.Errorf("load page %d again: %w", i+1, err)
+			}
+			ref = requests.Page{ByReference: &loaded.Page}
+		}
+	}
+	h := &pageHandle{ref: ref, free: func() { f.pdf.FPDF_ClosePage(&requests.FPDF_ClosePage{Page: loaded.Page}) }}
+	if h.geom, err = f.geometry(ref); err != nil {
+		h.free()
+		return nil, fmt.Errorf("measure page %d: %w", i+1, err)
+	}
+	return h, nil
+}
+
+func (f *pdfFile) geometry(ref requests.Page) (geometry, error) {
+	box, err := f.pdf.FPDF_GetPageBoundingBox(&requests.FPDF_GetPageBoundingBox{Page: ref})
+	if err != nil {
+		return geometry{}, err
+	}
+	g := geometry{left: float64(box.Rect.Left), bottom: float64(box.Rect.Bottom), right: float64(box.Rect.Right),
+		top: float64(box.Rect.Top)}
+	rot, err := f.pdf.FPDFPage_GetRotation(&requests.FPDFPage_GetRotation{Page: ref})
+	if err != nil {
+		return geometry{}, err
+	}
+	g.rotation = int(rot.PageRotation)
+	if w, h := g.size(); !(w > 1 && h > 1 && w < 1e6 && h < 1e6) {
+		return geometry{}, fmt.Errorf("page of %g x %g points", w, h)
+	}
+	return g, nil
+}
+
+// glyphs gives the characters of the text layer that stand upright on the shown page.
+func (f *pdfFile) glyphs(h *pageHandle) ([]glyph, error) {
+	if err := f.checkChars(h); err != nil {
+		return nil, err
+	}
+	res, err := f.pdf.GetPageTextStructured(&requests.GetPageTextStructured{Page: h.ref,
+		Mode: requests.GetPageTextStructuredModeChars, CollectFontInformation: true})
+	if err != nil {
+		return nil, fmt.Errorf("read text: %w", err)
+	}
+	out := make([]glyph, 0, len(res.Chars))
+	for _, c := range res.Chars {
+		if upright := math.Mod(c.Angle-float64(h.geom.rotation)*math.Pi/2+4*math.Pi, 2*math.Pi); upright > 0.3 && upright < 2*math.Pi-0.3 {
+			continue // watermarks and marginal notes run across the lines
+		}
+		g := glyph{}
+		for _, r := range c.Text {
+			g.r = r
+		}
+		p := c.PointPosition
+		g.x0, g.y0, g.x1, g.y1 = h.geom.box(p.Left, p.Bottom, p.Right, p.Top)
+		g.size = g.y1 - g.y0
+		if fi := c.FontInformation; fi != nil {
+			g.font = fi.Name
+			g.bold = fi.Weight >= 600 || fi.Flags&(1<<18) != 0 || strings.Contains(strings.ToLower(fi.Name), "bold")
+			if fi.RenderedSize > 1 {
+				g.size = fi.RenderedSize
+			}
+		}
+		out = append(out, g)
+	}
+	return out, nil
+}
+
+// checkChars refuses a page with more characters than any document has.
+func (f *pdfFile) checkChars(h *pageHandle) error {
+	text, err := f.pdf.FPDFText_LoadPage(&requests.FPDFText_LoadPage{Page: h.ref})
+	if err != nil {
+		return fmt.Errorf("load text: %w", err)
+	}
+	defer f.pdf.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: text.TextPage})
+	n, err := f.pdf.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: text.TextPage})
+	if err != nil {
+		return fmt.Errorf("count characters: %w", err)
+	}
+	if n.Count > maxChars {
+		return problem(TooComplex, fmt.Errorf("%d characters on one page", n.Count))
+	}
+	return nil
+}
+
+// render draws the page at dpi, or at less where it would pass maxPixels, and returns a grey copy and the dpi used.
+func (f *pdfFile) render(h *pageHandle, dpi float64) (*image.RGBA, float64, error) {
+	w, ht := h.geom.size()
+	if px := w * ht * dpi * dpi / (72 * 72); px > maxPixels {
+		dpi *= math.Sqrt(maxPixels / px)
+	}
+	res, err := f.pdf.RenderPageInPixels(&requests.RenderPageInPixels{Page: h.ref, Width: int(w * dpi / 72),
+		Height: int(ht * dpi / 72), Document: &f.doc})
+	if err != nil {
+		return nil, 0, fmt.Errorf("render page: %w", err)
+	}
+	defer res.Cleanup()
+	src, ok := res.Result.RenderedImage.(*image.RGBA)
+	if !ok {
+		return nil, 0, fmt.Errorf("render page: picture of type %T", res.Result.RenderedImage)
+	}
+	out := &image.RGBA{Pix: bytes.Clone(src.Pix), Stride: src.Stride, Rect: src.Rect}
+	return out, float64(src.Rect.Dx()) * 72 / w, nil
+}
+
+// readPage reads the text layer of page i, from 0. scan says that the page shows something that its text layer, if any,
+// does not give.
+func (f *pdfFile) readPage(i int) (p page, scan bool, err error) {
+	p = page{number: i + 1}
+	h, err := f.load(i)
+	if err != nil {
+		p.unread = true
+		return p, false, nil // one bad page does not take the others with it
+	}
+	defer h.free()
+	p.width, p.height = h.geom.size()
+	glyphs, err := f.glyphs(h)
+	if err != nil {
+		return p, false, err
+	}
+	p.words = wordsOf(glyphs)
+	p.encoding = decodePage(p.words)
+	letters, good := usable(p.words)
+	cover := f.pictureCover(h)
+	switch {
+	case good && (letters >= 300 || cover < 0.5):
+		return p, false, nil
+	case letters == 0 && cover == 0 && !f.draws(h):
+		return p, false, nil // an empty page
+	case letters > 0 && cover == 0 && letters < 20:
+		return p, false, nil // a page number
+	}
+	p.words, p.encoding = nil, ""
+	return p, true, nil
+}
+
+// picture renders page i to be recognised.
+func (f *pdfFile) picture(i int) (*image.RGBA, float64, error) {
+	h, err := f.load(i)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer h.free()
+	return f.render(h, ocrDPI)
+}
+
+// maxObjects bounds how many objects of a page are looked at one by one.
+const maxObjects = 400
+
+// draws says whether the page draws anything at all.
+func (f *pdfFile) draws(h *pageHandle) bool {
+	n, err := f.pdf.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: h.ref})
+	return err != nil || n.Count > 0
+}
+
+// pictureCover is the share of the page that the largest picture on it covers. A scan is a page of one picture, which may
+// carry a little text: the line of a digital signature, a stamp of the incoming mail.
+func (f *pdfFile) pictureCover(h *pageHandle) float64 {
+	n, err := f.pdf.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: h.ref})
+	if err != nil {
+		return 0
+	}
+	w, ht := h.geom.size()
+	cover := 0.0
+	for i := range min(n.Count, maxObjects) {
+		obj, err := f.pdf.FPDFPage_GetObject(&requests.FPDFPage_GetObject{Page: h.ref, Index: i})
+		if err != nil {
+			continue
+		}
+		kind, err := f.pdf.FPDFPageObj_GetType(&requests.FPDFPageObj_GetType{PageObject: obj.PageObject})
+		if err != nil || kind.Type != enums.FPDF_PAGEOBJ_IMAGE && kind.Type != enums.FPDF_PAGEOBJ_FORM {
+			continue
+		}
+		b, err := f.pdf.FPDFPageObj_GetBounds(&requests.FPDFPageObj_GetBounds{PageObject: obj.PageObject})
+		if err != nil {
+			continue
+		}
+		area := math.Abs(float64(b.Right-b.Left) * float64(b.Top-b.Bottom))
+		cover = max(cover, min(1, area/(w*ht)))
+	}
+	return cover
+}
+
+// guard runs work on one instance and turns panics at the border into errors. When ctx ends first the instance is killed,
+// which stops PDFium wherever it is.
+func guard(ctx context.Context, pdf pdfium.Pdfium, work func() error) (err error) {
+	done := make(chan error, 1)
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				done <- fmt.Errorf("pdfium: %v", p)
+			}
+		}()
+		done <- work()
+	}()
+	select {
+	case err = <-done:
+		if err == nil {
+			pdf.Close()
+			return nil
+		}
+	case <-ctx.Done():
+		pdf.Kill()
+		<-done
+		return ctx.Err()
+	}
+	if !errors.As(err, new(*Problem)) {
+		pdf.Kill() // after a trap the instance's memory is not to be trusted
+		return err
+	}
+	pdf.Close()
+	return err
+}

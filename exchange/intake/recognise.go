@@ -1,0 +1,205 @@
+package intake
+
+import (
+	"context"
+	"image"
+	"slices"
+	"strings"
+	"unicode"
+)
+
+func isLetterOrDigit(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// ocrDPI is the resolution at which pages are rendered to be recognised; below 200 small type suffers, above 300 nothing is
+// won.
+const ocrDPI = 300
+
+// A scanned page is what is kept of a page while it is recognised.
+type scanned struct {
+	grey  *image.Gray
+	red   *image.Gray
+	turn  turn
+	scale float64 // points for one dot
+}
+
+// recognise reads a page from its picture: straightened, with even light and without rules; then the Nơi nhận column and
+// the marks once more by themselves.
+func (r *Reader) recognise(ctx context.Context, p *page, img *image.RGBA, dpi float64) error {
+	s := scanned{scale: 72 / dpi}
+	s.grey, s.red = greyPage(img)
+	evenLight(s.grey)
+	angle := skew(s.grey)
+	s.turn = newTurn(s.grey, angle)
+	if angle != 0 {
+		s.grey = straighten(s.grey, s.turn)
+		if s.red != nil {
+			s.red = straighten(s.red, s.turn)
+		}
+	}
+	dot := int(dpi / 72)
+	eraseRules(s.grey, 24*dot, 2*dot)
+	found, err := r.tesseract(ctx, s.grey, dpi, 3)
+	if err != nil {
+		return err
+	}
+	p.ocr = true
+	p.words = s.words(found, 0, 0)
+	if err := r.columnAgain(ctx, p, s, dpi); err != nil {
+		return err
+	}
+	return r.redMarks(ctx, p, s, dpi)
+}
+
+// words turns recognised words into words of the page. Boxes stay those of the straightened picture, in points; offset is
+// where a cropped picture began.
+func (s scanned) words(found []ocrWord, dx, dy float64) []word {
+	out := make([]word, 0, len(found))
+	for _, f := range found {
+		w := word{text: f.text, conf: f.conf, apart: true, x0: (f.left + dx) * s.scale, y0: (f.top + dy) * s.scale}
+		w.x1, w.y1 = w.x0+f.width*s.scale, w.y0+f.height*s.scale
+		up, down := letterShape(f.text)
+		w.size = (w.y1 - w.y0) / (up + down)
+		w.base = w.y1 - down*w.size
+		out = append(out, w)
+	}
+	evenSizes(out)
+	return out
+}
+
+// letterShape gives how far the letters of a word reach above and below the line, in parts of the font size.
+func letterShape(s string) (up, down float64) {
+	up, down = 0.1, 0
+	for _, r := range s {
+		low := unicode.ToLower(r)
+		base := plainRune(low)
+		top := 0.46
+		switch {
+		case unicode.IsUpper(r) || unicode.IsDigit(r) || strings.ContainsRune("bdfhklđ()/&|[]", low):
+			top = 0.67
+		case base == 't' || base == 'i' || base == 'j':
+			top = 0.63
+		case strings.ContainsRune("-–—~=+", r):
+			top = 0.3
+		case strings.ContainsRune(".,;:_", r):
+			top = 0.1
+			if r == ':' || r == ';' {
+				top = 0.46
+			}
+		}
+		if accent := accents(low); accent > 0 {
+			top += 0.1 + 0.1*float64(accent)
+		}
+		up = max(up, top)
+		switch {
+		case strings.ContainsRune("gpqyj()/[]|", base) || strings.ContainsRune(dotBelow, r):
+			down = max(down, 0.21)
+		case r == ',' || r == ';' || r == 'Q':
+			down = max(down, 0.14)
+		}
+	}
+	return up, down
+}
+
+// evenSizes gives the words of one height neighbourhood the same size: the shape of a single word says little.
+func evenSizes(words []word) {
+	for _, l := range linesOf(words, 0) {
+		var sizes []float64
+		for _, w := range l.words {
+			if len([]rune(w.text)) > 1 {
+				sizes = append(sizes, w.size)
+			}
+		}
+		if len(sizes) == 0 {
+			continue
+		}
+		slices.Sort(sizes)
+		typical := sizes[len(sizes)/2]
+		for i := range words {
+			w := &words[i]
+			if w.base > l.base-0.3*typical && w.base < l.base+0.3*typical && (w.size < 0.8*typical || w.size > 1.25*typical) && len([]rune(w.text)) < 3 {
+				w.size = typical
+			}
+		}
+	}
+}
+
+// columnAgain recognises the Nơi nhận column alone: a page that is segmented as a whole mixes it with the signer's.
+func (r *Reader) columnAgain(ctx context.Context, p *page, s scanned, dpi float64) error {
+	l := findLabel([]page{*p})
+	if l == nil || l.tail != "" {
+		return nil
+	}
+	cut := columnEnd(*p, l.at.x0, l.at.base)
+	bottom := min(p.height, l.at.base+p.height*0.6)
+	top := l.at.base + 0.35*l.at.size
+	area := image.Rect(int((l.at.x0-8)/s.scale), int(top/s.scale), int(cut/s.scale), int(bottom/s.scale)).Intersect(s.grey.Rect)
+	if area.Dx() < 40 || area.Dy() < 20 {
+		return nil
+	}
+	found, err := r.tesseract(ctx, crop(s.grey, area), dpi, 6)
+	if err != nil {
+		return err
+	}
+	again := s.words(found, float64(area.Min.X-12), float64(area.Min.Y-12))
+	if len(again) == 0 {
+		return nil
+	}
+	kept := p.words[:0:0]
+	for _, w := range p.words {
+		inside := w.x0 >= l.at.x0-8 && w.x0 < cut && w.base > top+0.2*w.size && w.base < bottom
+		if !inside {
+			kept = append(kept, w)
+		}
+	}
+	p.words = append(kept, again...)
+	return nil
+}
+
+// redMarks looks for stamps of độ mật and độ khẩn in what is red in the upper half of the page.
+func (r *Reader) redMarks(ctx context.Context, p *page, s scanned, dpi float64) error {
+	if s.red == nil {
+		return nil
+	}
+	area := inkBox(s.red, image.Rect(0, 0, s.red.Rect.Dx(), s.red.Rect.Dy()/2))
+	if area.Empty() {
+		return nil
+	}
+	picture := crop(s.red, area.Inset(-6))
+	dot := int(dpi / 72)
+	eraseRules(picture, 14*dot, 2*dot)
+	found, err := r.tesseract(ctx, picture, dpi, 11)
+	if err != nil {
+		return err
+	}
+	origin := area.Inset(-6).Intersect(s.red.Rect).Min
+	for _, l := range linesOf(s.words(found, float64(origin.X-12), float64(origin.Y-12)), p.number) {
+		for _, piece := range l.pieces(1.5 * l.size) {
+			if sec, urg := markOf(strings.ToUpper(piece.text()), false); sec == "" && urg == "" {
+				continue
+			}
+			p.words = append(withoutOverlap(p.words, piece), piece.words...)
+		}
+	}
+	return nil
+}
+
+// withoutOverlap drops the words that stand where the line stands.
+func withoutOverlap(words []word, l line) []word {
+	return slices.DeleteFunc(words, func(w word) bool {
+		mx, my := (w.x0+w.x1)/2, (w.y0+w.y1)/2
+		return mx > l.x0 && mx < l.x1 && my > l.y0 && my < l.y1
+	})
+}
+
+// inkBox is the box around the dark dots of a part of a picture.
+func inkBox(g *image.Gray, within image.Rectangle) image.Rectangle {
+	var out image.Rectangle
+	for y := within.Min.Y; y < within.Max.Y; y++ {
+		for x := within.Min.X; x < within.Max.X; x++ {
+			if g.Pix[y*g.Stride+x] < 150 {
+				out = out.Union(image.Rect(x, y, x+1, y+1))
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,34 @@
+package intake
+
+import (
+	"regexp"
+	"strings"
+)
+
+// What tesseract makes of the small signs in a block, again and again: they are no letters of names.
+var (
+	ocrReport   = regexp.MustCompile(`\(\s*(để\s+)?[bB]\s*/\s*[cC©e€¢G]\s*\)`)
+	ocrDo       = regexp.MustCompile(`\(\s*(để\s+)?[tT]\s*/\s*[hHb]\s*\)`)
+	ocrJoin     = regexp.MustCompile(`\(\s*(để\s+)?[pP]\s*/\s*[hHb]\s*\)`)
+	ocrDo2      = regexp.MustCompile(`\(\s*th\s*\)`)
+	spaceBefore = regexp.MustCompile(`\s+([;,.:)])`)
+	doubleMark  = regexp.MustCompile(`([;,.:])[;,.:'’‘"“”]+$`)
+)
+
+// tidyEntry mends an entry of a recognised block: bullets, purposes in brackets, the end mark.
+func tidyEntry(s string) string {
+	if rest, ok := cutBullet(s); ok {
+		s = "- " + rest
+	}
+	s = ocrReport.ReplaceAllString(s, "(${1}b/c)")
+	s = ocrDo.ReplaceAllString(s, "(${1}t/h)")
+	s = ocrJoin.ReplaceAllString(s, "(${1}p/h)")
+	s = ocrDo2.ReplaceAllString(s, "(t/h)")
+	s = spaceBefore.ReplaceAllString(s, "$1")
+	s = doubleMark.ReplaceAllString(s, "$1")
+	if isArchive(s) { // its codes are parted by commas
+		body, end := s[:max(0, len(s)-1)], s[max(0, len(s)-1):]
+		s = strings.ReplaceAll(body, ";", ",") + end
+	}
+	return s
+}
