@@ -68,5 +68,5 @@ func articleText(req Request, number string) string {
 	if text, ok := req.Articles[n]; ok {
 		return text
 	}
-	return Articles(req.Body)[n]
+	return Articles(decode(req.Body))[n]
 }

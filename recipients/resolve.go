@@ -39,7 +39,13 @@ func (d *Directory) Resolve(req Request) []Line {
 
 // blockEntries parses a block; text in an old encoding or in decomposed form is put right first.
 func (d *Directory) blockEntries(block string) []Entry {
-	return ParseBlock(viettext.NFC(block))
+	return ParseBlock(decode(block))
+}
+
+// decode puts a text in an old encoding right and composes it.
+func decode(text string) string {
+	text, _ = viettext.Recode(text)
+	return viettext.NFC(text)
 }
 
 // isAbove reports whether an entry refers to Kính gửi.
@@ -84,7 +90,7 @@ type outcome struct {
 // sum adds up the pieces of a list.
 func (r *reader) sum(pieces []piece) outcome {
 	o := outcome{conf: 1, pieces: pieces}
-	settleCodes(pieces)
+	settleHouse(pieces)
 	for _, p := range pieces {
 		switch p.verdict {
 		case known:
@@ -109,12 +115,20 @@ func (r *reader) sum(pieces []piece) outcome {
 	return o
 }
 
-// settleCodes lets marks of rooms and desks that stand beside the house's people need no copy either: "CVP, KTN, NC".
-func settleCodes(pieces []piece) {
+// settleHouse lets what stands beside the house's people need no copy either: marks of rooms and desks ("CVP, KTN, NC"), and
+// the name of somebody whose room follows ("bà Y Ngọc, chuyên viên Phòng Quản lý ngân sách").
+func settleHouse(pieces []piece) {
 	house := slices.ContainsFunc(pieces, func(p piece) bool { return p.verdict == inHouse })
 	for i := range pieces {
-		if house && pieces[i].verdict == unknown && allCodes(scan(pieces[i].text)) {
+		if !house || pieces[i].verdict != unknown {
+			continue
+		}
+		toks := scan(pieces[i].text)
+		switch {
+		case allCodes(toks):
 			pieces[i].verdict, pieces[i].why = inHouse, "phòng, bộ phận của cơ quan ban hành"
+		case hasPhrase(toks, [][]string{w("ong"), w("ba"), w("dong chi")}) && i+1 < len(pieces) && pieces[i+1].verdict == inHouse && !upperFirst(pieces[i+1].text):
+			pieces[i].verdict, pieces[i].why = inHouse, pieces[i+1].why
 		}
 	}
 }
@@ -210,13 +224,13 @@ func (r *reader) articles(e Entry, req Request) []Line {
 	ar := &reader{d: r.d, issuer: r.issuer, article: true}
 	numbers := articleNumbers.FindAllString(e.Text, -1)
 	for _, n := range numbers {
-		names := dutyBearers(articleText(req, n))
+		names := dutyBearers(decode(articleText(req, n)))
 		if names == "" {
 			line := r.open(e, "noi_nhan", e.Text, "")
 			line.Why = "không đọc được ai thi hành tại Điều " + n
 			return []Line{line}
 		}
-		o.add(ar.sum(ar.list(viettext.NFC(names))))
+		o.add(ar.sum(ar.list(expandPolite(names))))
 	}
 	return r.reference(e, o, "Điều "+strings.Join(numbers, ", "))
 }

@@ -2,6 +2,7 @@ package recipients
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -232,15 +233,16 @@ func headsOf(p classPhrase) [][]token {
 
 // classHeads are the classes whose word stands at the front of each member's name.
 var classHeads = map[string]bool{"so": true, "bo": true, "ban": true, "hoi": true, "truong": true, "cuc": true, "chi cuc": true, "trung tam": true,
-	"cong ty": true, "benh vien": true, "ngan hang": true, "dai": true, "bao": true, "lien minh": true, "ban quan ly": true, "bql": true, "vien": true}
+	"cong ty": true, "benh vien": true, "ngan hang": true, "dai": true, "bao": true, "lien minh": true, "ban quan ly": true, "bql": true, "vien": true,
+	"van phong": true}
 
 // member reads the piece at i as a member that may have lost its head, else as any name.
 func (l *lister) member(i int, heads [][]token) (piece, int) {
 	for _, e := range l.ends(i) {
 		toks := l.toks[i:e]
 		for _, h := range heads {
-			u, m, ok := l.r.decide(slices.Concat(h, toks))
-			if !ok || m.bare {
+			u, m, ok := l.headed(h, toks, e)
+			if !ok {
 				continue
 			}
 			p := l.r.named(u, m)
@@ -250,6 +252,9 @@ func (l *lister) member(i int, heads [][]token) (piece, int) {
 			}
 			p.text = l.slice(i, e)
 			return p, e
+		}
+		if officeHead(heads) {
+			continue
 		}
 		if p, ok := l.read(i, e); ok && (l.before(e)&sepStrong != 0 || l.dividesMember(&p, e, heads)) {
 			p.text = l.slice(i, e)
@@ -261,6 +266,50 @@ func (l *lister) member(i int, heads [][]token) (piece, int) {
 		e++
 	}
 	return piece{text: l.slice(i, e)}, e
+}
+
+// headed reads a member behind its head: whole, with the tail of the names behind it, or as the one board of the issuer's
+// house that begins so.
+func (l *lister) headed(h, toks []token, e int) (*Unit, nameMatch, bool) {
+	name := slices.Concat(h, toks)
+	name[len(h)].before = sepSpace // the colon has done its work
+	u, m, ok := l.r.decide(name)
+	if ok && !m.bare || ok && l.tailBehind(e) == tailProvince {
+		return u, m, true
+	}
+	for _, t := range l.lastTails() {
+		if u, m, ok := l.r.decide(slices.Concat(name, t)); ok && !m.bare && !m.partial {
+			return u, m, true
+		}
+	}
+	var one *Unit
+	for _, m := range l.r.d.names.find(name, 0) {
+		if l.r.issuer == nil || !m.partial || m.unit.Parent != l.r.issuer.Code && m.unit.Parent != l.r.issuer.Parent || m.unit.Parent == "" {
+			continue
+		}
+		if one != nil {
+			return nil, nameMatch{}, false
+		}
+		one = m.unit
+	}
+	return one, nameMatch{unit: one, made: true}, one != nil
+}
+
+// lastTails returns the last one to four words of the entry.
+func (l *lister) lastTails() [][]token {
+	var tails [][]token
+	n := len(l.toks)
+	for k := 4; k > 0; k-- {
+		if n > k && !slices.ContainsFunc(l.toks[n-k+1:], func(t token) bool { return t.before&(sepStrong|sepColon) != 0 }) {
+			tails = append(tails, l.toks[n-k:])
+		}
+	}
+	return tails
+}
+
+// officeHead reports whether the class is the offices': "Văn phòng: Tỉnh ủy, UBND tỉnh" names no body but its office.
+func officeHead(heads [][]token) bool {
+	return len(heads) > 0 && len(heads[0]) == 2 && heads[0][0].word == "van" && heads[0][1].word == "phong"
 }
 
 func upperFirst(s string) bool {
@@ -302,9 +351,9 @@ func (l *lister) distribute(i int) (int, bool) {
 		pc.head = l.toks[at:e]
 		some = some || pc.verdict == known
 		if pc.verdict == unknown {
-			pc.text = strings.TrimRight(strings.TrimPrefix(head, "Các "), ": ") + " " + l.slice(at, e)
-			if len(heads) == 0 {
-				pc.text = l.slice(at, e)
+			pc.text = l.slice(at, e)
+			if len(p.atoms) == 1 {
+				pc.text = pluralWord.ReplaceAllString(head, "") + " " + pc.text
 			}
 		}
 		pieces = append(pieces, pc)
@@ -317,6 +366,9 @@ func (l *lister) distribute(i int) (int, bool) {
 	return at, true
 }
 
+// pluralWord is the "các" that a single member's name loses.
+var pluralWord = regexp.MustCompile(`(?i)các\s+`)
+
 // bareMember reports whether behind a semicolon the list of members goes on: a member's name without its head.
 func (l *lister) bareMember(i int, heads [][]token) bool {
 	for _, e := range l.ends(i) {
@@ -324,7 +376,9 @@ func (l *lister) bareMember(i int, heads [][]token) bool {
 			return false
 		}
 		for _, h := range heads {
-			if u, m, ok := l.r.decide(slices.Concat(h, l.toks[i:e])); ok && !m.bare && !m.partial && u != nil {
+			name := slices.Concat(h, l.toks[i:e])
+			name[len(h)].before = sepSpace
+			if _, m, ok := l.r.decide(name); ok && !m.bare && !m.partial {
 				return true
 			}
 		}

@@ -93,6 +93,8 @@ func expandClass(t token) []string {
 			return []string{"chinh", "tri"}
 		}
 		return []string{"xa", "hoi"}
+	case "vp":
+		return []string{"van", "phong"}
 	case "cm":
 		return []string{"chuyen", "mon"}
 	}

@@ -2,6 +2,7 @@ package recipients
 
 import (
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -245,6 +246,9 @@ func (w *walk) record(m nameMatch) {
 
 // oneEdit reports whether two long words differ by one letter: OCR's doing. Short words are too alike for that.
 func oneEdit(a, b string) bool {
+	if spelling(a) == spelling(b) {
+		return true
+	}
 	if len(a) < 5 || len(b) < 5 || len(a)-len(b) > 1 || len(b)-len(a) > 1 || !utf8.ValidString(a) {
 		return false
 	}
@@ -260,6 +264,9 @@ func oneEdit(a, b string) bool {
 	}
 	return a[i:] == b[i+1:]
 }
+
+// spelling unifies the i and y that end a syllable of a place's name either way: Ray, Rai.
+func spelling(s string) string { return strings.ReplaceAll(s, "y", "i") }
 
 // flatten takes the brackets away and leaves what stands in them.
 func flatten(s string) string {

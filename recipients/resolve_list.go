@@ -118,7 +118,11 @@ func (l *lister) unknownEnd(i int) int {
 		if l.before(e)&sepAnd == 0 {
 			continue
 		}
-		if right := l.peek(e); right.verdict != unknown {
+		rest := l.toks[e:]
+		if right := l.peek(e); right.verdict != unknown || rest[0].word == "cac" || hasPhrase(rest, [][]string{w("ong"), w("ba")}) {
+			return e
+		}
+		if _, ok := readOffices(rest); ok {
 			return e
 		}
 	}
@@ -140,7 +144,7 @@ func (l *lister) next(i int) int {
 			continue
 		}
 		if l.before(e)&sepColon != 0 && e < len(l.toks) {
-			if p.unit == nil {
+			if p.unit == nil && !(p.verdict == inHouse && l.peek(e).verdict == inHouse) {
 				continue // "Các Sở, ngành: …" is a list, not the group
 			}
 			return l.add(p, i, l.colonEnd(e))
@@ -165,7 +169,25 @@ func (l *lister) next(i int) int {
 	if e < len(l.toks) && l.before(e)&sepColon != 0 {
 		e = l.colonEnd(e)
 	}
-	return l.add(piece{}, i, e)
+	end := l.add(piece{}, i, e)
+	if tail := l.councilTail(i, e); tail != "" {
+		l.out[len(l.out)-1].text += " " + tail
+	}
+	return end
+}
+
+// councilTail returns the districts that stand behind the name after an unknown one which ends in HĐND: in "TT HĐND, UBND các
+// huyện" both are the districts'.
+func (l *lister) councilTail(i, e int) string {
+	if e >= len(l.toks) || l.toks[e-1].word != "hdnd" || l.before(e)&(sepComma|sepAnd) == 0 || l.before(e)&sepSemi != 0 || l.toks[e].word != "ubnd" {
+		return ""
+	}
+	for _, end := range l.ends(e) {
+		if _, ok := l.group(e, end); ok {
+			return l.slice(e+1, end)
+		}
+	}
+	return ""
 }
 
 func (l *lister) add(p piece, i, e int) int {
@@ -208,6 +230,9 @@ func (l *lister) read(i, e int) (piece, bool) {
 // was read loosely may only be its beginning.
 func (l *lister) divides(p *piece, e int) bool {
 	right := l.peek(e)
+	if p.verdict == inHouse && p.unit == nil && right.verdict == known && l.before(e)&sepDash != 0 {
+		return false // "Phòng Kế toán - KBNN tỉnh" is that body's room
+	}
 	if right.verdict != unknown {
 		return true
 	}
@@ -245,7 +270,8 @@ func (l *lister) unit(i, e int) (piece, bool) {
 		return l.press(toks, e)
 	}
 	if m.bare {
-		if u == l.r.issuer || !l.bareOK(u, toks, e) {
+		peopleBehind := u == l.r.issuer && e < len(l.toks) && l.before(e)&sepColon != 0
+		if !peopleBehind && (u == l.r.issuer || !l.bareOK(u, toks, e)) {
 			return piece{}, false
 		}
 	}
@@ -299,6 +325,11 @@ func (r *reader) named(u *Unit, m nameMatch) piece {
 
 // decide returns the one unit that the tokens name, if a careful reader would be certain of it.
 func (r *reader) decide(toks []token) (*Unit, nameMatch, bool) {
+	for _, t := range toks[min(1, len(toks)):] {
+		if t.before&(sepColon|sepSemi) != 0 {
+			return nil, nameMatch{}, false
+		}
+	}
 	matches := r.d.names.find(toks, 0)
 	if len(matches) == 0 && letterCount(toks) >= 10 {
 		matches = slices.DeleteFunc(r.d.names.find(toks, 1), func(m nameMatch) bool { return m.partial })
@@ -410,7 +441,7 @@ func (l *lister) tailBehind(e int) tail {
 		switch {
 		case t.word == level[0] && (e+1 == len(l.toks) || l.toks[e+1].before&(sepStrong|sepAnd) != 0):
 			return tailProvince
-		case slices.Contains([]string{"huyen", "xa", "phuong", "tp", "tx"}, t.word):
+		case slices.Contains([]string{"huyen", "phuong", "tp", "tx"}, t.word), t.word == "xa" && slices.Contains([]string{"cac", "thi", "ubnd", "dan"}, l.toks[e-1].word):
 			return tailLower
 		}
 	}
@@ -509,7 +540,8 @@ func (l *lister) publication(i, e int) (piece, bool) {
 	if toks[0].word == "dang" && len(toks) > 1 {
 		toks = toks[1:]
 	}
-	if longest(toks, publicationWords) == 0 || slices.ContainsFunc(toks, func(t token) bool { return t.word == "cac" || t.word == "huyen" }) {
+	agency := slices.ContainsFunc(toks, func(t token) bool { return t.word == "ttxvn" })
+	if !agency && longest(toks, publicationWords) == 0 || slices.ContainsFunc(toks, func(t token) bool { return t.word == "cac" || t.word == "huyen" }) {
 		return piece{}, false
 	}
 	return piece{verdict: inHouse, why: "nơi đăng tải, không có hộp thư trong danh bạ"}, true

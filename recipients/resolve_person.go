@@ -44,9 +44,9 @@ var offices = []office{
 	{words: w("chi huy truong"), own: true}, {words: w("pho chi huy truong"), own: true}, {words: w("chinh uy"), own: true},
 	{words: w("pho chinh uy"), own: true}, {words: w("tham muu truong"), own: true}, {words: w("thu truong bo chi huy"), own: true},
 	{words: w("bi thu"), own: true}, {words: w("pho bi thu"), own: true}, {words: w("bi thu thuong truc"), own: true},
-	{words: w("btv"), own: true}, {words: w("ban thuong vu"), own: true}, {words: w("thuong vu"), own: true}, {words: w("thuong truc"), own: true},
-	{words: w("tt"), own: true}, {words: w("ban cham hanh"), own: true}, {words: w("uy vien"), member: true}, {words: w("tinh uy vien"), member: true},
-	{words: w("ban chap hanh"), own: true}, {words: w("bch"), own: true},
+	{words: w("btv"), party: true}, {words: w("ban thuong vu"), party: true}, {words: w("thuong vu"), party: true}, {words: w("thuong truc"), party: true},
+	{words: w("tt"), party: true}, {words: w("ban thuong truc"), party: true}, {words: w("uy vien"), member: true}, {words: w("tinh uy vien"), member: true},
+	{words: w("ban chap hanh"), party: true}, {words: w("bch"), party: true},
 	{words: w("tong bien tap"), absorb: "bao", own: true}, {words: w("pho tong bien tap"), absorb: "bao", own: true}, {words: w("ban bien tap"), absorb: "bao", own: true},
 	{words: w("chu nhiem"), own: true}, {words: w("pho chu nhiem"), own: true}, {words: w("truong doan"), absorb: "doan", own: true},
 	{words: w("pho truong doan"), absorb: "doan", own: true}, {words: w("chi cuc pho")},
@@ -62,11 +62,11 @@ var offices = []office{
 }
 
 // politeWords stand before or between holders of offices and say nothing.
-var politeWords = [][]string{w("cac dong chi"), w("dong chi"), w("cac d c"), w("d c"), w("cac ong ba"), w("cac ong"), w("cac ba"), w("ong ba"), w("ong"), w("ba"),
+var politeWords = [][]string{w("cac dong chi"), w("dong chi"), w("cac d c"), w("d c"), w("cac ong ba"), w("cac ong"), w("cac ba"), w("ong ba"), w("ong"), w("ba"), w("cac vi"), w("vi"),
 	w("cac"), w("trong"), w("phu trach"), w("toan the"), w("tat ca"), w("co lien quan")}
 
 // roomWords begin a room of the issuer's house.
-var roomWords = [][]string{w("phong"), w("p"), w("khoa"), w("to"), w("bo phan"), w("doi"), w("phong ban"), w("phong khoa"), w("ban phong")}
+var roomWords = [][]string{w("phong"), w("p"), w("khoa"), w("to"), w("bo phan"), w("doi"), w("phong ban"), w("phong khoa"), w("phong ban")}
 
 func w(s string) []string { return strings.Fields(s) }
 
@@ -77,6 +77,7 @@ type personPhrase struct {
 	room   bool
 	party  bool
 	body   []token // what follows
+	bodies []int   // how many of the tokens are taken where a body may begin
 	joined bool    // the body follows without a comma
 }
 
@@ -91,6 +92,9 @@ func readOffices(toks []token) (p personPhrase, ok bool) {
 		o, n := longestOffice(toks[i:])
 		if n == 0 {
 			break
+		}
+		if ok {
+			p.bodies = append(p.bodies, i)
 		}
 		ok = true
 		p.absorb, p.member, p.room, p.party = o.absorb, p.member || o.member, o.room, p.party || o.party
@@ -137,7 +141,7 @@ func longestOffice(toks []token) (best office, n int) {
 
 // house reads a run of words as people, rooms or bodies of the issuing house, or as people who stand for another body.
 func (l *lister) house(i, e int) (piece, bool) {
-	toks := l.toks[i:e]
+	toks := l.inCharge(l.toks[i:e])
 	if p, ok := l.rooms(toks); ok {
 		return p, true
 	}
@@ -162,13 +166,52 @@ func (l *lister) house(i, e int) (piece, bool) {
 			return l.r.leadersOf(u), true
 		}
 	}
-	if l.r.own(ph.body) || (ph.absorb == "van phong" || ph.room) && l.r.marks(ph.body) {
+	if l.ownBody(ph.body, e) || (ph.absorb == "van phong" || ph.room) && l.r.marks(ph.body) {
 		return piece{verdict: inHouse, why: "người của cơ quan ban hành"}, true
+	}
+	if ph.room && l.staff(ph.body) {
+		return piece{verdict: inHouse, why: "người của phòng, bộ phận thuộc cơ quan ban hành"}, true
+	}
+	for _, k := range ph.bodies {
+		if p, ok := l.leaders(personPhrase{body: toks[k:]}, e); ok && p.unit != nil {
+			return p, true
+		}
 	}
 	if ph.member || ph.room || ph.party {
 		return piece{}, false
 	}
 	return l.leaders(ph, e)
+}
+
+// ownBody is own for a body in a list: a name without its level that is followed by the districts' is theirs.
+func (l *lister) ownBody(body []token, e int) bool {
+	if len(body) > 0 && l.tailBehind(e) == tailLower {
+		if u, m, ok := l.r.decide(body); ok && m.bare && u == l.r.issuer {
+			return false
+		}
+	}
+	return l.r.own(body)
+}
+
+// staff reports whether what follows "Trưởng phòng" or "chuyên viên" is a room of the house: a name without another body's.
+func (l *lister) staff(body []token) bool {
+	if l.r.issuerKind() == KindDistrict || len(body) == 0 {
+		return false
+	}
+	if n := longest(body, roomWords); n > 0 {
+		body = body[n:]
+	}
+	return len(body) > 0 && len(body) < 12 && l.r.roomList(body)
+}
+
+// inCharge takes "phụ trách VX" off the end of a person.
+func (l *lister) inCharge(toks []token) []token {
+	for k := 1; k+1 < len(toks); k++ {
+		if toks[k].before&(sepStrong|sepColon) == 0 && startsWith(toks[k:], w("phu trach")) && allCodes(toks[k+2:]) {
+			return toks[:k]
+		}
+	}
+	return toks
 }
 
 // deputed reads "các đ/c Thường trực Tỉnh ủy": polite words before a body.
@@ -220,12 +263,12 @@ func made(words string) []token {
 // leadersOf says what naming the leaders of a unit means: the unit, or nobody when they sit in the issuer's house.
 func (r *reader) leadersOf(u *Unit) piece {
 	if u == r.issuer {
-		return piece{verdict: inHouse, why: "lãnh đạo của cơ quan ban hành"}
+		return piece{verdict: inHouse, unit: u, why: "lãnh đạo của cơ quan ban hành"}
 	}
 	if !r.article && r.issuer != nil && u.Parent == r.issuer.Code && isOffice(u) {
 		return piece{verdict: inHouse, why: "lãnh đạo văn phòng của cơ quan ban hành"}
 	}
-	return piece{verdict: known, codes: []UnitCode{u.Code}, why: "lãnh đạo của “" + u.Name + "”", conf: 0.95}
+	return piece{verdict: known, codes: []UnitCode{u.Code}, unit: u, why: "lãnh đạo của “" + u.Name + "”", conf: 0.95}
 }
 
 // isOffice reports whether a unit is the office of the unit above it.
@@ -277,11 +320,24 @@ func (r *reader) selfWord(s string) bool {
 		return strings.HasPrefix(name, "truong")
 	case "tinh hoi":
 		return strings.HasPrefix(name, "hoi")
-	case "huyen", "ubnd huyen", "uy ban nhan dan huyen", "ubnd thi xa", "ubnd thanh pho", "ubnd tp", "thi xa", "thanh pho":
-		class := districtClassOf(r.issuer)
-		return r.issuer.Kind == KindDistrict && class != "" && (strings.HasSuffix(s, class) || strings.HasSuffix(s, "tp") && class == "thanh pho")
 	case "ubnd", "uy ban":
 		return r.issuer.Kind == KindProvince || r.issuer.Kind == KindDistrict
+	}
+	return r.issuer.Kind == KindDistrict && ownDistrict(s)
+}
+
+// ownDistrict reports whether words mean the committee of a district in its own papers: "huyện", "UBND TP", "HĐND và UBND".
+func ownDistrict(s string) bool {
+	for _, committee := range []string{"hdnd ubnd", "hdnd uy ban nhan dan", "hoi dong nhan dan uy ban nhan dan", "ubnd", "uy ban nhan dan"} {
+		rest, ok := strings.CutPrefix(s, committee)
+		if ok {
+			s = strings.TrimSpace(rest)
+			break
+		}
+	}
+	switch s {
+	case "", "huyen", "thi xa", "thanh pho", "tp", "tx", "quan":
+		return true
 	}
 	return false
 }
@@ -318,7 +374,7 @@ func (l *lister) rooms(toks []token) (piece, bool) {
 		rest = rest[1:]
 	}
 	inHousePiece := piece{verdict: inHouse, why: "phòng, bộ phận của cơ quan ban hành"}
-	if len(rest) > 1 && len(rest) < len(toks) && rest[0].word == "ban" && r.own(rest[1:]) && r.issuerKind() != KindProvince {
+	if len(rest) > 1 && len(rest) < len(toks) && rest[0].word == "ban" && r.own(rest[1:]) && !r.hasBoards() {
 		return inHousePiece, true
 	}
 	for _, self := range [][]string{w("van phong"), w("vp"), w("thanh tra"), w("ttr")} {
@@ -334,6 +390,17 @@ func (l *lister) rooms(toks []token) (piece, bool) {
 		return piece{}, false
 	}
 	return inHousePiece, true
+}
+
+// hasBoards reports whether boards under the issuer, or under the body it belongs to, have their own entries: then "các Ban"
+// are those and no rooms.
+func (r *reader) hasBoards() bool {
+	if r.issuer == nil {
+		return true
+	}
+	return slices.ContainsFunc(r.d.units, func(u Unit) bool {
+		return (u.Parent == r.issuer.Code || u.Parent != "" && u.Parent == r.issuer.Parent) && foldWords(u.Name)[0] == "ban"
+	})
 }
 
 // roomList checks what follows a room word: nothing that names a place, another body, or a piece that is no room.

@@ -150,6 +150,9 @@ func foldWord(raw string) string {
 	if letters < 0 || !strings.ContainsAny(w, "0158") {
 		return w
 	}
+	if w == "s0" || w == "b0" {
+		return w[:1] + "o" // Sở, Bộ
+	}
 	rs := []rune(w)
 	for i := 1; i+1 < len(rs); i++ {
 		if unicode.IsLetter(rs[i-1]) && unicode.IsLetter(rs[i+1]) {
