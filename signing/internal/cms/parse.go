@@ -11,6 +11,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -96,6 +97,10 @@ func fromSignedData(sd *signedData) (*Signature, error) {
 	if len(sd.Signers) != 1 {
 		return nil, fmt.Errorf("%w: %d signers", ErrUnsupported, len(sd.Signers))
 	}
+	// RFC 5652 §5.1: 1 for plain data, 3 with other content or a subject key identifier, 4 and 5 with other certificates.
+	if v := sd.Version; v != 1 && v != 3 && v != 4 && v != 5 {
+		return nil, fmt.Errorf("%w: version %d", ErrSyntax, v)
+	}
 	s := &Signature{encap: sd.Encap.Type}
 	switch {
 	case sd.Encap.Type.Equal(oidData) && len(sd.Encap.Content.FullBytes) == 0:
@@ -113,7 +118,15 @@ func fromSignedData(sd *signedData) (*Signature, error) {
 	if rest, err := asn1.Unmarshal(sd.Signers[0].FullBytes, &si); err != nil || len(rest) != 0 {
 		return nil, fmt.Errorf("%w: signer info: %v", ErrSyntax, err)
 	}
-	return s, s.readSigner(&si)
+	if !slices.ContainsFunc(sd.DigestAlgorithms, func(a pkix.AlgorithmIdentifier) bool {
+		return a.Algorithm.Equal(si.DigestAlgorithm.Algorithm)
+	}) {
+		return nil, fmt.Errorf("%w: digest algorithm is not announced", ErrSyntax)
+	}
+	if err := s.readSigner(&si); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 func (s *Signature) readContent(raw asn1.RawValue) error {
@@ -144,6 +157,9 @@ func (s *Signature) readCertificates(der []byte) error {
 }
 
 func (s *Signature) readSigner(si *signerInfo) error {
+	if si.Version != 1 && si.Version != 3 { // RFC 5652 §5.3
+		return fmt.Errorf("%w: signer version %d", ErrSyntax, si.Version)
+	}
 	s.value, s.algorithm = si.Signature, si.SigAlgorithm
 	if s.Hash = hashOf(si.DigestAlgorithm.Algorithm); s.Hash == 0 {
 		return fmt.Errorf("%w: digest algorithm %v", ErrUnsupported, si.DigestAlgorithm.Algorithm)

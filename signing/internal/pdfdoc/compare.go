@@ -151,7 +151,7 @@ func (d *differ) object(ref types.IndirectRef) error {
 	if err != nil {
 		return err
 	}
-	if ref == *d.a.x.Root {
+	if ref == *d.a.x.Root && ref == *d.b.x.Root {
 		return nil // compared first, by root
 	}
 	da, okA := oa.(types.Dict)
