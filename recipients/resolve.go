@@ -65,9 +65,17 @@ func (r *reader) entry(e Entry, block string) []Line {
 	if e.Kind == EntryArchive {
 		return []Line{{Entry: e, Block: block, Result: Excused, Why: "lưu tại cơ quan ban hành", Confidence: 1}}
 	}
-	name, _ := stripPurpose(expandPolite(e.Text))
-	o := r.sum(r.list(name))
-	return r.lines(e, block, o)
+	return r.lines(e, block, r.sum(r.list(nameIn(e.Text))))
+}
+
+// nameIn is the text of an entry without its purpose.
+func nameIn(text string) string {
+	text = expandPolite(text)
+	if namesList(text) {
+		return text
+	}
+	name, _ := stripPurpose(text)
+	return name
 }
 
 // expandPolite writes "đ/c" out, whose stroke would divide the list.
@@ -175,7 +183,7 @@ func (r *reader) above(e Entry, to []Entry) []Line {
 	var o outcome
 	o.conf = 1
 	for _, k := range to {
-		name, _ := stripPurpose(expandPolite(k.Text))
+		name := nameIn(k.Text)
 		ko := r.sum(r.list(name))
 		if len(ko.codes) == 0 && len(ko.missing) > 0 {
 			ko.missing = []string{name}

@@ -40,9 +40,6 @@ func (r *reader) candidates(text string) []Candidate {
 	return cands
 }
 
-// similarity compares two names by their pairs of letters, 0 to 1.
-func similarity(a, b string) float64 { return dice(bigrams(a), bigrams(b)) }
-
 // bigrams returns the sorted pairs of letters in a folded text.
 func bigrams(s string) []string {
 	s = viettext.Fold(s)

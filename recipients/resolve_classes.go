@@ -159,9 +159,22 @@ func (r *reader) foreign(name string, codes []UnitCode) bool {
 	}
 	for _, c := range codes {
 		for _, n := range r.d.unit(c).allNames() {
-			if similarity(name, n) > 0.6 {
+			if nearName(foldWords(name), foldWords(n)) {
 				return false
 			}
+		}
+	}
+	return true
+}
+
+// nearName reports whether two names have the same number of words and each pair of words is at most one letter apart.
+func nearName(a, b []string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i] != b[i] && !oneEdit("....."+a[i], "....."+b[i]) {
+			return false
 		}
 	}
 	return true
@@ -192,10 +205,18 @@ func (r *reader) restrict(codes []UnitCode, toks []token, p classPhrase) ([]Unit
 
 // harmlessNote reports whether a bracket says nothing about who is meant: a purpose, a number of copies, the way of sending.
 func harmlessNote(text string) bool {
+	if namesList(text) {
+		return false
+	}
 	if _, ok := readPurpose(text); ok {
 		return true
 	}
 	return manner.MatchString(viettext.Fold(text)) || allCodes(scan(text))
+}
+
+// namesList reports whether a text sends the reader to a list of names: then the words before do not say who is meant.
+func namesList(text string) bool {
+	return strings.Contains(viettext.Fold(text), "danh sach")
 }
 
 // shortNames reads a list of members that may leave out the class: "Sa Thầy và Kon Plông", "Y tế". It returns the codes and
@@ -339,6 +360,9 @@ func (l *lister) distribute(i int) (int, bool) {
 	some := false
 	at := start
 	for at < len(l.toks) {
+		if at == start && l.toks[at].before&sepColon == 0 && !l.headedAt(at, heads) {
+			return 0, false // "Các Ban HĐND tỉnh" is a class of that body's
+		}
 		if at > start {
 			if _, _, ok := l.classHead(at); ok && l.toks[at].word != "ban" {
 				break
@@ -364,6 +388,18 @@ func (l *lister) distribute(i int) (int, bool) {
 	}
 	l.out = append(l.out, pieces...)
 	return at, true
+}
+
+// headedAt reports whether the name at i is a member's without its head.
+func (l *lister) headedAt(i int, heads [][]token) bool {
+	for _, e := range l.ends(i) {
+		for _, h := range heads {
+			if _, _, ok := l.headed(h, l.toks[i:e], e); ok {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // pluralWord is the "các" that a single member's name loses.

@@ -181,3 +181,14 @@ func TestResolveCorpus(t *testing.T) {
 	}
 	t.Log(all.String())
 }
+
+func TestResolveSamplesExactly(t *testing.T) {
+	d := kontum(t)
+	for _, row := range readRows(t, "testdata/resolve-samples.jsonl") {
+		var one tally
+		diffs := one.judge(d, row)
+		if one.wrong > 0 || one.found != one.wanted || one.unknownRight != 1 {
+			t.Errorf("%s: %s; want open %q\n%s", row.ID, one.String(), row.Unknown, strings.Join(diffs, "\n"))
+		}
+	}
+}

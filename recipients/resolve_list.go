@@ -27,6 +27,7 @@ type piece struct {
 	loose   bool    // read as the beginning of a name, or without its tail: not certain enough to divide at a weak separator
 	head    []token // the words of the unit's name, from which a following piece may take its first
 	unit    *Unit   // when it is one unit
+	lent    []token // the words that the name before lent to it
 }
 
 // A reader resolves the entries of one document.
@@ -57,8 +58,37 @@ func (r *reader) list(text string) []piece {
 	for i := 0; i < len(l.toks); {
 		i = l.next(i)
 	}
-	return l.out
+	return oneName(text, l.out)
 }
+
+// oneName finds lists that are one name of a body inside another ("Vụ Pháp chế, Bộ Nội vụ"; "VP HĐND, UBND huyện Đăk Tô"): what
+// stands last is then no recipient.
+func oneName(text string, pieces []piece) []piece {
+	for i := 0; i+1 < len(pieces); i++ {
+		p, q := pieces[i], pieces[i+1]
+		if p.verdict != unknown || q.verdict != known || q.unit == nil {
+			continue
+		}
+		toks := scan(p.text)
+		inside := len(pieces) == 2 && (q.unit.Kind == KindCentral && longest(toks, centralParts) > 0 ||
+			(q.unit.Kind == KindCentral || q.unit.Kind == "so" || q.unit.Kind == KindDistrict) && longest(toks, bodyParts) > 0)
+		office := longest(toks, officeParts) > 0 && toks[len(toks)-1].word == "hdnd" && scan(q.text)[0].word == "ubnd"
+		if inside || office {
+			pieces[i] = piece{text: p.text + ", " + q.text}
+			pieces = slices.Delete(pieces, i+1, i+2)
+		}
+	}
+	if len(pieces) == 1 && pieces[0].verdict == unknown {
+		pieces[0].text = text
+	}
+	return pieces
+}
+
+var (
+	centralParts = [][]string{w("cuc"), w("vu"), w("tong cuc"), w("vien"), w("van phong"), w("vp"), w("thanh tra")}
+	bodyParts    = [][]string{w("phong"), w("p"), w("thanh tra"), w("chi cuc"), w("khoa"), w("ban")}
+	officeParts  = [][]string{w("van phong"), w("vp"), w("lanh dao"), w("chuyen vien")}
+)
 
 // slice is the text of tokens i to e, with the notes of the last one.
 func (l *lister) slice(i, e int) string {
@@ -110,7 +140,7 @@ func (l *lister) strongEnd(i int) int {
 // unknownEnd is where a name ends that is not known: at the next strong separator, or in an article at an "và" behind which
 // somebody else is named.
 func (l *lister) unknownEnd(i int) int {
-	end := l.strongEnd(i)
+	end := l.classesEnd(i, l.strongEnd(i))
 	if !l.r.article {
 		return end
 	}
@@ -125,6 +155,25 @@ func (l *lister) unknownEnd(i int) int {
 		if _, ok := readOffices(rest); ok {
 			return e
 		}
+	}
+	return end
+}
+
+// classesEnd takes the classes that go on behind a comma to an unknown name that ends in one: "Phòng Nội vụ các huyện, thị xã".
+func (l *lister) classesEnd(i, end int) int {
+	if !slices.ContainsFunc(l.toks[i:end], func(t token) bool { return t.word == "cac" }) {
+		return end
+	}
+	for end < len(l.toks) && l.before(end)&(sepComma|sepAnd) != 0 && l.before(end)&sepSemi == 0 {
+		e := end + 1
+		for l.before(e)&(sepStrong|sepAnd|sepColon) == 0 {
+			e++
+		}
+		p := l.r.d.names.classes(l.toks[end:e])
+		if len(p.atoms) == 0 || p.plural || p.committee || !allClasses(p.atoms) {
+			break
+		}
+		end = e
 	}
 	return end
 }
@@ -144,7 +193,7 @@ func (l *lister) next(i int) int {
 			continue
 		}
 		if l.before(e)&sepColon != 0 && e < len(l.toks) {
-			if p.unit == nil && !(p.verdict == inHouse && l.peek(e).verdict == inHouse) {
+			if p.unit == nil && !(p.verdict == inHouse && l.houseBehind(e)) {
 				continue // "Các Sở, ngành: …" is a list, not the group
 			}
 			return l.add(p, i, l.colonEnd(e))
@@ -169,11 +218,24 @@ func (l *lister) next(i int) int {
 	if e < len(l.toks) && l.before(e)&sepColon != 0 {
 		e = l.colonEnd(e)
 	}
+	last := len(l.out) - 1
 	end := l.add(piece{}, i, e)
+	if last >= 0 && len(l.out[last].lent) > 0 && l.before(i)&sepComma != 0 {
+		l.out[last+1].text = rawText(l.out[last].lent) + " " + l.out[last+1].text
+	}
 	if tail := l.councilTail(i, e); tail != "" {
 		l.out[len(l.out)-1].text += " " + tail
 	}
 	return end
+}
+
+// rawText is the text of tokens as written, with plain spaces between.
+func rawText(toks []token) string {
+	words := make([]string, len(toks))
+	for i, t := range toks {
+		words[i] = t.raw
+	}
+	return strings.Join(words, " ")
 }
 
 // councilTail returns the districts that stand behind the name after an unknown one which ends in HĐND: in "TT HĐND, UBND các
@@ -197,6 +259,11 @@ func (l *lister) add(p piece, i, e int) int {
 	}
 	l.out = append(l.out, p)
 	return e
+}
+
+// houseBehind reports whether behind a colon stand the house's people, rooms or their marks.
+func (l *lister) houseBehind(e int) bool {
+	return l.peek(e).verdict == inHouse || allCodes(l.toks[e:l.colonEnd(e)])
 }
 
 // colonEnd is where the list behind a colon ends: the people and rooms of "VP UBND tỉnh: CVP, …" belong to it.
@@ -459,7 +526,7 @@ func (l *lister) borrow(i int) (piece, int, bool) {
 		if len(toks) > 8 {
 			continue
 		}
-		tails := l.tails(e)
+		tails := l.tails(i, e)
 		for _, t := range tails {
 			if p, ok := l.borrowed(slices.Concat(toks, t)); ok {
 				return p, e, true
@@ -468,7 +535,7 @@ func (l *lister) borrow(i int) (piece, int, bool) {
 		for _, h := range l.heads(i) {
 			for _, t := range append([][]token{nil}, tails...) {
 				if p, ok := l.borrowed(slices.Concat(h, toks, t)); ok {
-					p.head = slices.Concat(h, toks)
+					p.head, p.lent = slices.Concat(h, toks), h
 					return p, e, true
 				}
 			}
@@ -503,8 +570,10 @@ func (l *lister) heads(i int) [][]token {
 	return heads
 }
 
-// tails returns the last words of the names behind e, longest first, when those are names themselves.
-func (l *lister) tails(e int) [][]token {
+// tails returns the last words of the names behind e, longest first, when those are names themselves, with the first word of
+// the name at i or without.
+func (l *lister) tails(i, e int) [][]token {
+	heads := append(l.heads(i), l.toks[i:i+1])
 	end := e
 	for n := 0; end < len(l.toks) && n < 4; n++ {
 		if l.before(end)&(sepComma|sepAnd) == 0 || l.before(end)&sepSemi != 0 {
@@ -515,8 +584,7 @@ func (l *lister) tails(e int) [][]token {
 		for l.before(end)&(sepStrong|sepAnd|sepColon) == 0 {
 			end++
 		}
-		u, m, ok := l.r.decide(l.toks[start:end])
-		if !ok || m.bare || m.partial || u.Kind == KindDistrict {
+		if !l.nameOf(l.toks[start:end], heads) {
 			continue
 		}
 		var tails [][]token
@@ -527,6 +595,18 @@ func (l *lister) tails(e int) [][]token {
 		return tails
 	}
 	return nil
+}
+
+// nameOf reports whether words are the full name of a body, as they stand or behind one of the heads.
+func (l *lister) nameOf(toks []token, heads [][]token) bool {
+	u, m, ok := l.r.decide(toks)
+	if ok && !m.bare && !m.partial && u.Kind != KindDistrict {
+		return true
+	}
+	return slices.ContainsFunc(heads, func(h []token) bool {
+		u, m, ok := l.r.decide(slices.Concat(h, toks))
+		return ok && !m.bare && !m.partial && u.Kind != KindDistrict
+	})
 }
 
 // publication reads websites, gazettes, newspapers and broadcasters that have no entry: they need no copy.
