@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"congvan/mailcore"
+	"congvan/mailcore/queue"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
 	"congvan/templates"
@@ -161,7 +162,7 @@ func (s *Store) handleReport(ctx context.Context, ev mailcore.Event, d *Dispatch
 		return err
 	}
 	defer f.Close()
-	report, err := mailcore.ParseReport(f)
+	report, err := queue.ParseReport(f)
 	if err != nil {
 		s.Log.Warn("a report that is none", "dispatch", d.ID, "err", err)
 		return s.finish(ctx, ev, nil)
@@ -178,12 +179,13 @@ func (s *Store) handleReport(ctx context.Context, ev mailcore.Event, d *Dispatch
 }
 
 // reported acts on one recipient of a report (RFC 3464 §2.3.3).
-func reported(ctx context.Context, tx *sqldb.Tx, r *Receipt, rcpt mailcore.ReportRecipient) error {
-	to := map[string]Transport{"delivered": Delivered, "failed": Exception, "relayed": Relayed, "expanded": Delivered}[rcpt.Action]
+func reported(ctx context.Context, tx *sqldb.Tx, r *Receipt, rcpt queue.ReportRecipient) error {
+	to := map[queue.Action]Transport{queue.ActionDelivered: Delivered, queue.ActionFailed: Exception, queue.ActionRelayed: Relayed,
+		queue.ActionExpanded: Delivered}[rcpt.Action]
 	d := r.Dispatch
-	detail := map[string]string{"proof": "dsn", "status": rcpt.Status, "rcpt": rcpt.Final, "text": rcpt.Diagnostic}
+	detail := map[string]string{"proof": "dsn", "status": rcpt.Status, "rcpt": string(rcpt.Final), "text": rcpt.Diagnostic}
 	switch {
-	case rcpt.Action == "delayed":
+	case rcpt.Action == queue.ActionDelayed:
 		return r.act(ctx, tx, EventLater, Gateway, detail, nil)
 	case to == "" || d.Closed() || d.Transport == to || d.Transport == Delivered:
 		return nil

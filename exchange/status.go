@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"congvan/mailcore/blob"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
 )
@@ -122,4 +123,16 @@ func (d *Dispatch) status(events []StatusEvent) StatusDispatch {
 		v.Deadline = &at
 	}
 	return v
+}
+
+// ByOriginal returns the document that was made of these bytes, nil when there is none: reading a file again can be saved.
+func (s *Store) ByOriginal(ctx context.Context, pdf []byte) (*Document, error) {
+	var found []Document
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &found, `SELECT `+documentColumns+` FROM document WHERE original = $1 AND state <> 'withdrawn' LIMIT 1`, blob.Of(pdf))
+	})
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
 }

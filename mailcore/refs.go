@@ -26,3 +26,26 @@ func (s *Store) RefCounts(ctx context.Context) (map[string]int, error) {
 	}
 	return counts, nil
 }
+
+// CopiesOf returns the copies with this ref, wherever they lie.
+func (s *Store) CopiesOf(ctx context.Context, ref string) ([]Stored, error) {
+	var at []struct {
+		Mailbox MailboxID `db:"mailbox_id"`
+		UID     UID       `db:"uid"`
+	}
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &at, `SELECT mailbox_id, uid FROM mailbox_message WHERE ref = $1 AND ref <> '' ORDER BY mailbox_id, uid`, ref)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("copies of %s: %w", ref, err)
+	}
+	var out []Stored
+	for _, a := range at {
+		found, err := s.Load(ctx, a.Mailbox, []UID{a.UID})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+	}
+	return out, nil
+}
