@@ -147,9 +147,11 @@ func (b *builder) header() (raw []byte, end stop, ended bool) {
 		if b.sc.isHead && len(b.sc.line) == b.sc.term {
 			break
 		}
-		if len(raw)+len(b.sc.line) <= room {
-			raw = append(raw, b.sc.line...)
+		if len(raw)+len(b.sc.line) > room {
+			room = 0 // nor what follows: it would continue the wrong field
+			continue
 		}
+		raw = append(raw, b.sc.line...)
 	}
 	b.spent += len(raw)
 	return raw, end, ended
@@ -163,7 +165,7 @@ func (b *builder) part(defaultType string) (*Part, []field, stop) {
 	fields := parseFields(raw)
 	boundary := describe(p, fields, defaultType)
 	if ended {
-		p.HeaderSize = end.at - p.Offset
+		p.HeaderSize = end.last(p.Offset) - p.Offset
 		flatten(p)
 		return p, fields, end
 	}
@@ -184,18 +186,23 @@ func (b *builder) part(defaultType string) (*Part, []field, stop) {
 	return p, fields, end
 }
 
-// measure sets size and lines of the body; the line end before a boundary belongs to the boundary (RFC 2046 §5.1.1).
-func (p *Part) measure(begin, lines int64, end stop) {
-	last := end.at
-	n := end.lines - lines
-	if end.level >= 0 {
-		last -= int64(end.prevTerm)
-		if end.prevEmpty {
-			n--
-		}
+// last is where the bytes from begin to the stop end: the line end before a boundary belongs to the boundary (RFC 2046
+// §5.1.1), unless it stands before begin.
+func (s stop) last(begin int64) int64 {
+	if s.level < 0 {
+		return s.at
 	}
-	if last > begin {
-		p.BodySize, p.Lines = last-begin, n
+	return max(begin, s.at-int64(s.prevTerm))
+}
+
+// measure sets size and lines of the body.
+func (p *Part) measure(begin, lines int64, end stop) {
+	n := end.lines - lines
+	if end.level >= 0 && end.prevEmpty {
+		n--
+	}
+	if p.BodySize = end.last(begin) - begin; p.BodySize > 0 {
+		p.Lines = n
 	}
 }
 
