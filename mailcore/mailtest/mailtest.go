@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"congvan/mailcore/sqldb"
@@ -48,7 +49,7 @@ func Open(t testing.TB, dsn string) *sqldb.DB {
 	return db
 }
 
-// NewPostgres makes an empty database in this process's throwaway cluster and returns its address; a test that ends
+// NewPostgres makes a new migrated database in this process's throwaway cluster and returns its address; a test that ends
 // drops it. CONGVAN_TEST_POSTGRES names a running server instead.
 func NewPostgres(t testing.TB) string {
 	t.Helper()
@@ -69,11 +70,45 @@ func NewPostgres(t testing.TB) string {
 		t.Fatal(err)
 	}
 	defer admin.Close()
-	if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
+	template, err := migrated(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.Exec("CREATE DATABASE " + name + " TEMPLATE " + template); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { drop(t, base, name) })
 	return fmt.Sprintf("%s dbname=%s", base, name)
+}
+
+// migrated makes a migrated database once, to be copied: that is ten times quicker than migrating each.
+var migrated = func() func(base string) (string, error) {
+	var once sync.Once
+	var name string
+	var err error
+	return func(base string) (string, error) {
+		once.Do(func() { name, err = makeTemplate(base) })
+		return name, err
+	}
+}()
+
+func makeTemplate(base string) (string, error) {
+	name := "template_" + strings.ToLower(rand.Text()[:12])
+	admin, err := sqlx.Open("postgres", base+" dbname=postgres")
+	if err != nil {
+		return "", err
+	}
+	defer admin.Close()
+	if _, err := admin.Exec("CREATE DATABASE " + name); err != nil {
+		return "", err
+	}
+	ctx := context.Background()
+	db, err := sqldb.Open(ctx, base+" dbname="+name, sqldb.Options{Logger: Quiet})
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	return name, db.Migrate(ctx, migrations.Files)
 }
 
 func drop(t testing.TB, base, name string) {

@@ -72,7 +72,7 @@ func startServer(bin, dir, data string, cred *syscall.Credential) error {
 	}
 	args := []string{"-D", data}
 	for _, s := range []string{"listen_addresses=", "unix_socket_directories=" + dir, "unix_socket_permissions=0777", "fsync=" + fsync,
-		"synchronous_commit=" + fsync, "full_page_writes=" + fsync, "max_connections=120", "shared_buffers=64MB", "logging_collector=off"} {
+		"synchronous_commit=" + fsync, "full_page_writes=" + fsync, "max_connections=120", "shared_buffers=32MB", "autovacuum=off", "wal_level=minimal", "max_wal_senders=0", "logging_collector=off"} {
 		args = append(args, "-c", s)
 	}
 	log, err := os.Create(filepath.Join(dir, "log"))
