@@ -15,6 +15,9 @@ func classify(name string) EntryKind {
 	if len(name) > maxEntry {
 		return EntryUnit
 	}
+	if short, notes := stripAnnotation(name); len(notes) > 0 && short != "" {
+		name = short
+	}
 	name = strings.TrimLeft(name, " .,:;'\"“”-")
 	sh := newShadow(unspace(name))
 	switch a := sh.ascii; {
@@ -23,6 +26,9 @@ func classify(name string) EntryKind {
 	case refHead.MatchString(a):
 		return EntryReference
 	case isPress(sh):
+		if !namesBody(sh) {
+			return EntryGroup
+		}
 		return EntryPublication
 	case memberLead.MatchString(a):
 		return classifyMembers(sh)
@@ -30,7 +36,7 @@ func classify(name string) EntryKind {
 		return EntryPerson
 	case isTitle(sh):
 		return classifyTitle(sh)
-	case groupHead.MatchString(a), bodyOffice.MatchString(a) && agency.MatchString(a):
+	case groupHead.MatchString(a), countHead.MatchString(a), bodyOffice.MatchString(a) && agency.MatchString(a):
 		return EntryGroup
 	case isPerson(name), abbreviatedTitle.MatchString(a) && isPerson(afterWord(name)):
 		return EntryPerson
@@ -99,11 +105,14 @@ func classifyTitle(sh shadow) EntryKind {
 	if deputies.MatchString(first) || !namesBody(sh) {
 		return EntryGroup
 	}
-	if headMaster.MatchString(a) && regexp.MustCompile(`^thu truong (?:cac|co quan|don vi|,|cua cac)`).MatchString(a) {
+	if headsOfClass.MatchString(a) {
 		return EntryGroup
 	}
 	return EntryPerson
 }
+
+// headsOfClass are the heads of unnamed bodies: "Thủ trưởng các cơ quan".
+var headsOfClass = regexp.MustCompile(`^thu truong (?:cac|co quan|don vi|,|cua cac)`)
 
 // namesBody reports whether the first item of a list of bodies (or of offices) is a named one: "UBND tỉnh" is, "UBND các
 // tỉnh" and "UBND xã, thị trấn" are classes, "UBND các tỉnh Hưng Yên, Hà Nam" names its members.
@@ -115,12 +124,13 @@ func namesBody(sh shadow) bool {
 	if m := ownMembers.FindStringIndex(a); m != nil { // only the first item counts
 		a = a[:m[0]]
 	}
-	if apart := lettersOnly(a); spacedClass.MatchString(apart) {
+	counted := strings.Contains(a, "cac ") || strings.Contains(a, "nhung ") || strings.ContainsAny(a, "0123456789")
+	if letterApart.MatchString(a) && spacedClass.MatchString(lettersOnly(a)) && !tailClass.MatchString(a) {
 		return false
 	}
 	for _, re := range []*regexp.Regexp{tailClass, twoPlaces} {
 		at := 0
-		for at < len(a) {
+		for at < len(a) && (counted || re == twoPlaces) {
 			m := re.FindStringIndex(a[at:])
 			if m == nil {
 				break
@@ -166,6 +176,7 @@ func isOwnItem(a string, from, to int) bool {
 
 // ownMembers is where a class begins as an item of its own; spacedClass finds classes whose letters stand apart.
 var (
+	letterApart = regexp.MustCompile(` [a-z] `)
 	ownMembers  = regexp.MustCompile(`(?:[,;] ?| va | & ?)(?:cac|nhung) `)
 	spacedClass = regexp.MustCompile(`cactinhthanhpho|cactinhtp|cachuyenth|cacsobannganh|cacxaphuong`)
 )
@@ -192,13 +203,20 @@ func isPerson(s string) bool {
 	if len(ws) < 2 || len(ws) > 6 || !surnames[lettersOnly(ws[0])] {
 		return false
 	}
+	loud := strings.ToUpper(s) == s
 	for _, w := range ws {
-		if !startsUpper(w) || strings.ContainsAny(w, "&/+0123456789:") || lettersOnly(w) == "" {
+		if !startsUpper(w) || strings.ContainsAny(w, "&/+0123456789:-") || lettersOnly(w) == "" || !loud && upperInside.MatchString(w) {
 			return false
 		}
 	}
+	if strings.ToLower(ws[0]) == "trường" {
+		return false
+	}
 	return !bodyHead.MatchString(plainOf(s)) && !titleHead.MatchString(plainOf(s))
 }
+
+// upperInside is a capital after the first letter, as in abbreviations.
+var upperInside = regexp.MustCompile(`^..*\p{Lu}`)
 
 // afterWord returns s without its first word.
 func afterWord(s string) string {

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"congvan/mailcore/viettext"
 )
@@ -11,9 +12,10 @@ import (
 // ParseBlock reads a Kính gửi or Nơi nhận block, with or without its label, into its entries in their order. Lines may be
 // broken as printed, stand in one line, in a Markdown table or in HTML, lack bullets or separators, and have fragments of
 // the signer's column beside them; those fragments, and what follows the block, are left out. Texts come back in NFC. Old
-// encodings are the caller's to decode.
+// encodings are the caller's to decode. A block has a few kilobytes; of a text longer than 256 KiB, which is none, only the
+// beginning is read.
 func ParseBlock(raw string) []Entry {
-	lines, kind := blockLines(viettext.NFC(strings.ToValidUTF8(raw, " ")))
+	lines, kind := blockLines(viettext.NFC(strings.ToValidUTF8(firstBytes(raw, maxBlock), " ")))
 	texts := gather(lines, kind)
 	entries := make([]Entry, 0, len(texts))
 	for _, t := range texts {
@@ -23,6 +25,9 @@ func ParseBlock(raw string) []Entry {
 	}
 	return entries
 }
+
+// maxBlock bounds the bytes that are read.
+const maxBlock = 256 << 10
 
 // makeEntry reads the text of one entry.
 func makeEntry(text string) (Entry, bool) {
@@ -42,7 +47,8 @@ func makeEntry(text string) (Entry, bool) {
 	e.Kind = classify(name)
 	e.Copies = copiesOf(text)
 	if e.Kind == EntryUnit || e.Kind == EntryPublication {
-		e.Units = splitNames(name)
+		short, _ := stripAnnotation(name)
+		e.Units = splitNames(short)
 	}
 	return e, true
 }
@@ -50,10 +56,17 @@ func makeEntry(text string) (Entry, bool) {
 // tidyEntry collapses the spaces of an entry and drops separators and scraps at its ends.
 func tidyEntry(s string) string {
 	s = collapse(s)
-	s = strings.TrimLeft(s, " ;,.:'`´~|*_•-–—+\"“”‘’<>=?!¬")
+	s = strings.TrimLeftFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("([“", r)
+	})
 	for {
-		t := strings.TrimRight(s, " ;,.:'`´~|*_•-–—+\"“‘<>=¬")
-		if strings.HasSuffix(s, "...") && strings.HasSuffix(t, "(") || t == s {
+		t := strings.TrimRightFunc(s, func(r rune) bool {
+			return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune(")]”", r)
+		})
+		if rest := s[len(t):]; strings.Contains(rest, "...") || strings.Contains(rest, ". . .") { // illegible or left blank
+			return t + " ..."
+		}
+		if t == s {
 			return t
 		}
 		s = t
@@ -332,7 +345,7 @@ func (g *gatherer) continues() bool {
 	return unfinished.MatchString(plainOf(tailOf(last, 40)))
 }
 
-var unfinished = regexp.MustCompile(`(?:[,:&/(-]|\b(?:va|cac|thuoc|cua|truc thuoc|voi|tai|ve|cho|nhung|so|bo|ban|cuc|vu|uy ban|hoi dong|van phong|ubnd|hdnd|tt))$`)
+var unfinished = regexp.MustCompile(`(?:[,:&/(-]|\b(?:va|cac|thuoc|cua|truc thuoc|voi|tai|ve|cho|nhung|uy ban|hoi dong))$`)
 
 // tailOf returns at most the last n bytes of s, from the beginning of a word.
 func tailOf(s string, n int) string {
@@ -356,8 +369,7 @@ func (g *gatherer) archived() bool {
 }
 
 var (
-	copyMark    = regexp.MustCompile(`\(\s*(?:[^()]{0,30}[, ])?(\d{1,4})\s*\.?\s*(?:b|bản|ban|bộ|bo)?\s*\.?\s*\)?$`)
-	copyCount   = regexp.MustCompile(`\(\s*(?:[^()]{0,30}?[, ])?(\d{1,4})\s*\.?\s*(?:b|bản|ban|bộ|bo)?\.?\s*\)`)
+	copyCount   = regexp.MustCompile(`\(\s*(?:[^()]{0,30}?[, -])?(\d{1,4})\s*\.?\s*(?:b|bản|ban|bộ|bo)?\.?\s*\)`)
 	anyCount    = regexp.MustCompile(`(?i)\(\s*(?:\.*\s*b(?:ản|an)?|[\d][^() ]{0,2}|b|\.{2,}\s*(?:b|bản)?)\s*\)`)
 	openCount   = regexp.MustCompile(`\s(\d{1,3})\s*b?\)`)
 	bareCount   = regexp.MustCompile(`([\pL\s(,])(\d{1,4})\s*(?:b|bản)$`)
@@ -367,6 +379,9 @@ var (
 // readArchive reads the archive line: its text without junk after the copy count, the codes of who keeps a copy, and how
 // many copies.
 func readArchive(text string) (string, []string, *int) {
+	if i := strings.LastIndexAny(text, ".;"); i > 0 && isPerson(strings.TrimSpace(text[i+1:])) { // the signer's name
+		text = text[:i]
+	}
 	text, copies := cutCount(text)
 	list := archiveLead.ReplaceAllString(text, "")
 	if copies != nil || anyCount.MatchString(list) {
@@ -375,6 +390,9 @@ func readArchive(text string) (string, []string, *int) {
 	units := []string{}
 	for _, p := range strings.FieldsFunc(maskBrackets(list), func(r rune) bool { return r == ',' || r == ';' }) {
 		p = strings.Trim(strings.NewReplacer("\x01", ",", "\x02", ";").Replace(p), " .:;-")
+		if m := clerkFirst.FindString(p); m != "" {
+			units, p = append(units, strings.Trim(m, " .")), strings.TrimSpace(p[len(m):])
+		}
 		if code := archiveCode(p); code != "" {
 			units = append(units, code)
 		}
@@ -383,6 +401,9 @@ func readArchive(text string) (string, []string, *int) {
 }
 
 var archiveLead = regexp.MustCompile(`^[Ll]\s?[ưuƯUữứùú]\s?[uưnUƯ]?\s?(?:trữ)?\s*[:;.,]?\s*`)
+
+// clerkFirst is the văn thư before a stop that stands for a comma: "VT. QLBVR".
+var clerkFirst = regexp.MustCompile(`^(?:VT|VP|HC|HCTH|HC-TH)\.\s*`)
 
 // codesBefore cuts a list of codes at its copy count.
 func codesBefore(list string) string {

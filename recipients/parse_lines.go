@@ -205,7 +205,7 @@ func labelRest(rest string, following []string) string {
 var bulletMark = regexp.MustCompile(`^\s*(?:[^\pL\pN\s(\["“][\s]*|[lIiìịíÌỊÍjt1]\s+|[\pL]\s*:\s*){0,3}?(?:[-–—−‐‑~+•●▪■◦·*¬»►➢✓_=]|o\s){1,2}\s*(?:[\pL\pN("“.])`)
 
 // numbered is a numbered or lettered item.
-var numbered = regexp.MustCompile(`^\s*(?:\d{1,2}[.)/]|[a-zđ]\))\s+\pL`)
+var numbered = regexp.MustCompile(`^\s*(?:\d{1,2}(?:[.)/]|\s?[-–])|[a-zđ]\))\s+\pL`)
 
 // cutBullet takes the bullet off a line.
 func cutBullet(line string) (string, bool) {
@@ -261,13 +261,19 @@ func cutInline(line string) []string {
 		}
 	}
 	depth := depths(line)
-	mark(afterSemi, func(b, _ string) bool { return true })
+	mark(afterSemi, func(_, a string) bool {
+		item, _, more := strings.Cut(strings.TrimLeft(firstBytes(a, 200), " -–—~+•*"), ";")
+		return more || !isPerson(item) && !signerTitle.MatchString(plainOf(item))
+	})
 	mark(wideDash, func(b, _ string) bool { return depth[len(b)-1] == 0 })
 	mark(afterStop, func(b, a string) bool {
 		return depth[len(b)-1] == 0 && (!strings.HasSuffix(b, ":") || strings.Count(line, ";") == 0) && opensEntry(a)
 	})
 	mark(afterNote, func(b, a string) bool { return depth[len(b)] == 0 && endsWithPurpose(b) && opensEntry(a) })
-	mark(plainDash, func(b, a string) bool { return depth[len(b)-1] == 0 && opensFixed(a) })
+	loose := !strings.Contains(line, ";") && strings.Count(line, " - ") > 1
+	mark(plainDash, func(b, a string) bool {
+		return depth[len(b)-1] == 0 && (opensFixed(a) || endsReference.MatchString(plainOf(tailOf(b, 40))) || loose && opensAfterDash(b, a))
+	})
 	if len(cuts) == 0 {
 		return []string{line}
 	}
@@ -280,6 +286,23 @@ func cutInline(line string) []string {
 		}
 	}
 	return append(out, line[from:])
+}
+
+// endsReference is a reference, complete, at the end of what stands before a dash.
+var endsReference = regexp.MustCompile(`nhu (?:tren|kinh gui|dieu \d+)(?: ?\([^()]*\))? ?$`)
+
+// opensAfterDash reports whether, in a line without separators, the dash before a divides entries and does not join a
+// sub-unit to its body ("Cục X - Bộ Y") or two halves of a field ("Kinh tế - Kỹ thuật").
+func opensAfterDash(before, a string) bool {
+	f := plainOf(strings.TrimLeft(firstBytes(a, 100), " -–—~+•*"))
+	if !bodyHead.MatchString(f) && !pressHead.MatchString(f) && !memberLead.MatchString(f) && !titleHead.MatchString(f) {
+		return false
+	}
+	seg := tailOf(before, 200)
+	if i := strings.LastIndex(seg, " - "); i >= 0 {
+		seg = seg[i+3:]
+	}
+	return !(subUnit.MatchString(plainOf(strings.TrimLeft(seg, " -"))) && (topUnit.MatchString(f) || midUnit.MatchString(f)))
 }
 
 // depths returns for each byte of line how many brackets are open before it. A bracket that is never closed opens nothing.

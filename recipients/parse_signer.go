@@ -7,7 +7,7 @@ import (
 
 var (
 	// signFor begins the signer's column: TM., KT., TL., TUQ., Q. before a title in capitals.
-	signFor = regexp.MustCompile(`(?:^|[\s_;.,|])(?:TM|KT|TL|TUQ|TUN|T/M|K/T|T/L|Q|TT)\s?[./]\s?(?:[A-ZĐÀ-Ỹ]{2,}|Bộ|Chủ|Giám|Phó|Thủ|Cục|Vụ|Tổng)`)
+	signFor = regexp.MustCompile(`(?:^|[\s_;.,|])(?:TM|KT|TL|TUQ|TUN|T/M|K/T|T/L|Q)\s?[./]\s?(?:[A-ZĐÀ-Ỹ]{2,}|Bộ|Chủ|Giám|Phó|Thủ|Cục|Vụ|Tổng)`)
 	// signerTitle is a title that stands in the signer's column also in small letters, as a whole line.
 	signerTitle = regexp.MustCompile(`^(?:(?:tm|kt|tl|tuq|q|k/t|t/m)[./ ]|\(?(?:da|đa) k[yi]\)?|(?:pho )?(?:chu tich|giam doc|hieu truong|bo truong|thu truong|cuc truong|vu truong|chanh van phong|truong ban|truong phong|tong giam doc|thu tuong|chu nhiem|vien truong|chanh an|thong doc|tong cuc truong)$|(?:dai|thuong|trung|thieu) (?:tuong|ta)\b|ngay \d|ha noi, ngay|\[?signature|tai bieu mau|phu luc|mau so|noi nhan)`)
 	junkRune    = regexp.MustCompile("[^\\pL\\pN\\s,;:.()/&'’\"“”+\\-–—]")
@@ -75,11 +75,14 @@ func cutShouting(s string) string {
 	if from == len(ws) {
 		return s
 	}
-	for from > 1 && isCapitals(ws[from-1]) && !strings.ContainsAny(ws[from-1], ";)") { // "TL. TONG", "CỤC" before the first sure word
+	for from > 1 && isCapitals(ws[from-1]) && (!strings.ContainsAny(ws[from-1], ";),.:") || signLead.MatchString(ws[from-1])) { // "TL. TONG", "CỤC" before the first sure word
 		from--
 	}
 	return strings.Join(ws[:from], " ")
 }
+
+// signLead is the abbreviation before a signer's title.
+var signLead = regexp.MustCompile(`^(?:TM|KT|TL|TUQ|Q)[./]`)
 
 // isCapitals reports whether w has only capitals and signs.
 func isCapitals(w string) bool {
@@ -109,7 +112,9 @@ func cutScraps(s string) string {
 		left, right := rest[:i], strings.TrimSpace(rest[i+1:])
 		kept.WriteString(left)
 		if note, after := leadingNote(right); note != "" {
-			kept.WriteString(" " + note)
+			if !signedNote.MatchString(plainOf(note)) {
+				kept.WriteString(" " + note)
+			}
 			right = strings.TrimLeft(after, " ;.,")
 		}
 		if right == "" || !looksRecipient(right) {
@@ -124,6 +129,9 @@ func cutScraps(s string) string {
 	kept.WriteString(rest)
 	return strings.TrimSpace(kept.String())
 }
+
+// signedNote is what a typist puts for the signature.
+var signedNote = regexp.MustCompile(`^\((?:da )?k[yi]|^\(signed`)
 
 // topSemicolon returns where the first ";" outside brackets stands.
 func topSemicolon(s string) int {
@@ -162,9 +170,9 @@ func cutLoose(s string) string {
 		return s[:m[0]] + ";"
 	}
 	t, scraps := s, ""
-	for {
+	for range 16 { // scraps are few
 		i := strings.LastIndexAny(t, ",:.")
-		if i <= 0 || !isScrap(t[i+1:]) || isNumbered(t[:i], t[i+1:]) {
+		if i <= 0 || len(t)-i > 60 || !isScrap(t[i+1:]) || isNumbered(t[:i], t[i+1:]) {
 			break
 		}
 		scraps = t[i+1:] + scraps
@@ -173,7 +181,7 @@ func cutLoose(s string) string {
 	switch {
 	case lettersOnly(scraps) != "":
 		return t + ";"
-	case scraps == "" || strings.TrimSpace(scraps) == "":
+	case len(s) <= len(t)+1:
 		return s
 	}
 	return s[:len(t)+1]
@@ -188,7 +196,7 @@ func isNumbered(before, tail string) bool {
 	if tail == "" || before == "" || !strings.ContainsAny(tail[:1], "0123456789") {
 		return false
 	}
-	return strings.ContainsAny(tailOf(" "+before, 8), "0123456789")
+	return strings.ContainsAny(before[max(0, len(before)-8):], "0123456789")
 }
 
 // isScrap reports whether s, the tail of a line, holds no word: single characters, digits, signs.
@@ -204,7 +212,7 @@ func isScrap(s string) bool {
 
 // looksRecipient reports whether s may be a recipient beside another in one line, not a scrap of the signer's column.
 func looksRecipient(s string) bool {
-	s = unspace(strings.TrimSpace(firstBytes(s, 300)))
+	s = unspace(strings.Trim(firstBytes(s, 300), " -–—"))
 	f := plainOf(s)
 	first := strings.Trim(firstWord(s), ",.;:")
 	if f == "" || isPerson(s) || signFor.MatchString(" "+s) {

@@ -26,10 +26,10 @@ var purposeWords = []struct {
 
 var (
 	// purposeLead is the "để" before a purpose, also as OCR reads it, with "kính" and the like.
-	purposeLead = regexp.MustCompile(`^(?:kinh |gui |de |đe |dc )*de ?[:.]? +|^(?:xin )?kinh +`)
+	purposeLead = regexp.MustCompile(`^(?:kinh |gui |de |dc )*de ?[:.]? +|^(?:xin )?kinh +|^thay +`)
 	purposeGlue = regexp.MustCompile(`^(?:[\s,;/&+.-]+|va\b|de\b|cung\b)+`)
 	// purposeVerbs begin a purpose that has no normal form and keeps its own words.
-	purposeVerbs = regexp.MustCompile(`^(?:cap nhat|chuan bi|tong hop|tham dinh|phuc vu|don doc|dang|giam sat|nghien cuu|tham muu|` +
+	purposeVerbs = regexp.MustCompile(`^(?:cap nhat|chuan bi|tong hop|tham dinh|tham tra|phuc vu|don doc|dang|giam sat|nghien cuu|tham muu|` +
 		`trien khai|xu ly|giai quyet|xin y kien|phe duyet|quyet dinh|thong bao|niem yet|huong dan|cho y kien|gop y|du hop|tham du|` +
 		`moi du|chi tra|thanh toan|quan ly|thuc thi|thi hanh|theo|lam can cu|pho bien|quan triet|cong khai|cong bo|luu|p/v|t/m|` +
 		`tham gia|dong goi|ho tro|lien he|lap|ra soat|xem xet|dong chu tri|chu tri|cong tac|thuc|bao|dien|y/k|dua)\b`)
@@ -37,7 +37,7 @@ var (
 	bareTail = regexp.MustCompile(`[\s,:-]+(?:(?:de|đe) (?:(?:b/c|bao cao|t/h|th/h|thuc hien|p/h|ph/h|phoi hop|biet|chi dao|theo doi|kiem tra|dang tai|dua tin|va)[\s,;]*)+|b/c|t/h|p/h)$`)
 	// manner is a bracket that says how or by whose hand a copy goes: no purpose, and no part of the name.
 	manner = regexp.MustCompile(`^(?:qua |gui qua|bang |ban (?:dien tu|giay|mem|chinh|pho to|photo|sao)|vbdt|file|ban dt|email|e-mail|` +
-		`truc lien thong|ioffice|(?:gui )?kem|de nghi|d/c |dong chi |ong |ba |bo |\d{1,4} ?b(?:an|o)?$|\d{1,4}$)`)
+		`truc lien thong|ioffice|(?:gui )?kem|de nghi|d/c |dong chi |ong |ba |\d{1,4} ?b(?:an|o)?$|\d{1,4}$)`)
 )
 
 // stripPurpose takes the purpose of sending out of the text of an entry: "Sở Tài chính (để b/c)" is "Sở Tài chính" for
@@ -125,6 +125,9 @@ func cutBracket(s string) (inside, after string) {
 // readBracket says whether the inside of a bracket holds a purpose, which one, and what else it holds.
 func readBracket(inside string) (kept, purpose string, ok bool) {
 	if len(inside) == 0 || len(inside) > 200 {
+		return "", "", false
+	}
+	if isAbbreviation(inside) && !strings.Contains(inside, "/") && startsUpper(inside) { // a code: (KTN), (TH)
 		return "", "", false
 	}
 	if p, ok := readPurpose(inside); ok {

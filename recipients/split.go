@@ -35,8 +35,10 @@ func splitNames(text string) []string {
 
 // listHasHeads reports whether head is a bare class ("Các đơn vị:") whose members bring their own heads.
 func listHasHeads(head, list string) bool {
-	return regexp.MustCompile(`^(?:cac |nhung )(?:don vi|co quan|doan the|to chuc|so, ban, nganh|so, nganh|co quan, don vi)[a-z, ]*$`).MatchString(plainOf(head))
+	return headless.MatchString(plainOf(head))
 }
+
+var headless = regexp.MustCompile(`^(?:cac |nhung )(?:don vi|co quan|doan the|to chuc|co quan, don vi)[a-z, ]*$`)
 
 // topColon returns where the first colon outside brackets stands, -1 when there is none.
 func topColon(s string) int {
@@ -58,8 +60,9 @@ func topColon(s string) int {
 
 // A listPiece is a part of a list with the separator that stood before it.
 type listPiece struct {
-	sep  string // "", ",", ";" or "va"
+	sep  string // "", ",", ";", "." or "va"
 	text string
+	and  string // how "và" is spelt
 }
 
 // cutPieces cuts s at the commas, semicolons and words "và" that stand outside brackets.
@@ -67,8 +70,9 @@ func cutPieces(s string) []listPiece {
 	sh := newShadow(s)
 	var out []listPiece
 	depth, from, sep := 0, 0, ""
+	and := ""
 	add := func(to int) {
-		out = append(out, listPiece{sep, strings.TrimSpace(sh.cut(from, to))})
+		out = append(out, listPiece{sep, strings.TrimSpace(sh.cut(from, to)), and})
 	}
 	for i := 0; i < len(sh.ascii); i++ {
 		switch c := sh.ascii[i]; {
@@ -80,15 +84,30 @@ func cutPieces(s string) []listPiece {
 		case c == ',' || c == ';':
 			add(i)
 			from, sep = i+1, string(c)
+		case c == '.' && stopsItem(sh.ascii, i):
+			add(i)
+			from, sep = i+1, "."
 		case c == ' ' && strings.HasPrefix(sh.ascii[i:], " va "):
 			add(i)
-			from, sep = i+4, "va"
+			from, sep, and = i+4, "va", sh.cut(i, i+4)
 			i += 3
 		}
 	}
 	add(len(sh.ascii))
 	return out
 }
+
+// stopsItem reports whether the stop at a[i] stands for a comma between bodies: "Sở Y tế. Sở Tài chính".
+func stopsItem(a string, i int) bool {
+	if i+2 >= len(a) || a[i+1] != ' ' || !bodyHead.MatchString(a[i+2:]) {
+		return false
+	}
+	j := strings.LastIndexByte(a[:i], ' ') + 1
+	return i-j > 2 || i-j == 2 && !shortened.MatchString(a[j:i])
+}
+
+// shortened are class words that are written with a stop.
+var shortened = regexp.MustCompile(`^(?:tp|tt|tx|vp|ub|ts|gs)$`)
 
 // gluePieces puts pieces together again as they stood.
 func gluePieces(ps []listPiece) string {
@@ -97,7 +116,7 @@ func gluePieces(ps []listPiece) string {
 		if i > 0 {
 			switch p.sep {
 			case "va":
-				b.WriteString(" và ")
+				b.WriteString(p.and)
 			default:
 				b.WriteString(p.sep + " ")
 			}
@@ -108,10 +127,13 @@ func gluePieces(ps []listPiece) string {
 }
 
 var (
-	bareClass  = regexp.MustCompile(`^(?:(?:cac|nhung) )?(` + phrases(`bo so ban vu cuc tong_cuc chi_cuc phong p\. vien trung_tam benh_vien hoi doan quan_khu cong_ty tap_doan khoa hat truong truong_thpt truong_thcs truong_tieu_hoc truong_mam_non truong_dai_hoc truong_cao_dang`) + `) `)
-	placesOf   = regexp.MustCompile(`^(.*?)\b(?:cac|nhung) (` + placeWord + `)((?:(?: ?, ?| va )` + placeWord + `)*)\s*:?\s*`)
-	ownPlace   = regexp.MustCompile(`^(` + placeWord + `)\.? `)
-	namedPlace = regexp.MustCompile(`^(.*\b(?:` + placeWord + `)\.?) ([^ ].*)$`)
+	bareClass   = regexp.MustCompile(`^(?:(?:cac|nhung) )?(` + phrases(`bo so ban vu cuc tong_cuc chi_cuc phong p\. vien trung_tam benh_vien hoi doan quan_khu cong_ty tap_doan khoa hat truong truong_thpt truong_thcs truong_tieu_hoc truong_mam_non truong_dai_hoc truong_cao_dang`) + `) `)
+	placesOf    = regexp.MustCompile(`^(.*?)\b(?:cac|nhung) (` + placeWord + `)((?:(?: ?, ?| va )` + placeWord + `)*)\s*:?\s*`)
+	placeEnd    = regexp.MustCompile(placeWord + `\.?$`)
+	beforePlace = regexp.MustCompile(`^(.*?)\b` + placeWord + `\b`)
+	council     = regexp.MustCompile(`^(?:hdnd|ubnd|hoi dong nhan dan|uy ban nhan dan)\b`)
+	ownPlace    = regexp.MustCompile(`^(` + placeWord + `)\.? `)
+	namedPlace  = regexp.MustCompile(`^(.*\b(?:` + placeWord + `)\.?) ([^ ].*)$`)
 )
 
 // listHead finds the head that the members of a list share, and the pieces of the list. The list is empty when text is no
@@ -138,7 +160,7 @@ func listHead(text string) (head string, list []listPiece) {
 		if j := strings.IndexByte(h, ','); j > 0 {
 			h = h[:j]
 		}
-		return h, cutPieces(after)
+		return capital(h), cutPieces(after)
 	}
 	return sectorList(sh)
 }
@@ -167,7 +189,18 @@ func sectorList(sh shadow) (head string, list []listPiece) {
 			return "", nil
 		}
 	}
-	return sh.cut(m[2], m[3]), fields
+	return capital(sh.cut(m[2], m[3])), fields
+}
+
+// capital returns s with its first letter large: the head of "các sở: …" is Sở.
+func capital(s string) string {
+	for i, r := range s {
+		if i > 0 {
+			return strings.ToUpper(s[:i]) + s[i:]
+		}
+		_ = r
+	}
+	return strings.ToUpper(s)
 }
 
 // isAbbreviation reports whether s is an abbreviation or a number, like TNMT, KH&ĐT, 1A.
@@ -195,7 +228,7 @@ func joinFields(ps []listPiece) []listPiece {
 				break
 			}
 		}
-		out = append(out, listPiece{ps[i].sep, gluePieces(ps[i : i+n])})
+		out = append(out, listPiece{ps[i].sep, gluePieces(ps[i : i+n]), ps[i].and})
 		i += n
 	}
 	return out
@@ -203,12 +236,18 @@ func joinFields(ps []listPiece) []listPiece {
 
 // dropTail takes a place off the end of a field name: "Văn hóa, Thể thao và Du lịch tỉnh".
 func dropTail(s string) string {
+	if t, ok := strings.CutSuffix(s, " TU"); ok {
+		return t
+	}
 	sh := newShadow(s)
-	if m := placeTail.FindStringIndex(sh.ascii); m != nil && !strings.Contains(sh.text[sh.at[m[0]]:], "Quân") {
+	if m := placeTail.FindStringIndex(sh.ascii); m != nil && !notPlace.MatchString(sh.text[sh.at[m[0]]:]) {
 		return sh.cut(0, m[0])
 	}
 	return s
 }
+
+// staffHead is a head that every member of its list takes, though the members are bodies: "Văn phòng: Tỉnh ủy, UBND tỉnh".
+var staffHead = regexp.MustCompile(`^(?:van phong|vp|thuong truc|ban thuong vu)$`)
 
 // distribute gives head to each member of the list.
 func distribute(head string, list []listPiece) []string {
@@ -226,10 +265,10 @@ func distribute(head string, list []listPiece) []string {
 			p.text = gluePieces([]listPiece{p, fields[i]})
 		}
 		switch f := plainOf(p.text); {
-		case p.text == "" || memberLead.MatchString(f) || f == "..." || groupHead.MatchString(f) && !sectors[lettersOnly(p.text)]:
+		case p.text == "" || memberLead.MatchString(f) || f == "..." || groupHead.MatchString(f) && !sectors[lettersOnly(p.text)] && !isAbbreviation(p.text):
 		case place:
 			out = append(out, placed(head, p.text))
-		case pressHead.MatchString(plainOf(head)) && !pressHead.MatchString(f):
+		case staffHead.MatchString(plainOf(head)) || pressHead.MatchString(plainOf(head)) && !pressHead.MatchString(f):
 			out = append(out, strings.TrimSpace(head+" "+p.text))
 		case hasOwnHead(head, p.text):
 			out = append(out, splitNames(p.text)...)
@@ -237,11 +276,14 @@ func distribute(head string, list []listPiece) []string {
 			out = append(out, strings.TrimSpace(head+" "+p.text))
 		}
 	}
-	return out
+	return shareTail(out)
 }
 
 // splitsAtAnd reports whether "left và right" are two members of a list.
 func splitsAtAnd(left, right string) bool {
+	if strings.HasSuffix(plainOf(left), "dbqh") || strings.HasSuffix(plainOf(left), "quoc hoi") {
+		return false
+	}
 	return bodyHead.MatchString(plainOf(right)) && !sectors[lettersOnly(right)] || sectors[lettersOnly(left)] && sectors[lettersOnly(dropTail(right))] || isAbbreviation(left) && isAbbreviation(right) ||
 		memberLead.MatchString(plainOf(right))
 }
@@ -255,8 +297,13 @@ func hasOwnHead(head, member string) bool {
 	if sectors[lettersOnly(member)] {
 		return false
 	}
-	return bodyHead.MatchString(f) && !notBody.MatchString(f) && (!isAbbreviation(member) || selfStanding.MatchString(f) && len(f) > 3) && startsWithHead(f)
+	return memberHead.MatchString(f) && !notBody.MatchString(f) && (!isAbbreviation(member) || selfStanding.MatchString(f) && len(f) > 3) && startsWithHead(f)
 }
+
+// memberHead begins a member of a list that is no field of its head: narrower than bodyHead, because companies, unions and
+// schools are named after fields that are bodies elsewhere ("Tập đoàn Điện lực").
+var memberHead = regexp.MustCompile(`^(?:ubnd|hdnd|ubmt|uy ban|hoi dong|so|bo|cuc|vu|ban|van phong|vp|thanh tra|chi cuc|tong cuc|trung tam|cong an|kho bac|kbnn|` +
+	`bao hiem xa hoi|bhxh|vien|vks|toa an|tand|ngan hang|hoi|doan|phong|ub|mttq|tinh uy|thanh uy|huyen uy|tinh doan|truong|benh vien|cong ty|tap doan|tong cong ty|kiem toan|lien doan|dai|bao)`)
 
 // startsWithHead reports whether a class word is followed by more, or stands for itself.
 func startsWithHead(f string) bool { return strings.Contains(f, " ") || selfStanding.MatchString(f) }
@@ -275,7 +322,7 @@ func placed(head, member string) string {
 	if m == nil {
 		return head + " " + member
 	}
-	class := regexp.MustCompile(placeWord + `\.?$`).FindStringIndex(hs.ascii)
+	class := placeEnd.FindStringIndex(hs.ascii)
 	if class == nil {
 		return head + " " + member
 	}
@@ -290,9 +337,11 @@ func placed(head, member string) string {
 }
 
 var (
-	placeTail   = regexp.MustCompile(` (?:(?:(?:hdnd|ubnd|dang uy|hoi dong nhan dan) )?(?:cua )?` + placeWord + `|tinh uy|thanh uy|huyen uy|tu|quoc hoi)(?: [a-z' ]*)?$`)
-	tailName    = regexp.MustCompile(`( (?:(?:hdnd|ubnd|dang uy|hoi dong nhan dan) )?` + placeWord + `| (?:tinh|thanh|huyen|thi|quan) uy| tu)((?: [a-z']+){0,4})$`)
-	hasPlace    = regexp.MustCompile(`\b(?:tinh|huyen|xa|phuong|thi tran|thanh pho|tp|quan|thi xa|tinh uy|thanh uy|huyen uy|uy|tu|tw|trung uong|viet nam|vn|quoc hoi|chinh phu|khu vuc|tttu|vptu|nha nuoc)\b`)
+	placeTail   = regexp.MustCompile(` (?:(?:(?:hdnd|ubnd|dang uy|hoi dong nhan dan) )?(?:cua )?` + placeWord + `|tinh uy|thanh uy|huyen uy|quoc hoi)(?: [a-z' ]*)?$`)
+	tailName    = regexp.MustCompile(`( ` + placeWord + `| (?:tinh|thanh|huyen|thi|quan) (?:uy|doan))((?: [a-z']+){0,4})$`)
+	boardTail   = regexp.MustCompile(` (?:hdnd|ubnd|hoi dong nhan dan) ` + placeWord + `(?: [a-z']+){0,4}$`)
+	notPlace    = regexp.MustCompile(`(?i)^ (?:quân|xã hội)`) // not quận, not xã
+	hasPlace    = regexp.MustCompile(`\b(?:tinh|huyen|phuong|thi tran|thanh pho|tp|quan|thi xa|(?:tinh|thanh|huyen|thi|quan|h\.?|t\.?) ?uy|tw|trung uong|viet nam|vn|quoc hoi|chinh phu|khu vuc|tttu|vptu|nha nuoc)\b`)
 	jointOffice = regexp.MustCompile(`^(?:van phong|vp)\b.*\b(?:dbqh|dai bieu quoc hoi|hdnd|hoi dong nhan dan)$`)
 	subUnit     = regexp.MustCompile(`^(?:cuc|vu|tong cuc|thanh tra|vien|hoc vien|phong|p\.|trung tam|truong|bo tu lenh|bo tham muu|tap chi)\b`)
 	topUnit     = regexp.MustCompile(`^(?:bo [a-z]|bca\b|bqp\b|btp\b|vpcp\b|qdndvn|quan doi|bo$)`)
@@ -305,7 +354,7 @@ func splitPlain(text string) []string {
 		return distribute(head, list)
 	}
 	var items [][]listPiece
-	for _, p := range cutPieces(text) {
+	for _, p := range joinNames(cutPieces(text)) {
 		if n := len(items); n > 0 && !opensItem(items[n-1], p) {
 			items[n-1] = append(items[n-1], p)
 			continue
@@ -328,6 +377,25 @@ func splitPlain(text string) []string {
 	return shareTail(names)
 }
 
+// joinNames puts a class word and a field name that contains separators back together: "Sở VH, TT và DL".
+func joinNames(ps []listPiece) []listPiece {
+	var out []listPiece
+	for i := 0; i < len(ps); {
+		n := 1
+		if m := bareClass.FindString(plainOf(ps[i].text)); m != "" {
+			for j := min(len(ps), i+4); j > i+1; j-- {
+				if sectors[lettersOnly(dropTail(gluePieces(ps[i:j])))[len(lettersOnly(m)):]] {
+					n = j - i
+					break
+				}
+			}
+		}
+		out = append(out, listPiece{ps[i].sep, gluePieces(ps[i : i+n]), ps[i].and})
+		i += n
+	}
+	return out
+}
+
 // opensItem reports whether piece p begins a new item after the pieces of item.
 func opensItem(item []listPiece, p listPiece) bool {
 	f, before := plainOf(p.text), plainOf(gluePieces(item))
@@ -337,13 +405,13 @@ func opensItem(item []listPiece, p listPiece) bool {
 	if topColon(gluePieces(item)) > 0 { // the rooms of a body follow its colon, whatever separates them
 		return false
 	}
-	if p.sep == ";" {
+	if p.sep == ";" || p.sep == "." {
 		return true
 	}
-	if memberLead.MatchString(f) || agency.MatchString(f) {
+	if memberLead.MatchString(f) || agency.MatchString(f) || groupHead.MatchString(f) && startsUpper(p.text) && !isAbbreviation(p.text) {
 		return true
 	}
-	if jointOffice.MatchString(before) && regexp.MustCompile(`^(?:hdnd|ubnd|hoi dong nhan dan|uy ban nhan dan)\b`).MatchString(f) {
+	if jointOffice.MatchString(before) && council.MatchString(f) {
 		return false
 	}
 	if p.sep == "," && (subUnit.MatchString(before) && !strings.Contains(before, ",") && topUnit.MatchString(f) || strings.HasPrefix(before, "phong ") && midUnit.MatchString(f) || strings.HasPrefix(f, "qdndvn")) {
@@ -361,7 +429,7 @@ func opensItem(item []listPiece, p listPiece) bool {
 		return opensAfterAnd(f, p.text)
 	case ownPlace.MatchString(f) && startsUpper(p.text[strings.IndexByte(p.text, ' ')+1:]):
 		return true
-	case bodyHead.MatchString(f) && startsWithCapital(p.text):
+	case bodyHead.MatchString(f) && startsBody(p.text):
 		return !sectors[lettersOnly(joinedWith(item, p))]
 	case isAbbreviation(p.text):
 		return onlyAbbreviations(item) || isAbbreviation(lastWord(item)) || selfStanding.MatchString(f)
@@ -373,6 +441,12 @@ func opensItem(item []listPiece, p listPiece) bool {
 func opensAfterAnd(f, text string) bool {
 	return bodyHead.MatchString(f) && startsWithCapital(text) && (strings.Contains(f, " ") || selfStanding.MatchString(f)) && !sectors[lettersOnly(text)] ||
 		titleHead.MatchString(f) && false
+}
+
+// startsBody reports whether the class word or the word after it is a capital: "Phòng Nội vụ", "tổ Văn phòng".
+func startsBody(s string) bool {
+	_, second, _ := strings.Cut(s, " ")
+	return startsWithCapital(s) || startsUpper(second)
 }
 
 func startsWithCapital(s string) bool { return startsUpper(s) || selfStanding.MatchString(plainOf(s)) }
@@ -428,14 +502,14 @@ func shareHead(names []string) []string {
 		prev, f := newShadow(names[i-1]), plainOf(names[i])
 		switch {
 		case ownPlace.MatchString(f) && !strings.HasPrefix(f, "tt "):
-			if m := regexp.MustCompile(`^(.*?)\b` + placeWord + `\b`).FindStringSubmatchIndex(prev.ascii); m != nil && m[3] > 0 {
+			if m := beforePlace.FindStringSubmatchIndex(prev.ascii); m != nil && m[3] > 0 {
 				names[i] = prev.cut(0, m[3]) + names[i]
 			}
 		case isAbbreviation(names[i]) && !selfStanding.MatchString(f):
 			if m := bareClass.FindStringIndex(prev.ascii); m != nil && isAbbreviation(prev.text[prev.at[m[1]]:]) {
 				names[i] = prev.cut(0, m[1]) + names[i]
 			}
-		case !bodyHead.MatchString(f) && placeListed([]listPiece{{"", names[i-1]}}, listPiece{",", names[i]}):
+		case !bodyHead.MatchString(f) && placeListed([]listPiece{{text: names[i-1]}}, listPiece{sep: ",", text: names[i]}):
 			if m := namedPlace.FindStringSubmatchIndex(prev.ascii); m != nil {
 				names[i] = prev.cut(0, m[3]) + " " + names[i]
 			}
@@ -450,14 +524,27 @@ func shareTail(names []string) []string {
 		return names
 	}
 	last := newShadow(names[len(names)-1])
-	m := tailName.FindStringSubmatchIndex(last.ascii)
+	m := tailName.FindStringIndex(last.ascii)
+	if m != nil && notPlace.MatchString(last.text[last.at[m[0]]:]) {
+		return names
+	}
+	if b := boardTail.FindStringIndex(last.ascii); b != nil && strings.HasPrefix(last.ascii, "ban ") {
+		m = b
+	}
+	if n := len(last.ascii) - 3; n > 0 && strings.HasSuffix(last.text, " TU") {
+		m = []int{n, n + 3}
+	}
 	if m == nil || m[0] == 0 {
 		return names
 	}
 	tail, kind := last.text[last.at[m[0]]:], kinshipOf(last.ascii[:m[0]])
 	for i, n := range names[:len(names)-1] {
 		f := plainOf(n)
-		if hasPlace.MatchString(f) || kind == "" || kinshipOf(f) != kind || strings.Contains(n, "(") {
+		if bareOffice.MatchString(f) {
+			names[i] = n + tail
+			continue
+		}
+		if hasPlace.MatchString(f) || kind == "" || kinshipOf(f) != kind || strings.Contains(n, "(") || strings.HasSuffix(n, "TU") {
 			continue
 		}
 		names[i] = n + tail
@@ -465,18 +552,22 @@ func shareTail(names []string) []string {
 	return names
 }
 
+// bareOffice is an office of whatever body the list ends with: "Thường trực, Ban Dân vận Tỉnh ủy".
+var bareOffice = regexp.MustCompile(`^(?:thuong truc|ban thuong vu|van phong|vp|cac ban)$`)
+
 // kinships are classes of bodies that share a tail when they stand in one list.
 var kinships = []struct {
 	kind string
 	head *regexp.Regexp
 }{
 	{"mass", regexp.MustCompile(`^(?:hoi [a-z]|lien doan|ldld|doan t|ubmttq|mttq|mat tran|uy ban mttq|lien minh|uy ban mat tran)`)},
-	{"power", regexp.MustCompile(`^(?:hdnd|ubnd|dang uy|tt\.? ?hdnd|thuong truc hdnd|uy ban nhan dan|hoi dong nhan dan|tt\.? ?dang uy|mttq|ubmttq)$`)},
-	{"line", regexp.MustCompile(`^(?:tand|toa an nhan dan|vksnd|vien kiem sat nhan dan|vien kiem sat|toa an|cong an|bch \w+|bch quan su|bo chi huy \w+|quan su|thi hanh an\w*|chi cuc|cuc|kbnn|kho bac|bhxh|bao hiem xa hoi|bo chi huy quan su|bo chi huy bo doi bien phong|bch bo doi bien phong)\b`)},
+	{"power", regexp.MustCompile(`^(?:hdnd|ubnd|dang uy|tt\.? ?hdnd|thuong truc hdnd|uy ban nhan dan|hoi dong nhan dan|tt\.? ?dang uy|thuong truc dang uy|thuong truc hdnd|mttq|ubmttq)$`)},
+	{"line", regexp.MustCompile(`^(?:tand|toa an nhan dan|vksnd|vien kiem sat nhan dan|vien kiem sat|toa an|cong an|bch \w+|bch quan su|bo chi huy \w+|quan su|thi hanh an\w*|chi cuc|cuc|kbnn|kho bac|bhxh|bao hiem xa hoi|bo chi huy quan su|bo chi huy bo doi bien phong|bch bo doi bien phong|bch\w*|bo ch\w*)\b`)},
 	{"so", regexp.MustCompile(`^so\b`)},
 	{"ban", regexp.MustCompile(`^ban\b`)},
-	{"press", regexp.MustCompile(`^(?:bao|dai|cong|cong ttdt|cong bao|dai pt\w*|dai ptth|website|dai phat thanh.*)$`)},
+	{"press", regexp.MustCompile(`^(?:bao|dai|dai pt\w*|dai ptth|dai phat thanh.*)$`)},
 	{"phong", regexp.MustCompile(`^phong\b`)},
+	{"staff", regexp.MustCompile(`^(?:van phong|vp) (?:hdnd|ubnd|doan dbqh|dbqh)[a-z ]*$`)},
 }
 
 func kinshipOf(f string) string {
