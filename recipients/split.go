@@ -354,7 +354,7 @@ func splitPlain(text string) []string {
 		return distribute(head, list)
 	}
 	var items [][]listPiece
-	for _, p := range joinNames(cutPieces(text)) {
+	for _, p := range wholeNames(cutPieces(text)) {
 		if n := len(items); n > 0 && !opensItem(items[n-1], p) {
 			items[n-1] = append(items[n-1], p)
 			continue
@@ -377,8 +377,8 @@ func splitPlain(text string) []string {
 	return shareTail(names)
 }
 
-// joinNames puts a class word and a field name that contains separators back together: "Sở VH, TT và DL".
-func joinNames(ps []listPiece) []listPiece {
+// wholeNames puts a class word and a field name that contains separators back together: "Sở VH, TT và DL".
+func wholeNames(ps []listPiece) []listPiece {
 	var out []listPiece
 	for i := 0; i < len(ps); {
 		n := 1
