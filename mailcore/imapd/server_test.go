@@ -1,0 +1,407 @@
+package imapd_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"congvan/mailcore"
+	"congvan/mailcore/imapd"
+	"congvan/mailcore/mailtest"
+	"congvan/mailcore/sqldb"
+
+	"github.com/emersion/go-imap/v2"
+)
+
+func sqlite(t testing.TB) *sqldb.DB {
+	return mailtest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "congvan.db"))
+}
+
+func TestIssuedPasswordLetsNobodyInAndSaysWhatToDo(t *testing.T) {
+	h := newHouse(t, sqlite(t))
+	h.newAccount("moi@kontum.test", mailcore.Unit, true)
+	c := h.dialTLS()
+	in := bufio.NewReader(c)
+	in.ReadString('\n')
+	fmt.Fprintf(c, "a LOGIN moi@kontum.test %q\r\n", password)
+	line, err := in.ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "a NO [ALERT] Mật khẩu được cấp lần đầu") || !strings.Contains(line, "Hãy đổi mật khẩu") {
+		t.Errorf("answer %q, %v", line, err)
+	}
+	fmt.Fprint(c, "b SELECT INBOX\r\n")
+	if line, _ := in.ReadString('\n'); !strings.HasPrefix(line, "b BAD") {
+		t.Errorf("SELECT without login: %q", line)
+	}
+}
+
+func TestWrongPasswordsAreAnsweredLater(t *testing.T) {
+	const delay = 60 * time.Millisecond
+	h := newHouse(t, sqlite(t), func(o *imapd.Options) { o.FailureDelay = delay })
+	c := h.dialTLS()
+	in := bufio.NewReader(c)
+	in.ReadString('\n')
+	for n, least := range []time.Duration{delay, 2 * delay, 4 * delay} {
+		start := time.Now()
+		fmt.Fprintf(c, "a LOGIN %s wrong\r\n", unitAddress)
+		if line, err := in.ReadString('\n'); !strings.HasPrefix(line, "a NO [AUTHENTICATIONFAILED]") || time.Since(start) < least {
+			t.Errorf("failure %d: %q, %v after %v", n+1, line, err, time.Since(start))
+		}
+	}
+}
+
+func TestTooManyConnectionsAreTurnedAway(t *testing.T) {
+	h := newHouse(t, sqlite(t), func(o *imapd.Options) { o.MaxPerAddress = 2 })
+	var held []net.Conn
+	for range 2 {
+		held = append(held, h.dialTLS())
+	}
+	c, err := net.Dial("tcp", h.plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	answer, _ := io.ReadAll(c)
+	if !strings.HasPrefix(string(answer), "* BYE [UNAVAILABLE]") {
+		t.Errorf("third connection got %q", answer)
+	}
+	held[0].Close()
+	waitFor(t, "a place", func() bool {
+		c, err := tls.Dial("tcp", h.tls, h.config())
+		if err != nil {
+			return false
+		}
+		defer c.Close()
+		line, _ := bufio.NewReader(c).ReadString('\n')
+		return strings.HasPrefix(line, "* OK")
+	})
+}
+
+func TestWhoDoesNotLogInIsSentAway(t *testing.T) {
+	h := newHouse(t, sqlite(t), func(o *imapd.Options) { o.LoginTimeout = 50 * time.Millisecond })
+	for _, c := range []net.Conn{h.dialTLS(), mustDial(t, h.plain)} {
+		c.SetDeadline(time.Now().Add(deadline))
+		answer, err := io.ReadAll(c)
+		if err != nil || !strings.Contains(string(answer), "* BYE Too long without a login") {
+			t.Errorf("got %q, %v", answer, err)
+		}
+	}
+	mute := mustDial(t, h.tls) // not even a handshake
+	mute.SetDeadline(time.Now().Add(deadline))
+	if _, err := io.ReadAll(mute); err != nil && strings.Contains(err.Error(), "timeout") {
+		t.Error("a connection without a handshake stays open")
+	}
+}
+
+func mustDial(t testing.TB, addr string) net.Conn {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// Whoever waits or idles is told BYE at once; a client that takes nothing cannot hold the server up for longer than Grace.
+func TestShutdownSaysBye(t *testing.T) {
+	h := newHouse(t, sqlite(t), func(o *imapd.Options) { o.Grace = time.Second })
+	h.deliver(mailcore.Inbox, bytes.Repeat([]byte("x: y\r\n"), 4<<20/6), "", "")
+	idle, waiting, stuck := h.session(), h.session(), h.session()
+	for _, c := range []*peer{idle, stuck} {
+		c.command(t, "SELECT INBOX")
+	}
+	fmt.Fprint(idle, "i IDLE\r\n")
+	idle.until(t, `\+ .*`)
+	fmt.Fprint(stuck, "s FETCH 1 BODY.PEEK[]\r\n")
+	stuck.until(t, `\* 1 FETCH .*`)
+	start := time.Now()
+	h.stop()
+	if took := time.Since(start); took > 4*time.Second {
+		t.Errorf("shutdown took %v", took)
+	}
+	for name, c := range map[string]*peer{"idle": idle, "waiting": waiting} {
+		if rest, err := io.ReadAll(c.in); err != nil || !strings.Contains(string(rest), "* BYE Server is shutting down") {
+			t.Errorf("%s got %q, %v", name, rest, err)
+		}
+	}
+	if _, err := net.Dial("tcp", h.plain); err == nil {
+		t.Error("the port is still open")
+	}
+}
+
+// session is a raw connection that is logged in.
+func (h *house) session() *peer {
+	c := h.dialTLS()
+	p := &peer{c, bufio.NewReader(c)}
+	p.SetDeadline(time.Now().Add(10 * deadline))
+	p.until(h.t, `\* OK .*`)
+	p.command(h.t, fmt.Sprintf("LOGIN %s %q", unitAddress, password))
+	return p
+}
+
+// command runs a command and returns its untagged lines; it must succeed.
+func (p *peer) command(t testing.TB, text string) string {
+	t.Helper()
+	fmt.Fprintf(p, "x %s\r\n", text)
+	return p.until(t, "x OK .*")
+}
+
+func (p *peer) until(t testing.TB, want string) string {
+	t.Helper()
+	re := regexp.MustCompile("^(?:" + want + ")\r\n$")
+	var before strings.Builder
+	for {
+		line, err := p.in.ReadString('\n')
+		if err != nil {
+			t.Fatalf("want %q, got %q, %v", want, line, err)
+		}
+		if re.MatchString(line) {
+			return before.String()
+		}
+		before.WriteString(line)
+	}
+}
+
+// However ugly a message is, a mailbox with it can be listed and read to the end, byte for byte.
+func TestUglyMessagesBlockNothing(t *testing.T) {
+	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
+		h := newHouse(t, db)
+		files, _ := filepath.Glob("testdata/ugly-*.eml")
+		if len(files) < 7 {
+			t.Fatalf("only %d ugly messages", len(files))
+		}
+		var want [][]byte
+		for _, file := range files {
+			data := eml(t, filepath.Base(file))
+			if len(data) == 0 {
+				data = []byte("\r\n")
+			}
+			h.deliver(mailcore.Inbox, data, "X-Copy: 1\r\n", "")
+			want = append(want, append([]byte("X-Copy: 1\r\n"), data...))
+		}
+		c := h.client(nil)
+		if _, err := c.Select("INBOX", nil).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		whole := &imap.FetchItemBodySection{Peek: true}
+		parts := []*imap.FetchItemBodySection{whole, {Specifier: imap.PartSpecifierHeader, Peek: true}, {Specifier: imap.PartSpecifierText, Peek: true},
+			{Part: []int{1}, Peek: true}, {Part: []int{1, 1, 1}, Specifier: imap.PartSpecifierMIME, Peek: true},
+			{Specifier: imap.PartSpecifierHeader, HeaderFields: []string{"From", "Subject"}, Peek: true}}
+		all := imap.SeqSet{{Start: 1, Stop: 0}}
+		got, err := c.Fetch(all, &imap.FetchOptions{Envelope: true, BodyStructure: &imap.FetchItemBodyStructure{Extended: true},
+			RFC822Size: true, BodySection: parts}).Collect()
+		if err != nil || len(got) != len(want) {
+			t.Fatalf("%d of %d messages, %v", len(got), len(want), err)
+		}
+		for i, m := range got {
+			if body := m.FindBodySection(whole); !bytes.Equal(body, want[i]) || m.RFC822Size != int64(len(want[i])) {
+				t.Errorf("%s: %d bytes, size %d, want %d", files[i], len(body), m.RFC822Size, len(want[i]))
+			}
+			if m.BodyStructure == nil || m.Envelope == nil {
+				t.Errorf("%s: no structure", files[i])
+			}
+		}
+		for _, criteria := range []*imap.SearchCriteria{{Body: []string{"không có"}}, {Text: []string{"không có"}},
+			{Header: []imap.SearchCriteriaHeaderField{{Key: "X-None", Value: ""}}}} {
+			if data, err := c.Search(criteria, nil).Wait(); err != nil || len(data.AllSeqNums()) > 0 {
+				t.Errorf("search: %v, %v", data, err)
+			}
+		}
+	})
+}
+
+func TestThousandMessagesAreFetched(t *testing.T) {
+	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
+		h := newHouse(t, db)
+		fill(h, 1000)
+		c := h.client(nil)
+		data, err := c.Select("INBOX", nil).Wait()
+		if err != nil || data.NumMessages != 1000 {
+			t.Fatalf("%+v, %v", data, err)
+		}
+		whole := &imap.FetchItemBodySection{Peek: true}
+		got, err := c.Fetch(imap.UIDSet{{Start: 1, Stop: 0}}, &imap.FetchOptions{UID: true, Flags: true, Envelope: true, RFC822Size: true,
+			BodySection: []*imap.FetchItemBodySection{whole}}).Collect()
+		if err != nil || len(got) != 1000 {
+			t.Fatalf("%d messages, %v", len(got), err)
+		}
+		for i, m := range got {
+			if m.SeqNum != uint32(i+1) || m.UID != imap.UID(i+1) || m.RFC822Size != int64(len(m.FindBodySection(whole))) ||
+				m.Envelope.Subject != fmt.Sprintf("Công văn %d", i) {
+				t.Fatalf("message %d: %+v", i, m)
+			}
+		}
+		found, err := c.Search(&imap.SearchCriteria{Body: []string{"thu so 77"}}, nil).Wait()
+		if nums := found.AllSeqNums(); err != nil || len(nums) != 11 { // 77, 770…779
+			t.Errorf("found %v, %v", nums, err)
+		}
+	})
+}
+
+// fill delivers n small letters to the unit's INBOX, a hundred in a transaction.
+func fill(h *house, n int) {
+	h.t.Helper()
+	ctx := context.Background()
+	for i := 0; i < n; {
+		bodies := make([]*mailcore.Body, 0, 100)
+		for ; i < n && len(bodies) < 100; i++ {
+			b, err := h.store.SaveBody(ctx, bytes.NewReader(letter("Công văn", i)), 0)
+			if err != nil {
+				h.t.Fatal(err)
+			}
+			bodies = append(bodies, b)
+		}
+		err := h.store.DB().Write(ctx, func(tx *sqldb.Tx) error {
+			for _, b := range bodies {
+				if _, err := h.store.DeliverTx(ctx, tx, b, []mailcore.Copy{{Account: h.account.ID}}); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
+// A message of 50 MB costs neither the appender nor the reader 50 MB here.
+func TestLargeMessagesAreStreamed(t *testing.T) {
+	const size = 50 << 20
+	h := newHouse(t, sqlite(t))
+	p := h.session()
+	var peak uint64
+	watch := func(do func()) {
+		runtime.GC()
+		var before, now runtime.MemStats
+		runtime.ReadMemStats(&before)
+		done := make(chan struct{})
+		var w sync.WaitGroup
+		w.Add(1)
+		go func() {
+			defer w.Done()
+			for {
+				runtime.ReadMemStats(&now)
+				if now.HeapAlloc > before.HeapAlloc {
+					peak = max(peak, now.HeapAlloc-before.HeapAlloc)
+				}
+				select {
+				case <-done:
+					return
+				case <-time.After(5 * time.Millisecond):
+				}
+			}
+		}()
+		do()
+		close(done)
+		w.Wait()
+	}
+	head := "From: a@kontum.test\r\nSubject: lon\r\nContent-Type: application/octet-stream\r\n\r\n"
+	block := []byte(strings.Repeat(strings.Repeat("z", 76)+"\r\n", 512))
+	watch(func() {
+		total := len(head) + size/len(block)*len(block)
+		fmt.Fprintf(p, "a APPEND INBOX {%d}\r\n", total)
+		p.until(t, `\+ .*`)
+		io.WriteString(p, head)
+		for range size / len(block) {
+			p.Write(block)
+		}
+		fmt.Fprint(p, "\r\n")
+		p.until(t, "a OK .*")
+	})
+	p.command(t, "SELECT INBOX")
+	watch(func() {
+		fmt.Fprint(p, "b FETCH 1 (BODYSTRUCTURE BODY.PEEK[] BODY.PEEK[1])\r\n")
+		n := int64(0)
+		for {
+			line, err := p.in.ReadSlice('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += int64(len(line))
+			if bytes.HasPrefix(line, []byte("b OK")) {
+				break
+			}
+		}
+		if n < 2*size*99/100 {
+			t.Errorf("only %d bytes came", n)
+		}
+	})
+	t.Logf("heap grew by %.1f MB", float64(peak)/1e6)
+	if peak > 20<<20 {
+		t.Errorf("heap grew by %d bytes", peak)
+	}
+}
+
+// A delivery is seen by an IDLE client at once, by way of the database's wake-up.
+func TestIdleSeesDeliveries(t *testing.T) {
+	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
+		h := newHouse(t, db)
+		p := h.session()
+		p.command(t, "SELECT INBOX")
+		fmt.Fprint(p, "i IDLE\r\n")
+		p.until(t, `\+ .*`)
+		for n := range 5 {
+			start := time.Now()
+			h.deliver(mailcore.Inbox, letter("Thư", n), "", "")
+			p.until(t, fmt.Sprintf(`\* %d EXISTS`, n+1))
+			if d := time.Since(start); d > 2*time.Second {
+				t.Errorf("seen after %v", d)
+			}
+		}
+		// Hanging up in the middle of IDLE ends the session.
+		p.Close()
+	})
+}
+
+// What a message of 60 KB in one go must not do: be taken for commands. The client library sends large literals only when
+// asked, so the message goes through and the copy is whole.
+func TestClientAppendsAndReads(t *testing.T) {
+	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
+		h := newHouse(t, db)
+		c := h.client(nil)
+		name := "Văn bản đến/Năm 2026"
+		if err := c.Create(name, nil).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		msg := append(letter("Báo cáo", 1), bytes.Repeat([]byte("EVIL CREATE hacked\r\n"), 3000)...)
+		cmd := c.Append(name, int64(len(msg)), &imap.AppendOptions{Flags: []imap.Flag{imap.FlagSeen}})
+		if _, err := cmd.Write(msg); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Close()
+		data, err := cmd.Wait()
+		if err != nil || data.UID != 1 {
+			t.Fatalf("%+v, %v", data, err)
+		}
+		if _, err := c.Select(name, nil).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		whole := &imap.FetchItemBodySection{}
+		got, err := c.Fetch(imap.SeqSetNum(1), &imap.FetchOptions{BodySection: []*imap.FetchItemBodySection{whole}}).Collect()
+		if err != nil || !bytes.Equal(got[0].FindBodySection(whole), msg) {
+			t.Fatalf("read back: %v", err)
+		}
+		list, err := c.List("", "*", nil).Collect()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, l := range list {
+			names = append(names, l.Mailbox)
+		}
+		if got := strings.Join(names, ","); !strings.Contains(got, name) || strings.Contains(got, "hacked") {
+			t.Errorf("mailboxes %s", got)
+		}
+	})
+}

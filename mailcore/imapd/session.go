@@ -1,0 +1,267 @@
+package imapd
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"congvan/mailcore"
+
+	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapserver"
+)
+
+const (
+	maxFailures = 3                // wrong passwords before a connection is closed
+	idlePoll    = 90 * time.Second // a wake-up may be lost (package sqldb), so IDLE looks by itself now and then
+)
+
+// A session is one client. Its methods are the commands, called one after the other by the library; only Idle runs beside
+// another, when a client hangs up while idling.
+type session struct {
+	l      *listening
+	front  *front
+	conn   *imapserver.Conn
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	mu       sync.Mutex // the fields below
+	account  mailcore.Account
+	view     *view // of the selected mailbox, or nil
+	failures int
+	closed   bool
+	idling   chan struct{} // closed when the Idle that runs has ended
+}
+
+var (
+	_ imapserver.SessionIMAP4rev2   = (*session)(nil)
+	_ imapserver.SessionAppendLimit = (*session)(nil)
+)
+
+func (l *listening) newSession(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &session{l: l, front: c.NetConn().(*front), conn: c, ctx: ctx, cancel: cancel}, nil, nil
+}
+
+// Close implements imapserver.Session. A client may hang up while Idle still runs.
+func (s *session) Close() error {
+	s.cancel()
+	s.front.raw.SetDeadline(time.Now().Add(time.Second)) // an Idle that is writing to nobody must not hold us
+	s.mu.Lock()
+	s.closed = true
+	idling := s.idling
+	s.mu.Unlock()
+	if idling != nil {
+		<-idling
+	}
+	s.front.sessionEnded()
+	return nil
+}
+
+// Login implements imapserver.Session. An unknown user and a wrong password are answered alike.
+func (s *session) Login(username, password string) error {
+	addr, err := mailcore.ParseAddress(username)
+	if err != nil {
+		addr = mailcore.Address(strings.ToLower(username)) // nobody's, but it costs the same time
+	}
+	account, err := s.l.store.Authenticate(s.ctx, addr, password)
+	switch {
+	case err == nil:
+		s.mu.Lock()
+		s.account = account
+		s.mu.Unlock()
+		s.front.loggedIn()
+		s.l.log.Info("imap login", "account", account.Address, "remote", s.front.addr)
+		return nil
+	case errors.Is(err, mailcore.ErrMustChange):
+		s.l.log.Info("imap login refused: issued password", "account", addr, "remote", s.front.addr)
+		return no(imap.ResponseCodeAlert, s.l.opt.MustChangeText)
+	case errors.Is(err, mailcore.ErrBadCredentials), errors.Is(err, mailcore.ErrClosed):
+		return s.loginFailed(addr)
+	case s.ctx.Err() != nil:
+		return no(imap.ResponseCodeUnavailable, "Server is shutting down")
+	}
+	s.l.log.Error("imap login", "account", addr, "remote", s.front.addr, "err", err)
+	return no(imap.ResponseCodeUnavailable, "Temporary failure, try again later")
+}
+
+// loginFailed answers a wrong password, the later the more of them there were lately, and closes the connection after a few.
+func (s *session) loginFailed(addr mailcore.Address) error {
+	n := s.l.failures.add(s.front.addr, time.Now())
+	s.l.log.Warn("imap login failed", "account", addr, "remote", s.front.addr, "lately", n)
+	select {
+	case <-time.After(s.l.opt.FailureDelay << min(n-1, 3)):
+	case <-s.ctx.Done():
+	}
+	if s.failures++; s.failures >= maxFailures {
+		s.front.stop("Too many failed logins")
+	}
+	return imapserver.ErrAuthFailed
+}
+
+// Namespace implements imapserver.SessionNamespace.
+func (s *session) Namespace() (*imap.NamespaceData, error) {
+	return &imap.NamespaceData{Personal: []imap.NamespaceDescriptor{{Prefix: "", Delim: delim}}}, nil
+}
+
+// AppendLimit implements imapserver.SessionAppendLimit.
+func (s *session) AppendLimit() uint32 { return uint32(s.l.opt.MaxMessage) }
+
+// Select implements imapserver.Session, for EXAMINE too.
+func (s *session) Select(name string, options *imap.SelectOptions) (*imap.SelectData, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mb, err := s.mailbox(name)
+	if err != nil {
+		return nil, err
+	}
+	v, err := openView(s.ctx, s.l.store, mb, options.ReadOnly)
+	if err != nil {
+		return nil, s.problem("open mailbox", err)
+	}
+	s.view = v
+	data := &imap.SelectData{
+		Flags:       v.flagsInUse(),
+		NumMessages: uint32(v.told),
+		UIDNext:     imap.UID(mb.UIDNext),
+		UIDValidity: mb.UIDValidity,
+	}
+	if n := len(v.msgs); n > 0 {
+		data.UIDNext = max(data.UIDNext, imap.UID(v.msgs[n-1].uid)+1)
+	}
+	for i := range v.msgs {
+		if !v.msgs[i].flags.has(imap.FlagSeen) {
+			data.FirstUnseenSeqNum = uint32(i + 1)
+			break
+		}
+	}
+	if !v.readOnly {
+		data.PermanentFlags = append(append([]imap.Flag{}, data.Flags...), imap.FlagWildcard)
+	}
+	if s.conn.EnabledCaps().Has(imap.CapIMAP4rev2) {
+		data.List = &imap.ListData{Mailbox: mb.Name, Delim: delim, Attrs: attrs(mb)}
+	}
+	return data, nil
+}
+
+// flagsInUse are the system flags and every keyword that a message bears.
+func (v *view) flagsInUse() []imap.Flag {
+	flags := []imap.Flag{imap.FlagAnswered, imap.FlagFlagged, imap.FlagDeleted, imap.FlagSeen, imap.FlagDraft}
+	seen, sets := map[string]bool{}, map[flagSet]bool{}
+	for _, f := range flags {
+		seen[strings.ToLower(string(f))] = true
+	}
+	for _, m := range v.msgs {
+		if sets[m.flags] {
+			continue
+		}
+		sets[m.flags] = true
+		for _, f := range m.flags.list() {
+			if key := strings.ToLower(string(f)); !seen[key] {
+				seen[key] = true
+				flags = append(flags, f)
+			}
+		}
+	}
+	return flags
+}
+
+// Unselect implements imapserver.Session.
+func (s *session) Unselect() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.view = nil
+	return nil
+}
+
+// Poll implements imapserver.Session: it runs at the end of every command.
+func (s *session) Poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.update(w, allowExpunge)
+}
+
+func (s *session) update(w *imapserver.UpdateWriter, allowExpunge bool) error {
+	if s.view == nil {
+		return nil
+	}
+	err := s.view.refresh(s.ctx)
+	switch {
+	case err == nil:
+		return s.view.tell(w, allowExpunge)
+	case errors.Is(err, mailcore.ErrNoMailbox):
+		s.front.stop("The selected mailbox was deleted")
+	case s.ctx.Err() == nil:
+		s.l.log.Error("imap poll", "account", s.account.Address, "mailbox", s.view.mailbox.ID, "err", err)
+		s.front.stop("[UNAVAILABLE] Temporary failure, try again later")
+	}
+	return nil // BYE follows this command
+}
+
+// Idle implements imapserver.Session.
+func (s *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
+	done := make(chan struct{})
+	defer close(done)
+	s.mu.Lock()
+	v, closed := s.view, s.closed
+	s.idling = done
+	s.mu.Unlock()
+	if closed {
+		return nil
+	}
+	if v == nil {
+		<-stop
+		return nil
+	}
+	wake, end := s.l.store.DB().Listen(mailcore.MailboxTopic(v.mailbox.ID))
+	defer end()
+	tick := time.NewTicker(idlePoll + rand.N(idlePoll/4))
+	defer tick.Stop()
+	for {
+		if err := s.Poll(w, true); err != nil {
+			return err
+		}
+		select {
+		case <-stop:
+			return nil
+		case <-wake:
+		case <-tick.C:
+		}
+	}
+}
+
+// no is a refusal as the client sees it.
+func no(code imap.ResponseCode, text string) error {
+	return &imap.Error{Type: imap.StatusResponseTypeNo, Code: code, Text: text}
+}
+
+// problem turns an error of the store into what the client may see; what is not the client's doing is logged.
+func (s *session) problem(doing string, err error) error {
+	switch {
+	case errors.Is(err, mailcore.ErrNoMailbox):
+		return no(imap.ResponseCodeNonExistent, "No such mailbox")
+	case errors.Is(err, mailcore.ErrMailboxExists):
+		return no(imap.ResponseCodeAlreadyExists, "Mailbox exists")
+	case errors.Is(err, mailcore.ErrMailboxName):
+		return no(imap.ResponseCodeCannot, "Not a mailbox name")
+	case errors.Is(err, mailcore.ErrMailboxIsFixed):
+		return no(imap.ResponseCodeCannot, "This mailbox can be neither deleted nor renamed")
+	case s.ctx.Err() == nil:
+		s.l.log.Error("imap", "doing", doing, "account", s.account.Address, "err", err)
+	}
+	return no(imap.ResponseCodeUnavailable, "Temporary failure, try again later")
+}
+
+// selected returns the view; write says that the command changes the mailbox, which EXAMINE forbids (RFC 9051 §6.3.3).
+func (s *session) selected(write bool) (*view, error) {
+	if s.view == nil {
+		return nil, &imap.Error{Type: imap.StatusResponseTypeBad, Text: "No mailbox selected"}
+	}
+	if write && s.view.readOnly {
+		return nil, no("READ-ONLY", "Mailbox was opened with EXAMINE")
+	}
+	return s.view, nil
+}
