@@ -73,7 +73,7 @@ type SealOptions struct {
 	FieldName string    // name of the new signature field, chosen when empty
 }
 
-// Seal returns the PDF with a seal added. in is not changed. Bad input gives an *InputError.
+// Seal returns the PDF with a seal added, read back and checked. in is not changed. Bad input gives an *InputError.
 func (s *Sealer) Seal(ctx context.Context, in []byte, opt SealOptions) ([]byte, error) {
 	if opt.At.IsZero() {
 		opt.At = time.Now()
@@ -87,7 +87,7 @@ func (s *Sealer) Seal(ctx context.Context, in []byte, opt SealOptions) ([]byte, 
 		return nil, &InputError{"too_large", fmt.Errorf("%w: %d bytes", ErrTooLarge, len(in))}
 	}
 	out, err := s.seal(ctx, in, opt)
-	if err != nil {
+	if err != nil { // out may be a file that did not pass, which nobody must get
 		return nil, inputError(fmt.Errorf("seal PDF: %w", err))
 	}
 	return out, nil
@@ -122,7 +122,34 @@ func (s *Sealer) seal(ctx context.Context, in []byte, opt SealOptions) (out []by
 	if len(der) > s.reserve {
 		return nil, errors.New("signature is longer than a key of this kind may make")
 	}
-	return file.Fill(der)
+	if out, err = file.Fill(der); err != nil {
+		return nil, err
+	}
+	return out, proofread(ctx, out)
+}
+
+// proofread opens the sealed file as a stranger would and wants the seal found, intact and over the whole file. An input
+// on which this fails is one that readers do not agree about, and no seal may stand on it.
+func proofread(ctx context.Context, out []byte) error {
+	doc, err := pdfdoc.Open(ctx, out)
+	if err != nil {
+		return fmt.Errorf("read sealed file: %w", err)
+	}
+	list, err := doc.Signatures()
+	if err != nil {
+		return fmt.Errorf("read sealed file: %w", err)
+	}
+	v := verifier{ctx: ctx, doc: doc}
+	for _, s := range list {
+		if s.End != len(out) {
+			continue
+		}
+		r := v.signature(s)
+		if r.Intact.Answer == Passed && r.Signer.Answer == Passed && r.Coverage.Code == "whole_file" {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: the seal is not found in the sealed file", pdfdoc.ErrDamaged)
 }
 
 func (s *Sealer) field(opt SealOptions) pdfdoc.SignatureField {

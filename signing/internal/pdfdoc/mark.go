@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"compress/zlib"
 	"fmt"
+	"io"
 	"strings"
+	"sync"
 
 	"congvan/signing/internal/typeface"
 
@@ -185,10 +187,15 @@ func toUnicode(t *typeface.Text) []byte {
 	return b.Bytes()
 }
 
+// compressors are kept, because a new one costs more memory than everything else of a mark.
+var compressors = sync.Pool{New: func() any { return zlib.NewWriter(io.Discard) }}
+
 // stream compresses data into a stream object.
 func stream(data []byte, d types.Dict) (*types.StreamDict, error) {
 	var b bytes.Buffer
-	w := zlib.NewWriter(&b)
+	w := compressors.Get().(*zlib.Writer)
+	defer compressors.Put(w)
+	w.Reset(&b)
 	if _, err := w.Write(data); err != nil {
 		return nil, fmt.Errorf("compress stream: %w", err)
 	}
