@@ -1,0 +1,227 @@
+package smtpd
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"congvan/mailcore"
+	"congvan/mailcore/queue"
+	"congvan/mailcore/sqldb"
+
+	"github.com/emersion/go-smtp"
+)
+
+// Data receives the body and delivers the message: bytes stored and synced first, then one transaction for all rows. The
+// answer is a "250" only after both are durable.
+func (s *session) Data(r io.Reader) error {
+	s.run.bodies.Add(1)
+	defer s.run.bodies.Done()
+	e := s.envelope()
+	if e == nil || s.gone {
+		return errTooMany
+	}
+	until := time.Now().Add(s.run.opt.BodyTimeout)
+	s.wire.beginBody(until)
+	defer s.wire.endBody()
+	ctx, cancel := context.WithDeadline(s.run.hard, until.Add(time.Minute))
+	defer cancel()
+
+	id := strings.ToLower(rand.Text()[:16])
+	log := s.log.With("id", id, "sender", e.sender, "rcpts", len(e.rcpts))
+	m, err := s.receive(ctx, r)
+	if err == nil {
+		err = s.deliver(ctx, e, m, id)
+	}
+	if err != nil {
+		answer := failure(err)
+		if errors.Is(answer, errNotNow) {
+			log.Error("message", "err", err)
+		} else {
+			log.Info("message refused", "why", err)
+		}
+		return answer
+	}
+	log.Info("message accepted", "message_id", m.body.MessageID, "size", m.body.Size)
+	return reply(250, smtp.EnhancedCode{2, 0, 0}, "OK %s", id) // go-smtp sends what it gets
+}
+
+// A message is a received one, its bytes durable.
+type message struct {
+	header *header
+	body   *mailcore.Body
+}
+
+// receive streams the body into the store.
+func (s *session) receive(ctx context.Context, r io.Reader) (*message, error) {
+	broken := &brokenReader{r: r}
+	var lines io.Reader = &lineCheck{r: broken}
+	if s.submission() {
+		lines = &lineFix{r: broken}
+	}
+	br := bufio.NewReaderSize(lines, 32<<10)
+	h, err := readHeader(br)
+	if err != nil {
+		return nil, err
+	}
+	if h.received > maxReceived {
+		return nil, errLoop
+	}
+	if s.submission() {
+		if err := h.speaksAs(s.account.Address); err != nil {
+			return nil, err
+		}
+		h.complete(time.Now().In(hoChiMinh), s.run.opt.Hostname)
+	}
+	body, err := s.run.opt.Store.SaveBody(ctx, io.MultiReader(bytes.NewReader(h.raw), br), s.run.opt.MaxMessage+maxHeader)
+	if err != nil {
+		return nil, err
+	}
+	if _, chunked := r.(*io.PipeReader); chunked && s.wire.closed() {
+		return nil, errBroken
+	}
+	return &message{h, body}, nil
+}
+
+// A brokenReader marks what breaks on the line, to tell it from what breaks in the store.
+type brokenReader struct{ r io.Reader }
+
+func (b *brokenReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	var known *smtp.SMTPError
+	var slow net.Error
+	switch {
+	case err == nil, err == io.EOF, errors.As(err, &known):
+		return n, err
+	case errors.As(err, &slow) && slow.Timeout():
+		return n, errTooSlow
+	}
+	return n, errBroken
+}
+
+// deliver writes every row of the message in one transaction.
+func (s *session) deliver(ctx context.Context, e *envelope, m *message, id string) error {
+	now := time.Now()
+	var copies []mailcore.Copy
+	var out []mailcore.Outgoing
+	for _, r := range e.rcpts {
+		received := s.received(e, r.addr, id, now)
+		if r.route.Relay {
+			out = append(out, mailcore.Outgoing{Sender: e.sender, Rcpt: r.addr, EnvID: e.id, Prefix: received, Life: s.run.opt.Life})
+			continue
+		}
+		copies = append(copies, mailcore.Copy{
+			Account: r.route.Account,
+			Prefix:  append(fmt.Appendf(nil, "Return-Path: <%s>\r\n", e.sender), received...),
+			Arrived: &mailcore.Arrival{Sender: e.sender, Rcpt: r.addr, AuthAs: s.authAs(), Remote: s.wire.addr},
+		})
+	}
+	receipt, err := s.receipt(ctx, e, m, now)
+	if err != nil {
+		return err
+	}
+	store := s.run.opt.Store
+	return store.DB().Write(ctx, func(tx *sqldb.Tx) error {
+		if len(copies) > 0 {
+			if _, err := store.DeliverTx(ctx, tx, m.body, copies); err != nil {
+				return err
+			}
+		}
+		if len(out) > 0 {
+			if _, err := store.EnqueueTx(ctx, tx, m.body, out); err != nil {
+				return err
+			}
+		}
+		return receipt(tx)
+	})
+}
+
+func (s *session) authAs() mailcore.Address {
+	if s.account == nil {
+		return ""
+	}
+	return s.account.Address
+}
+
+// received is the trace line of one copy (RFC 5321 §4.4). What the other side called itself is its claim: anything that
+// could be read as more than a name is left out.
+func (s *session) received(e *envelope, rcpt mailcore.Address, id string, now time.Time) []byte {
+	with := "ESMTP"
+	if e.utf8 {
+		with = "UTF8SMTP" // RFC 6531 §4.3
+	}
+	if _, ok := s.conn.TLSConnectionState(); ok {
+		with += "S"
+	}
+	if s.account != nil {
+		with += "A"
+	}
+	literal := s.wire.addr
+	if strings.Contains(literal, ":") {
+		literal = "IPv6:" + literal
+	}
+	return fmt.Appendf(nil, "Received: from %s ([%s])\r\n\tby %s with %s id %s\r\n\tfor <%s>; %s\r\n",
+		claimedName(s.conn.Hostname()), literal, s.run.opt.Hostname, with, id, rcpt, now.In(hoChiMinh).Format(dateLayout))
+}
+
+func claimedName(s string) string {
+	ok := len(s) > 0 && len(s) <= 255
+	for i := range len(s) {
+		c := s[i]
+		ok = ok && ('a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte(".-_:[]", c) >= 0)
+	}
+	if !ok {
+		return "unknown"
+	}
+	return s
+}
+
+// receipt prepares the delivery report that NOTIFY=SUCCESS asks for, and returns what writes it as part of the delivery:
+// into the sender's mailbox, or into the outbox. Nobody outside gets reports sent to an account of ours.
+func (s *session) receipt(ctx context.Context, e *envelope, m *message, now time.Time) (func(tx *sqldb.Tx) error, error) {
+	nothing := func(*sqldb.Tx) error { return nil }
+	report := queue.Report{
+		EnvID: e.id, ReportingMTA: s.run.opt.Hostname, ArrivedAt: now, Headers: m.header.raw, MessageID: m.body.MessageID,
+		Subject: m.body.Subject,
+	}
+	for _, r := range e.rcpts {
+		if r.success && !r.route.Relay {
+			report.Recipients = append(report.Recipients, queue.ReportRecipient{
+				Original: r.orcpt, Final: r.addr, Action: queue.ActionDelivered, Status: "2.1.5"})
+		}
+	}
+	if len(report.Recipients) == 0 || e.sender == "" {
+		return nothing, nil
+	}
+	store := s.run.opt.Store
+	route, err := s.run.opt.Router.Route(ctx, e.sender)
+	if errors.Is(err, mailcore.ErrNoRecipient) || err == nil && !route.Relay && s.account == nil {
+		return nothing, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("route report to %s: %w", e.sender, err)
+	}
+	text, err := report.Compose(queue.Letter{From: mailcore.Address("postmaster@" + s.run.opt.Domain), To: e.sender, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	body, err := store.SaveBody(ctx, bytes.NewReader(text), 0)
+	if err != nil {
+		return nil, err
+	}
+	return func(tx *sqldb.Tx) error {
+		if route.Relay {
+			_, err := store.EnqueueTx(ctx, tx, body, []mailcore.Outgoing{{Rcpt: e.sender, Life: s.run.opt.Life}})
+			return err
+		}
+		_, err := store.DeliverTx(ctx, tx, body, []mailcore.Copy{{Account: route.Account, Prefix: []byte("Return-Path: <>\r\n")}})
+		return err
+	}, nil
+}

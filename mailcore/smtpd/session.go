@@ -1,0 +1,199 @@
+package smtpd
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"congvan/mailcore"
+
+	"github.com/emersion/go-smtp"
+)
+
+const (
+	maxRefused  = 50               // recipients refused in one session: then it is guessing
+	lookupLimit = 30 * time.Second // for one question to the store
+)
+
+// A session is one connection, from its EHLO or from STARTTLS on. go-smtp calls it from the connection's goroutine, and
+// Data for BDAT from a second one, which an RSET leaves behind: mu guards what both see.
+type session struct {
+	run     *run
+	conn    *smtp.Conn
+	wire    *wire
+	log     *slog.Logger
+	account *mailcore.Account // who logged in
+
+	refused, failed int // recipients; logins
+	gone            bool
+
+	mu  sync.Mutex
+	env *envelope // nil before MAIL
+}
+
+// An envelope is one message's MAIL and RCPT lines.
+type envelope struct {
+	sender mailcore.Address
+	utf8   bool
+	id     string // ENVID
+	full   bool   // RET=FULL
+	rcpts  []rcpt
+	seen   map[string]bool
+}
+
+// A rcpt is an accepted recipient and where it leads.
+type rcpt struct {
+	addr    mailcore.Address
+	route   mailcore.Route
+	success bool   // NOTIFY=SUCCESS
+	orcpt   string // "rfc822;…" as it came
+}
+
+func (r *run) newSession(c *smtp.Conn) (smtp.Session, error) {
+	var w *wire
+	switch conn := c.Conn().(type) {
+	case *wire:
+		w = conn
+	case *tls.Conn:
+		w, _ = conn.NetConn().(*wire)
+	}
+	if w == nil {
+		r.log.Error("session over an unknown kind of connection")
+		return nil, errNotNow
+	}
+	return &session{run: r, conn: c, wire: w, log: r.log.With("addr", w.addr)}, nil
+}
+
+// Reset forgets the message under way.
+func (s *session) Reset() { s.setEnvelope(nil) }
+
+// Logout has nothing to free.
+func (s *session) Logout() error { return nil }
+
+func (s *session) setEnvelope(e *envelope) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.env = e
+}
+
+func (s *session) envelope() *envelope {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.env
+}
+
+func (s *session) submission() bool { return s.run.opt.Mode == Submission }
+
+// lookup bounds one question to the store.
+func (s *session) lookup() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(s.run.hard, lookupLimit)
+}
+
+// hangUp makes err the last answer of this connection, whatever was pipelined behind.
+func (s *session) hangUp(err error) error {
+	s.gone = true
+	s.wire.hangUp()
+	return err
+}
+
+// Mail begins a message.
+func (s *session) Mail(from string, opt *smtp.MailOptions) error {
+	switch {
+	case s.gone:
+		return errTooMany
+	case s.submission() && s.account == nil:
+		return errNoLogin
+	case s.envelope() != nil:
+		return errNested
+	}
+	e := &envelope{utf8: opt.UTF8, id: opt.EnvelopeID, full: opt.Return == smtp.DSNReturnFull, seen: map[string]bool{}}
+	if from != "" {
+		var err error
+		if e.sender, err = mailcore.ParseAddress(from); err != nil {
+			return badAddress(smtp.EnhancedCode{5, 1, 7}, err)
+		}
+	}
+	if !opt.UTF8 && !isASCII(from) {
+		return needsUTF8(smtp.EnhancedCode{5, 6, 7})
+	}
+	if s.submission() && e.sender != "" && e.sender != s.account.Address {
+		s.log.Info("sender refused", "account", s.account.Address, "sender", e.sender)
+		return notYours(550, "Địa chỉ gửi", s.account.Address)
+	}
+	s.setEnvelope(e)
+	return nil
+}
+
+// Rcpt adds a recipient.
+func (s *session) Rcpt(to string, opt *smtp.RcptOptions) error {
+	e := s.envelope()
+	if s.gone || e == nil {
+		return errTooMany
+	}
+	r, err := s.recipient(e, to, opt)
+	if err != nil {
+		return s.refuse(to, err)
+	}
+	if key := r.key(); !e.seen[key] {
+		e.seen[key] = true
+		e.rcpts = append(e.rcpts, r)
+	}
+	return nil
+}
+
+func (s *session) recipient(e *envelope, to string, opt *smtp.RcptOptions) (r rcpt, err error) {
+	if r.addr, err = mailcore.ParseAddress(to); err != nil {
+		return r, badAddress(smtp.EnhancedCode{5, 1, 3}, err)
+	}
+	if !e.utf8 && !isASCII(to) {
+		return r, needsUTF8(smtp.EnhancedCode{5, 6, 7})
+	}
+	ctx, cancel := s.lookup()
+	defer cancel()
+	r.route, err = s.run.opt.Router.Route(ctx, r.addr)
+	switch {
+	case errors.Is(err, mailcore.ErrNoRecipient):
+		return r, noRecipient(to)
+	case err != nil:
+		s.log.Error("route", "rcpt", r.addr, "err", err)
+		return r, errNotNow
+	case r.route.Relay && !s.submission():
+		return r, errNoRelay
+	}
+	for _, n := range opt.Notify {
+		r.success = r.success || n == smtp.DSNNotifySuccess
+	}
+	if opt.OriginalRecipient != "" {
+		r.orcpt = strings.ToLower(string(opt.OriginalRecipientType)) + ";" + opt.OriginalRecipient
+	}
+	return r, nil
+}
+
+// key is equal for recipients that need one copy: the same account, unless a token tells them apart.
+func (r *rcpt) key() string {
+	if r.route.Relay {
+		return "out " + r.addr.String()
+	}
+	return r.route.Canonical.String() + " " + r.route.Ref
+}
+
+func (s *session) refuse(to string, err error) error {
+	s.log.Info("recipient refused", "rcpt", to, "why", err)
+	if s.refused++; s.refused >= maxRefused {
+		return s.hangUp(errTooMany)
+	}
+	return err
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
