@@ -1,0 +1,51 @@
+# What each target needs beside Go: demo - nothing (tesseract where it may be installed); test - PostgreSQL, poppler, qpdf,
+# tesseract and LibreOffice for the parts that use them, which are skipped out loud when missing and fail when CI is set;
+# e2e - isync, mutt, msmtp.
+SHELL := /bin/bash
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unversioned)
+
+export CGO_ENABLED := 0
+
+.PHONY: build demo test race check e2e bench fuzz tools
+
+build: ## bin/congvan
+	go build -trimpath -o bin/congvan ./cmd/congvan
+
+demo: build ocr ## a province in ./congvan-demo, real documents issued; keeps serving. ARGS=--once stops at the end
+	./bin/congvan demo $(ARGS)
+
+.PHONY: ocr
+ocr: # tesseract reads scans; without it scanned documents are left to the clerk
+	@command -v tesseract >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  { apt-get update -qq && apt-get install -y -qq --no-install-recommends tesseract-ocr tesseract-ocr-vie; } >/dev/null 2>&1; } || \
+	  echo "Không có tesseract: bản quét sẽ để lại cho văn thư (apt-get install tesseract-ocr tesseract-ocr-vie)."
+
+test: ## every package, on SQLite and on a throwaway PostgreSQL
+	go test -timeout 20m ./...
+
+race: ## the same under the race detector
+	CGO_ENABLED=1 go test -race -short -timeout 30m ./mailcore/... ./exchange/... ./cmd/...
+
+check: ## format, vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+e2e: build ## real mail clients from Debian against the running gateway
+	go test -count=1 -timeout 15m -tags e2e ./cmd/congvan -run TestE2E -v
+
+bench: ## the figures of the issue: fan-out, small transactions, reading, sealing
+	go test -run '^$$' -bench . -benchtime 3x -timeout 30m ./mailcore/... ./exchange/... ./recipients/... ./signing/...
+
+FUZZTIME ?= 10s
+fuzz: ## every fuzz target for FUZZTIME each
+	@set -e; for pkg in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$f"; go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+tools: ## Debian's packages that the tests and the end-to-end runs use
+	apt-get update
+	apt-get install -y --no-install-recommends postgresql poppler-utils mupdf-tools qpdf openssl libnss3-tools tesseract-ocr tesseract-ocr-vie \
+	  isync mutt msmtp libreoffice-writer-nogui fonts-liberation2 chromium procps ca-certificates

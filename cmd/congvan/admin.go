@@ -1,0 +1,432 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"congvan/exchange"
+	"congvan/mailcore"
+	"congvan/recipients"
+	"congvan/signing"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// commandLog is the log of short commands: warnings only, for the operator.
+func commandLog(w any) *slog.Logger {
+	f, ok := w.(interface{ Write([]byte) (int, error) })
+	if !ok {
+		f = os.Stderr
+	}
+	return slog.New(slog.NewTextHandler(f, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// withInstallation opens the installation for one command.
+func withInstallation(ctx context.Context, s *streams, data string, fn func(*installation) error) error {
+	cfg, err := loadConfig(data)
+	if err != nil {
+		return err
+	}
+	in, err := openInstallation(ctx, cfg, commandLog(s.err))
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	return fn(in)
+}
+
+func initCommand(s *streams) *cobra.Command {
+	var data, name string
+	cfg := defaults("")
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Make a new installation: configuration, database, the gateway's mailboxes, a certificate authority of its own",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if cfg.Domain == "" {
+				return &usageError{errors.New("--domain is missing"), "congvan init --data DIR --domain tinh.gov.vn"}
+			}
+			cfg.dir, cfg.Domain = data, strings.ToLower(cfg.Domain)
+			if _, err := os.Stat(cfg.path(configFile)); err == nil {
+				return &hintError{fmt.Errorf("%s is there already", cfg.path(configFile)), "use another folder, or edit that file"}
+			}
+			in, err := initialise(c.Context(), cfg, name, commandLog(s.err))
+			if err != nil {
+				return err
+			}
+			defer in.close()
+			fmt.Fprintf(s.out, `Đã tạo %s cho tên miền %s. Tiếp theo:
+
+  congvan directory import --data %[3]s UNITS.csv     danh bạ đơn vị
+  congvan account add --data %[3]s --unit MÃ          hộp thư của đơn vị
+  congvan serve --data %[3]s                          chạy máy chủ
+  congvan issue --data %[3]s VĂNBẢN.pdf               phát hành văn bản
+`, cfg.path(configFile), cfg.Domain, data)
+			return nil
+		},
+	}
+	dataFlag(c, &data, ".")
+	f := c.Flags()
+	f.StringVar(&cfg.Domain, "domain", "", "domain of the province's mail (required)")
+	f.StringVar(&name, "name", "", "name of the province, for the certificate authority")
+	f.StringVar(&cfg.Database, "database", cfg.Database, "sqlite:FILE, or a PostgreSQL address")
+	f.StringVar(&cfg.Listen.SMTP, "smtp", cfg.Listen.SMTP, "address for mail from outside")
+	f.StringVar(&cfg.Listen.Submission, "submission", cfg.Listen.Submission, "address for mail of our accounts")
+	f.StringVar(&cfg.Listen.IMAP, "imap", cfg.Listen.IMAP, "address for reading mail")
+	f.StringVar(&cfg.Mail.SmartHost, "smart-host", "", "send all outside mail through this server")
+	f.BoolVar(&cfg.Mail.LoopbackOnly, "loopback-only", false, "send to servers on this machine alone (for trying out)")
+	return c
+}
+
+// initialise makes what is missing of an installation; the configuration comes last, so that a folder with one is whole.
+func initialise(ctx context.Context, cfg *config, name string, log *slog.Logger) (*installation, error) {
+	if name == "" {
+		name = cfg.Domain
+	}
+	if cfg.Hostname == "" {
+		cfg.Hostname = "mail." + cfg.Domain
+	}
+	if err := cfg.validate(cfg.path(configFile)); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cfg.dir, 0o755); err != nil {
+		return nil, err
+	}
+	in, err := openInstallation(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(in.keys.create(name), in.systemAccounts(ctx)); err != nil {
+		in.close()
+		return nil, err
+	}
+	if _, err := os.Stat(cfg.path(configFile)); errors.Is(err, os.ErrNotExist) {
+		if err := cfg.write(); err != nil {
+			in.close()
+			return nil, err
+		}
+	}
+	return in, nil
+}
+
+// systemAccounts opens the gateway's own mailboxes; nobody can log in to them.
+func (in *installation) systemAccounts(ctx context.Context) error {
+	for local, name := range map[string]string{exchange.ReplyMailbox: "Trả lời văn bản", exchange.BounceMailbox: "Báo phát văn bản", "postmaster": "Quản trị thư"} {
+		_, err := in.mail.CreateAccounts(ctx, []mailcore.NewAccount{{Address: mailcore.Address(local + "@" + in.cfg.Domain), Kind: mailcore.System, Name: name}})
+		if err != nil && !errors.Is(err, mailcore.ErrAddressTaken) {
+			return err
+		}
+	}
+	return nil
+}
+
+func directoryCommand(s *streams) *cobra.Command {
+	var data, groups, request string
+	imp := &cobra.Command{
+		Use:   "import UNITS.csv",
+		Short: "Take over a directory: columns code,name,kind,parent,aliases and, where wanted, address,mailbox",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return withInstallation(c.Context(), s, data, func(in *installation) error {
+				return importDirectory(c.Context(), s, in, args[0], groups, request)
+			})
+		},
+	}
+	imp.Flags().StringVar(&groups, "groups", "", "file of groups: columns code,member_kinds,member_codes")
+	imp.Flags().StringVar(&request, "request", "", "number and date of the written request (Điều 6)")
+	exp := &cobra.Command{
+		Use:   "export",
+		Short: "Print the directory as CSV",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withInstallation(c.Context(), s, data, func(in *installation) error {
+				dir, err := in.units.Directory(c.Context(), "")
+				if err != nil {
+					return err
+				}
+				var grouped bytes.Buffer
+				return dir.WriteCSV(s.out, &grouped)
+			})
+		},
+	}
+	for _, c := range []*cobra.Command{imp, exp} {
+		dataFlag(c, &data, ".")
+	}
+	return parent("directory", "The directory of units (danh bạ)", imp, exp)
+}
+
+func importDirectory(ctx context.Context, s *streams, in *installation, unitsFile, groupsFile, request string) error {
+	units, err := readFile(unitsFile)
+	if err != nil {
+		return err
+	}
+	var groups io.Reader
+	if groupsFile != "" {
+		b, err := readFile(groupsFile)
+		if err != nil {
+			return err
+		}
+		groups = bytes.NewReader(b)
+	}
+	dir, err := recipients.ReadDirectory(bytes.NewReader(units), groups)
+	if err != nil {
+		return &hintError{err, "sửa dòng đó trong tệp rồi nhập lại; chưa có gì thay đổi"}
+	}
+	for _, w := range dir.Warnings {
+		fmt.Fprintf(s.err, "lưu ý: %s\n", w)
+	}
+	n, err := in.units.Import(ctx, dir, "congvan", request)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "Danh bạ: %d đơn vị; thêm %d, đổi %d, thôi %d.\n", n.Total, len(n.Added), len(n.Changed), len(n.Ended))
+	return nil
+}
+
+func accountCommand(s *streams) *cobra.Command {
+	var data, unit, name, password string
+	var all bool
+	add := &cobra.Command{
+		Use:   "add [ADDRESS]",
+		Short: "Open a mailbox: of a unit (--unit CODE), of an officer (ADDRESS --unit CODE --name NAME), or of every unit (--all)",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return withInstallation(c.Context(), s, data, func(in *installation) error {
+				return addAccounts(c.Context(), s, in, args, recipients.UnitCode(unit), name, password, all)
+			})
+		},
+	}
+	add.Flags().StringVar(&unit, "unit", "", "code of the unit")
+	add.Flags().StringVar(&name, "name", "", "name of the officer")
+	add.Flags().StringVar(&password, "password", "", "first password; one is made and printed when it is left out")
+	add.Flags().BoolVar(&all, "all", false, "a mailbox for every unit of the directory that is to have one")
+	passwd := &cobra.Command{
+		Use:   "passwd ADDRESS",
+		Short: "Set a password, read from the terminal or from standard input",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return withInstallation(c.Context(), s, data, func(in *installation) error { return setPassword(c.Context(), s, in, args[0]) })
+		},
+	}
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the mailboxes",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withInstallation(c.Context(), s, data, func(in *installation) error { return listAccounts(c.Context(), s, in) })
+		},
+	}
+	for _, c := range []*cobra.Command{add, passwd, list} {
+		dataFlag(c, &data, ".")
+	}
+	return parent("account", "Mailboxes of units and officers", add, passwd, list)
+}
+
+func addAccounts(ctx context.Context, s *streams, in *installation, args []string, unit recipients.UnitCode, name, password string, all bool) error {
+	dir, err := in.units.Directory(ctx, "")
+	if err != nil {
+		return err
+	}
+	var wanted []mailcore.NewAccount
+	switch {
+	case all:
+		wanted, err = missingAccounts(ctx, in, dir)
+	case len(args) == 1:
+		wanted, err = officerAccount(dir, args[0], unit, name)
+	case unit != "":
+		u, ok := dir.Unit(unit)
+		if !ok {
+			return &exchange.Error{Class: exchange.Missing, Code: exchange.CodeUnknownUnit, Detail: string(unit)}
+		}
+		wanted = []mailcore.NewAccount{unitAccount(in.cfg, u)}
+	default:
+		return &usageError{errors.New("whose mailbox?"), "give --unit CODE, or ADDRESS --unit CODE --name NAME, or --all"}
+	}
+	if err != nil {
+		return err
+	}
+	for i := range wanted {
+		wanted[i].Password = password
+		if password == "" {
+			wanted[i].Password = newPassword()
+		}
+	}
+	made, err := in.mail.CreateAccounts(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(s.out, 2, 2, 2, ' ', 0)
+	for i, a := range made {
+		fmt.Fprintf(t, "%s\t%s\t%s\n", a.Address, wanted[i].Password, a.Name)
+	}
+	t.Flush()
+	if password == "" && len(made) > 0 {
+		fmt.Fprintln(s.out, "Mật khẩu chỉ in ra lần này. Người dùng phải đổi ngay khi nhận (Điều 7): congvan account passwd ĐỊACHỈ.")
+	}
+	return nil
+}
+
+func unitAccount(cfg *config, u recipients.Unit) mailcore.NewAccount {
+	return mailcore.NewAccount{Address: mailcore.Address(string(u.Code) + "@" + cfg.Domain), Kind: mailcore.Unit, Name: u.Name, Unit: string(u.Code)}
+}
+
+// missingAccounts lists the units that are to have a mailbox here and have none.
+func missingAccounts(ctx context.Context, in *installation, dir *recipients.Directory) ([]mailcore.NewAccount, error) {
+	have, err := in.mail.ListAccounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[mailcore.Address]bool{}
+	for _, a := range have {
+		known[a.Address] = true
+	}
+	var out []mailcore.NewAccount
+	for _, u := range dir.Units() {
+		if a := unitAccount(in.cfg, u); u.Mailbox && !known[a.Address] {
+			out = append(out, a)
+		}
+	}
+	return out, nil
+}
+
+func officerAccount(dir *recipients.Directory, address string, unit recipients.UnitCode, name string) ([]mailcore.NewAccount, error) {
+	a, err := mailcore.ParseAddress(address)
+	if err != nil {
+		return nil, &hintError{err, "hovaten.tendonvi@tên-miền (Điều 4)"}
+	}
+	if _, ok := dir.Unit(unit); !ok {
+		return nil, &exchange.Error{Class: exchange.Missing, Code: exchange.CodeUnknownUnit, Detail: string(unit)}
+	}
+	if name == "" {
+		return nil, &usageError{errors.New("--name is missing"), "congvan account add ADDRESS --unit CODE --name \"Họ và tên\""}
+	}
+	return []mailcore.NewAccount{{Address: a, Kind: mailcore.Officer, Name: name, Unit: string(unit)}}, nil
+}
+
+// newPassword returns twenty random letters and digits: over 100 bits.
+func newPassword() string { return strings.ToLower(rand.Text()[:20]) }
+
+func setPassword(ctx context.Context, s *streams, in *installation, address string) error {
+	a, err := mailcore.ParseAddress(address)
+	if err != nil {
+		return err
+	}
+	var password string
+	if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		fmt.Fprint(s.err, "Mật khẩu mới: ")
+		b, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(s.err)
+		if err != nil {
+			return err
+		}
+		password = string(b)
+	} else {
+		line, err := bufio.NewReader(s.in).ReadString('\n')
+		if err != nil && line == "" {
+			return &hintError{errors.New("không có mật khẩu"), "gõ mật khẩu, hoặc đưa vào qua đầu vào chuẩn"}
+		}
+		password = strings.TrimRight(line, "\r\n")
+	}
+	if len([]rune(password)) < 8 {
+		return &hintError{errors.New("mật khẩu ngắn hơn 8 ký tự"), "dùng một câu dễ nhớ"}
+	}
+	if err := in.mail.SetPassword(ctx, a, password, false); err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "Đã đổi mật khẩu của %s.\n", a)
+	return nil
+}
+
+func listAccounts(ctx context.Context, s *streams, in *installation) error {
+	all, err := in.mail.ListAccounts(ctx)
+	if err != nil {
+		return err
+	}
+	t := tabwriter.NewWriter(s.out, 2, 2, 2, ' ', 0)
+	fmt.Fprintln(t, "Địa chỉ\tLoại\tĐơn vị\tTên")
+	for _, a := range all {
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", a.Address, a.Kind, a.Unit, a.Name)
+	}
+	return t.Flush()
+}
+
+func checkCommand(s *streams) *cobra.Command {
+	var data string
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Prove the invariants of configuration, mail and documents",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return withInstallation(c.Context(), s, data, func(in *installation) error { return checkAll(c.Context(), s, in) })
+		},
+	}
+	dataFlag(c, &data, ".")
+	return c
+}
+
+func checkAll(ctx context.Context, s *streams, in *installation) error {
+	start, bad := time.Now(), 0
+	for _, part := range []struct {
+		name  string
+		check func(context.Context) ([]string, error)
+	}{{"mail", in.mail.Check}, {"exchange", in.exchange.Check}} {
+		found, err := part.check(ctx)
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			fmt.Fprintf(s.out, "%s: %s\n", part.name, f)
+		}
+		bad += len(found)
+	}
+	if bad > 0 {
+		return &hintError{fmt.Errorf("%d invariants do not hold", bad), "keep a copy of the data folder before anything else"}
+	}
+	fmt.Fprintf(s.out, "Dữ liệu và cấu hình đều đúng (%.1f s).\n", time.Since(start).Seconds())
+	return nil
+}
+
+func verifyCommand(s *streams) *cobra.Command {
+	var data, rootsFile string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "verify FILE…",
+		Short: "Verify the signatures of PDF files, offline",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, files []string) error {
+			if rootsFile == "" {
+				rootsFile = filepath.Join(data, "keys", "root.pem")
+			}
+			roots, err := signing.LoadRoots(rootsFile)
+			if err != nil {
+				return &hintError{err, "name the trusted certificates with --roots FILE.pem, or an installation with --data DIR"}
+			}
+			bad := 0
+			for _, file := range files {
+				if !verifyFile(c.Context(), s, file, signing.VerifyOptions{Roots: roots}, asJSON) {
+					bad++
+				}
+			}
+			if bad > 0 {
+				return &exitError{1}
+			}
+			return nil
+		},
+	}
+	dataFlag(c, &data, ".")
+	c.Flags().StringVar(&rootsFile, "roots", "", "trusted root certificates (PEM)")
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a file")
+	return c
+}

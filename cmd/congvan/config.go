@@ -1,0 +1,178 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// configFile is the name of the one configuration file in the data folder.
+const configFile = "congvan.toml"
+
+// A config is what congvan.toml says. Every key has a default that works on one machine.
+type config struct {
+	Domain   string `toml:"domain"`   // of the province's mail: kontum.gov.vn
+	Hostname string `toml:"hostname"` // in greetings; mail.DOMAIN
+	Database string `toml:"database"` // sqlite:FILE in the data folder, or a PostgreSQL address
+	Listen   struct {
+		SMTP        string `toml:"smtp"`
+		Submission  string `toml:"submission"`
+		Submissions string `toml:"submissions"`
+		IMAP        string `toml:"imap"`
+		IMAPS       string `toml:"imaps"`
+	} `toml:"listen"`
+	TLS struct {
+		Certificate string `toml:"certificate"`
+		Key         string `toml:"key"`
+	} `toml:"tls"`
+	Mail struct {
+		MaxMessage   int64             `toml:"max_message"`
+		SmartHost    string            `toml:"smart_host"`
+		Routes       map[string]string `toml:"routes"`
+		LoopbackOnly bool              `toml:"loopback_only"`
+	} `toml:"mail"`
+	OCR struct {
+		Parallel int `toml:"parallel"`
+	} `toml:"ocr"`
+
+	dir string // the data folder
+}
+
+func defaults(dir string) *config {
+	c := &config{Database: "sqlite:congvan.db", dir: dir}
+	c.Listen.SMTP, c.Listen.Submission, c.Listen.IMAP = "127.0.0.1:2525", "127.0.0.1:2587", "127.0.0.1:2143"
+	c.Mail.MaxMessage = 50 << 20
+	c.OCR.Parallel = 2
+	return c
+}
+
+// loadConfig reads the data folder's configuration. What is wrong is told by line.
+func loadConfig(dir string) (*config, error) {
+	c := defaults(dir)
+	path := filepath.Join(dir, configFile)
+	md, err := toml.DecodeFile(path, c)
+	var pe toml.ParseError
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, &hintError{fmt.Errorf("no installation in %s: %s is missing", dir, configFile), "make one with: congvan init --data " + dir + " --domain DOMAIN"}
+	case errors.As(err, &pe):
+		return nil, &hintError{fmt.Errorf("%s line %d: %s", path, pe.Position.Line, pe.Message), "mend that line"}
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if unknown := md.Undecoded(); len(unknown) > 0 {
+		return nil, &hintError{fmt.Errorf("%s line %d: unknown key %q", path, keyLine(path, unknown[0]), unknown[0]), "remove it or mend its spelling"}
+	}
+	return c, c.validate(path)
+}
+
+// keyLine finds the line that a key stands on, 0 when it cannot be told.
+func keyLine(path string, key toml.Key) int {
+	text, err := os.ReadFile(path)
+	if err != nil || len(key) == 0 {
+		return 0
+	}
+	for i, line := range strings.Split(string(text), "\n") {
+		name, _, ok := strings.Cut(line, "=")
+		if ok && strings.Trim(strings.TrimSpace(name), `"`) == key[len(key)-1] {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+func (c *config) validate(path string) error {
+	if c.Domain == "" {
+		return &hintError{fmt.Errorf("%s: domain is missing", path), `add: domain = "tinh.gov.vn"`}
+	}
+	c.Domain = strings.ToLower(c.Domain)
+	if c.Hostname == "" {
+		c.Hostname = "mail." + c.Domain
+	}
+	for name, address := range map[string]string{"smtp": c.Listen.SMTP, "submission": c.Listen.Submission, "submissions": c.Listen.Submissions,
+		"imap": c.Listen.IMAP, "imaps": c.Listen.IMAPS} {
+		if address == "" {
+			continue
+		}
+		if _, _, err := net.SplitHostPort(address); err != nil {
+			return &hintError{fmt.Errorf("%s: listen.%s = %q is no address", path, name, address), `write it as "127.0.0.1:2525" or ":25"`}
+		}
+	}
+	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
+		return &hintError{fmt.Errorf("%s: tls.certificate and tls.key go together", path), "give both, or neither for a certificate that congvan makes"}
+	}
+	return nil
+}
+
+// path returns a path in the data folder; an absolute one stays.
+func (c *config) path(parts ...string) string {
+	p := filepath.Join(parts...)
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(c.dir, p)
+}
+
+func (c *config) dsn() string {
+	if file, ok := strings.CutPrefix(c.Database, "sqlite:"); ok {
+		return "sqlite:" + c.path(file)
+	}
+	return c.Database
+}
+
+// configText is what init writes: every key with its default, so that nobody has to look one up.
+const configText = `# Cấu hình Công Văn. Khóa nào bỏ đi thì dùng giá trị mặc định ghi ở đây.
+
+domain   = %q      # tên miền thư điện tử của tỉnh
+hostname = %q
+database = %q      # hoặc "postgres://user:password@host/congvan?sslmode=verify-full"
+
+[listen]                     # địa chỉ rỗng: không mở. Cổng chuẩn: ":25", ":587", ":465", ":143", ":993"
+smtp        = %q             # thư đến từ bên ngoài
+submission  = %q             # thư của đơn vị và CBCC gửi đi, STARTTLS
+submissions = %q             # như trên, TLS ngay từ đầu
+imap        = %q             # đọc thư, STARTTLS
+imaps       = %q
+
+[tls]                        # rỗng: chứng thư do congvan tự tạo trong thư mục tls
+certificate = ""
+key         = ""
+
+[mail]
+max_message   = 52428800     # byte
+smart_host    = %q           # gửi mọi thư ra ngoài qua máy chủ này; rỗng: theo bản ghi MX
+loopback_only = %t           # chỉ gửi tới máy này (thử nghiệm)
+
+[mail.routes]                # "tên miền" = "máy chủ:cổng"
+
+[ocr]
+parallel = 2                 # số trang nhận dạng cùng lúc
+`
+
+func (c *config) write() error {
+	text := fmt.Sprintf(configText, c.Domain, c.Hostname, c.Database, c.Listen.SMTP, c.Listen.Submission, c.Listen.Submissions, c.Listen.IMAP,
+		c.Listen.IMAPS, c.Mail.SmartHost, c.Mail.LoopbackOnly)
+	return writeFile(c.path(configFile), []byte(text), 0o644)
+}
+
+// writeFile writes a whole file or nothing of it.
+func writeFile(path string, data []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	if _, err := f.Write(data); err != nil {
+		f.Close()
+		return err
+	}
+	if err := errors.Join(f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"congvan/exchange"
+	"congvan/exchange/intake"
+	"congvan/mailcore"
+)
+
+// A hintError is an error with what to do about it.
+type hintError struct {
+	err  error
+	hint string
+}
+
+func (e *hintError) Error() string { return e.err.Error() }
+func (e *hintError) Unwrap() error { return e.err }
+
+// clerkTexts words the errors that a clerk can mend: what happened, and what to do. %s is the error's detail.
+var clerkTexts = map[string][2]string{
+	exchange.CodeSecret:        {"Văn bản có dấu độ mật \"%s\": không được phát hành qua hệ thống này (Điều 10, Quyết định 22/2009/QĐ-UBND).", "Gửi theo quy định về bảo vệ bí mật nhà nước. Hệ thống không lưu nội dung văn bản."},
+	exchange.CodeSecrecyAsked:  {"Chưa trả lời độ mật của văn bản %s.", "Trả lời \"độ mật: không\", hoặc ghi not_secret = true trong tệp quyết định."},
+	exchange.CodeOpenLines:     {"Còn nơi nhận chưa xác định: %s.", "Chọn đơn vị, ghi địa chỉ ngoài hệ thống, hoặc ghi lý do không gửi."},
+	exchange.CodeNoRecipients:  {"Không tìm thấy Kính gửi và Nơi nhận trong %s.", "Kiểm tra tệp có đủ trang cuối; nếu là bản quét mờ, hãy quét lại ở 300 dpi."},
+	exchange.CodeNoUnits:       {"Không có đơn vị nào phải nhận bản điện tử của %s.", "Kiểm tra lại các nơi nhận đã bỏ qua."},
+	exchange.CodeUnknownIssuer: {"Cơ quan ban hành không có trong danh bạ: %s.", "Thêm cơ quan vào danh bạ, hoặc chỉ rõ bằng --issuer MÃ."},
+	exchange.CodeNoReference:   {"Không đọc được số, ký hiệu hoặc ngày của văn bản %s.", "Chỉ rõ bằng --reference và --date, hoặc quét lại trang đầu."},
+	exchange.CodeNumberTaken:   {"Số %s đã cấp cho văn bản khác của cơ quan trong năm này.", "Kiểm tra sổ đăng ký văn bản đi; nếu đúng là văn bản mới, hãy sửa số trên bản giấy."},
+	exchange.CodeNotTakenHere:  {"Sổ này do hệ thống cấp số, số %s chưa được cấp.", "Lấy số trước khi đóng dấu."},
+	exchange.CodeUnknownUnit:   {"Không có đơn vị mã \"%s\" trong danh bạ.", "Xem danh bạ: congvan directory export."},
+	exchange.CodeNoSuchLine:    {"Văn bản không có dòng nơi nhận \"%s\".", "Ghi đúng dòng như congvan read in ra."},
+	exchange.CodeNoDocument:    {"Không có văn bản %s.", "Xem danh sách: congvan status."},
+	exchange.CodeNoKey:         {"Chưa có chứng thư số của cơ quan %s.", "Đặt tệp PKCS#12 của cơ quan vào thư mục keys."},
+	exchange.CodeNotEntitled:   {"%s không được thao tác thay đơn vị này.", ""},
+	exchange.CodeNoReason:      {"Thiếu lý do %s.", ""},
+	exchange.CodeArrivalTaken:  {"Số đến %s đã dùng cho văn bản khác.", ""},
+	exchange.CodeWrongState:    {"Văn bản đang ở trạng thái \"%s\", chưa làm được việc này.", ""},
+}
+
+// explain returns the text and the hint for an error: Vietnamese where a clerk can mend it, else the English chain.
+func explain(err error) (text, hint string) {
+	var h *hintError
+	var e *exchange.Error
+	var p *intake.Problem
+	switch {
+	case errors.As(err, &h):
+		return err.Error(), h.hint
+	case errors.As(err, &e):
+		if t, ok := clerkTexts[e.Code]; ok {
+			text = t[0]
+			if strings.Contains(text, "%s") {
+				text = fmt.Sprintf(text, e.Detail)
+			}
+			return text, t[1]
+		}
+	case errors.As(err, &p):
+		return p.Message, p.Hint
+	case errors.Is(err, mailcore.ErrAddressTaken):
+		return "địa chỉ này đã có người dùng: " + err.Error(), "địa chỉ đã đóng cũng không cấp lại (Điều 6)"
+	case errors.Is(err, mailcore.ErrNoAccount):
+		return "không có tài khoản này: " + err.Error(), "xem: congvan account list"
+	}
+	return err.Error(), ""
+}
