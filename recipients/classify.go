@@ -137,7 +137,7 @@ func namesBody(sh shadow) bool {
 			}
 			from, to := at+m[0], at+m[1]
 			at = to
-			if re == tailClass && (from == 0 && strings.HasPrefix(a, "cac") || isOwnItem(a, from, to) || notClass.MatchString(beforeClass(a[from:to], a[:from]))) {
+			if re == tailClass && (from == 0 && strings.HasPrefix(a, "cac") || isOwnItem(a, from, to) || notClass.MatchString(beforeClass(a[from:to], a[:from])) || weakClass.MatchString(a[from:to]) && fieldWord.MatchString(a[to:])) {
 				continue
 			}
 			if !namedAfter(sh, to) {

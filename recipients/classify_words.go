@@ -23,7 +23,7 @@ const (
 		dang_uy dang_bo dang_doan dang_bo dang_ban bcs chi_bo thuong_truc tt tttu tthdnd trung_tam tttt\w* truong_(?:dai|cao|trung|tieu|mam|pho|chinh|day|thpt|thcs|th|mn|cd\w*|dh\w*|tc\w*|boi|nghiep|ptdt\w*|quan|si|giao|chuyen|quoc|nang|su|can|tu)
 		dai_hoc cao_dang hoc_vien benh_vien bv\w* bvdk tram kho_bac kbnn ngan_hang nhnn\w* nhcs\w* nhtm\w* nhpt\w* toa_an tand\w* tandtc vien_kiem_sat vks\w* cong_an ca_(?:tinh|huyen|xa|tp|quan|phuong|tx)
 		bo_chi_huy bch\w* bo_tu_lenh btl\w* bo_cong_an quan_khu quan_doan quan_chung bao_hiem bhxh bhyt cong_ty cty tap_doan tong_cong_ty tct tcty lien_doan ldld\w* lien_minh
-		lien_hiep lien_hiep_hoi mat_tran mttq\w* hiep_hoi quy bql\w* ban to quan_su hat don_(?:bien|cong) doi_(?:quan|thue|thi|cs|tru|canh|tuyen) cang thi_hanh_an tha_\w* thads\w* kiem_toan
+		lien_hiep lien_hiep_hoi mat_tran mttq\w* hiep_hoi quy bql\w* ban to quan_su hat don_(?:bien|cong) doi_(?:quan|thue|thi|cs|tru|canh|tuyen) cang thong_ke thi_hanh_an tha_\w* thads\w* kiem_toan
 		hai_quan thue buu_dien buu_chinh vien_thong vnpt dien_luc evn pc chinh_phu quoc_hoi ubtvqh uybtvqh chu_tich_doan bbt\b btv\w* btt\w* bcd\w* bch\w* bqp bca
 		trung_uong tw tu_phap khoi uy_hoi tong_hoi tong_lien_doan nha_(?:van|thieu|xuat|khach|may|truong) thu_vien bao_tang nha_hat htx hop_tac_xa doanh_nghiep_(?:tu|nn) dn chi_nhanh vqg vuon_quoc_gia
 		khu_(?:bao|di|cong|kinh|quan) nong_truong lam_truong xi_nghiep cau_lac_bo clb mtqg ttyt ttgd\w* ttvh\w* ttpv\w* ttdv\w* ttpt\w* ttcn\w* ttdk\w* phan_vien dai_dien dai_su lanh_su tham_muu hddtc hdgd gia_dinh
@@ -58,7 +58,7 @@ var (
 		ke_toan_truong ke_toan doi_truong to_truong ct pct cvp\d* pcvp\d* pvp\d* cpvp\d* gd pgd tgd ptgd ht pht btct btcn pcn ttcp ttg ttgcp tbt btth
 		tong_bien_tap tong_kiem_toan tong_tham_muu chinh_uy tu_lenh chi_huy_truong uy_vien_thuong_truc kiem_toan_truong chi_cuc_truong hat_truong
 		tong_thu_ky quyen_\w+ nguyen_(?:chu|bi|pho) chuyen_vien cong_chuc_\w+ can_bo_(?:phu|theo|tong|dau) vien_truong_vks\w* ks[vt] phu_trach bt ptt pttg pttgcp`) + `)(?:\b|$)`)
-	deputies = regexp.MustCompile(`(?:[,;] ?|\bva |& ?)(?:(?:cac|cac d/c|cac dong chi) )?(?:pho\b|pct\w*|pgd\b|pvp\b|pcvp\b|pcn\b|ptb\b|ptt\w*|pht\b|pb\b|thu truong\b|pvt\b|pcnh?\b|uy vien|tptt|pho)`)
+	deputies = regexp.MustCompile(`(?:[,;] ?|\bva |& ?)ca[ct] (?:d/c |dong chi )?(?:pho\b|pct\w*|pgd\b|pvp\b|pcvp\b|pcn\b|ptb\b|ptt\w*|pht\b|pb\b|thu truong\b|pvt\b|pcnh?\b|uy vien|tptt|pho)`)
 
 	groupHead = regexp.MustCompile(`^(?:` + phrases(`lanh_dao ban_lanh_dao ld ldvp ban_giam_doc b\._?giam_doc bgd ban_giam_hieu bgh thanh_vien can_bo cb cbcc\w* cbvc\w* cong_chuc vien_chuc
 		giao_vien giang_vien hoc_sinh sinh_vien phu_huynh nguoi_lao_dong uy_vien dai_bieu dang_vien ho_gia_dinh ho_dan nhan_dan to_chuc_va ca_nhan doanh_nghiep
@@ -76,6 +76,9 @@ var (
 	twoPlaces  = regexp.MustCompile(`\b` + placeWord + `(?: ?, ?| ?/ ?| va | hoac | - )` + placeWord + `\b(?: truc thuoc(?: t[a-z]*(?: [a-z]{4,6})?)?)?`)
 	twoParties = regexp.MustCompile(`\b(?:tinh|thanh|huyen|thi|quan) uy(?: ?, ?| va )(?:tinh|thanh|huyen|thi|quan) uy\b`)
 	areaTail   = regexp.MustCompile(` (?:khu vuc|truc thuoc|cap (?:huyen|xa|tinh|co so))$`)
+	// weakClass is a class word that more often belongs to the name of a field: "Vụ Tín dụng các ngành kinh tế".
+	weakClass = regexp.MustCompile(`(?:cac|nhung) (?:nganh|hoi|to chuc|doanh nghiep|chi nhanh|vung|nuoc)$`)
+	fieldWord = regexp.MustCompile(`^ (?:kinh te|ky thuat|nghe|cong nghiep|quoc te|tin dung|phi chinh phu|lang gieng|nho|vua|asean)`)
 	// notClass stands before a "các" that is part of a name: "Khối các cơ quan", "Ban Quản lý các khu công nghiệp".
 	notClass = regexp.MustCompile(`\b(?:khoi|bql|ban quan ly|ban ql|lien hiep|lien minh|hiep hoi|van de|ve|tai|o|doi voi|cho|vi|giua|cua)$`)
 	ofAll    = regexp.MustCompile(`^(?:trung uong|tw|tu|ban chi dao|hoi dong)`)
@@ -84,7 +87,7 @@ var (
 		benh_vien hoi doan quan_khu quan_chung don_vi co_quan cong_ty tap_doan tong_cong_ty ban_quan_ly ngan_hang khoa to doi hat kho_bac doan_the ban_dang
 		cong_ttdt\w* cong_thong_tin_dien_tu cong bao dai website trang_ttdt dang_uy so,_ban,_nganh so,_nganh thon ap`) + `)(?:,? (?:tp|thanh pho|thi xa|tx|thi tran|tt|phuong|xa|nganh|ban nganh|don vi))*)$`)
 	archiveHead = regexp.MustCompile(`^(?:l ?u ?u|lun|luu|ltru|luu tru)(?:$|[ :;.,-]|vt|vp|hs)|^(?:ho so|hs)$`)
-	refHead     = regexp.MustCompile(`^(?:nhu|nhir|nhi) ?(?:tren|dieu|kinh|muc|phan|noi|danh|thanh|tr[a-z]n\b|d[a-z]{2,3}u\b)`)
+	refHead     = regexp.MustCompile(`^(?:n ?h ?u|nhir|nhi) ?(?:t ?r ?e ?n|d ?i ?e ?u|kinh|muc|phan|noi|danh|thanh|khoan|diem|chuong|tr[a-z]n\b|d[a-z]{2,3}u\b)`)
 )
 
 // signerSyllables are the syllables of a signer's title in capitals, which OCR or a merged column leaves beside an entry.

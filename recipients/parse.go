@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"congvan/mailcore/viettext"
 )
@@ -85,6 +86,8 @@ type gatherer struct {
 	shouting   bool // the block is written in capitals
 	texts      []string
 	closed     bool // the last entry ended with a separator
+	width      int  // characters in the longest line
+	lastWidth  int  // characters in the last line that went into an entry
 	gapAfter   bool // an empty line or a line of the signer's column came after the last entry
 	done       bool
 }
@@ -104,16 +107,22 @@ func gather(lines []string, kind blockKind) []string {
 
 // survey looks at the whole block once: whether it has bullets, whether separators are usual, whether it shouts.
 func (g *gatherer) survey(lines []string) {
-	ended, bulleted, plainLines, plainEnded := 0, 0, 0, 0
-	upper, lower := 0, 0
+	ended, tails, bulleted, plainLines, plainEnded := 0, 0, 0, 0, 0
+	upper, lower, small := 0, 0, 0
 	for _, l := range lines {
 		t := strings.TrimSpace(l)
 		if t == "" {
 			continue
 		}
 		isEnd := strings.ContainsAny(t[len(t)-1:], ";,.") || strings.Contains(t, ";")
+		if len(t) < 400 {
+			g.width = max(g.width, utf8.RuneCountInString(strings.TrimSpace(beforeGap(l))))
+		}
 		if bulletMark.MatchString(l) || numbered.MatchString(l) {
 			bulleted++
+			if startsLower(strings.TrimLeft(t, " -–+*")) {
+				small++
+			}
 			if isEnd {
 				ended++
 			}
@@ -129,11 +138,14 @@ func (g *gatherer) survey(lines []string) {
 			if isEnd {
 				plainEnded++
 			}
+			if strings.HasSuffix(t, ";") {
+				tails++
+			}
 		}
 	}
-	g.bullets = bulleted > 0
+	g.bullets = bulleted > 0 && (small < bulleted || bulleted*3 > plainLines) // lines that begin "- xã hội" are halves
 	if g.bullets {
-		g.separators = ended*2 >= bulleted
+		g.separators = (ended+tails)*2 >= bulleted
 	} else {
 		g.separators = plainEnded*2 >= plainLines
 	}
@@ -163,6 +175,7 @@ func (g *gatherer) line(l string) {
 		g.part(p, bulleted)
 	}
 	g.gapAfter = false
+	g.lastWidth = utf8.RuneCountInString(strings.TrimSpace(beforeGap(l)))
 }
 
 // farRight is a line that begins in the right half of the page.
@@ -175,7 +188,7 @@ func (g *gatherer) part(p string, bulleted bool) {
 		g.bullet(p)
 		return
 	}
-	if metadata.MatchString(plainOf(firstBytes(p, 60))) {
+	if f := plainOf(firstBytes(p, 60)); metadata.MatchString(f) || signedNote.MatchString(f) {
 		return
 	}
 	if note, after := leadingNote(p); note != "" && len(g.texts) > 0 && strings.Trim(after, " ;.,") == "" {
@@ -195,6 +208,10 @@ var metadata = regexp.MustCompile(`^\(?(?:d/?c|dia chi|p/c|p/e|mst|ma so thue|ma
 
 // bullet takes the text behind a bullet.
 func (g *gatherer) bullet(p string) {
+	if g.separators && !g.closed && len(g.texts) > 0 && startsLower(p) && !g.archived() && !endsEntry(g.texts[len(g.texts)-1]) && !looksRecipient(p) {
+		g.join("- " + cutSigner(p, g.shouting)) // "chính trị" and "- xã hội" on two lines
+		return
+	}
 	if g.archived() && !(looksRecipient(p) && !g.gapAfter) && !refHead.MatchString(plainOf(firstBytes(p, 40))) {
 		g.done = true
 		return
@@ -230,13 +247,24 @@ func (g *gatherer) loose(p string) {
 		g.done = !isSignerLine(p, false) || true
 	case isSignerLine(p, g.shouting) && !g.continuesWith(p):
 		return
-	case !g.closed && (g.separators || startsLower(p) || g.continues() || strings.HasPrefix(p, "(")):
+	case !g.closed && (g.separators || startsLower(p) || g.continues() || strings.HasPrefix(p, "(") || g.wraps(p)),
+		g.closed && g.wraps(p) && g.listsRooms():
 		g.join(cutSigner(p, g.shouting))
 	case looksRecipient(p) && !startsLower(p):
 		g.open(cutSigner(p, g.shouting))
 	case !g.closed && !looksRecipient(p):
 		g.join(cutSigner(p, g.shouting))
 	}
+}
+
+// wraps reports whether the last line was full, so that the first word of p had no room on it.
+func (g *gatherer) wraps(p string) bool {
+	return g.width > 24 && g.lastWidth+1+utf8.RuneCountInString(firstWord(p)) >= g.width-1
+}
+
+// listsRooms reports whether the last entry is a body with its rooms after a colon, which ";" may divide.
+func (g *gatherer) listsRooms() bool {
+	return len(g.texts) > 0 && topColon(g.texts[len(g.texts)-1]) > 0 && !g.archived()
 }
 
 // continuesWith reports whether p can only be the rest of the open entry: it closes its bracket or begins small.
@@ -345,7 +373,8 @@ func (g *gatherer) continues() bool {
 	return unfinished.MatchString(plainOf(tailOf(last, 40)))
 }
 
-var unfinished = regexp.MustCompile(`(?:[,:&/(-]|\b(?:va|cac|thuoc|cua|truc thuoc|voi|tai|ve|cho|nhung|uy ban|hoi dong))$`)
+var unfinished = regexp.MustCompile(`(?:[,:&/(-]|\b(?:va|cac|thuoc|cua|truc thuoc|voi|tai|ve|cho|uy ban|hoi dong)|` +
+	`(?:^|[,;] |va )(?:thuong truc|ban thuong vu|van phong|vp|tt|so|bo|ban|cuc|vu|phong|hoi))$`)
 
 // tailOf returns at most the last n bytes of s, from the beginning of a word.
 func tailOf(s string, n int) string {
@@ -372,7 +401,7 @@ var (
 	copyCount   = regexp.MustCompile(`\(\s*(?:[^()]{0,30}?[, -])?(\d{1,4})\s*\.?\s*(?:b|bản|ban|bộ|bo)?\.?\s*\)`)
 	anyCount    = regexp.MustCompile(`(?i)\(\s*(?:\.*\s*b(?:ản|an)?|[\d][^() ]{0,2}|b|\.{2,}\s*(?:b|bản)?)\s*\)`)
 	openCount   = regexp.MustCompile(`\s(\d{1,3})\s*b?\)`)
-	bareCount   = regexp.MustCompile(`([\pL\s(,])(\d{1,4})\s*(?:b|bản)$`)
+	bareCount   = regexp.MustCompile(`([\pL\s(,])(\d{1,4})\s*(?:b|bản)(?:\s+[\pL\pN]{1,2})?$`)
 	drafterMark = regexp.MustCompile(`^\s*[,.;]?\s*\p{Lu}[\pL]*(?:[ .]\p{Lu}[\pL]*)*\s*\.?$`)
 )
 
@@ -434,8 +463,12 @@ func cutCount(text string) (string, *int) {
 		}
 		return text, nil
 	}
-	if m := bareCount.FindStringSubmatch(text); m != nil {
-		return text, numberOf(m[2])
+	if m := bareCount.FindStringSubmatchIndex(text); m != nil {
+		end := m[5] + strings.Index(text[m[5]:], "b") + 1
+		if strings.HasPrefix(text[end:], "ản") {
+			end += len("ản")
+		}
+		return text[:end], numberOf(text[m[4]:m[5]])
 	}
 	return text, nil
 }

@@ -288,6 +288,9 @@ func cutInline(line string) []string {
 	return append(out, line[from:])
 }
 
+// archiveInline begins an archive line inside another line; "Lưu trữ" after a dash is the second half of a name.
+var archiveInline = regexp.MustCompile(`^(?:l ?u ?u|luu|lun) ?(?:[:;.,]|v ?t\b|v ?p\b|van thu|van phong|hc\b|ho so|$)`)
+
 // endsReference is a reference, complete, at the end of what stands before a dash.
 var endsReference = regexp.MustCompile(`nhu (?:tren|kinh gui|dieu \d+)(?: ?\([^()]*\))? ?$`)
 
@@ -334,7 +337,7 @@ func opensEntry(s string) bool {
 // opensFixed reports whether s begins with the words that always begin an entry.
 func opensFixed(s string) bool {
 	f := plainOf(strings.TrimLeft(firstBytes(s, 60), " -–—~+•*"))
-	return refHead.MatchString(f) || archiveHead.MatchString(f) && strings.HasPrefix(f, "l")
+	return refHead.MatchString(f) || archiveInline.MatchString(f)
 }
 
 func endsWithPurpose(s string) bool {

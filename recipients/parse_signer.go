@@ -20,6 +20,9 @@ func cutSigner(s string, shouting bool) string {
 	if s == "" {
 		return s
 	}
+	if m := signedEnd.FindStringIndex(s); m != nil {
+		s = s[:m[0]]
+	}
 	if refHead.MatchString(plainOf(firstBytes(s, 40))) {
 		s = cutReference(s)
 	}
@@ -130,6 +133,9 @@ func cutScraps(s string) string {
 	return strings.TrimSpace(kept.String())
 }
 
+// signedEnd is such a note at the end of a line.
+var signedEnd = regexp.MustCompile(`(?i)[;.,]?\s*\((?:đã )?ký(?: tên| và đóng dấu)?\)\s*\.?$`)
+
 // signedNote is what a typist puts for the signature.
 var signedNote = regexp.MustCompile(`^\((?:da )?k[yi]|^\(signed`)
 
@@ -230,7 +236,7 @@ func looksRecipient(s string) bool {
 		return startsUpper(s) || len(strings.Fields(s)) > 1 && startsLower(s) && memberLead.MatchString(f) || isLowerHead(s, f)
 	case comrade.MatchString(f):
 		return true
-	case len(first) > 1 && isAbbreviation(first) && startsUpper(first):
+	case len([]rune(first)) > 1 && isAbbreviation(first) && startsUpper(first):
 		return true
 	}
 	return sectors[lettersOnly(firstItem(s))] || startsUpper(s) && len(strings.Fields(s)) == 1 && len([]rune(first)) > 4

@@ -51,7 +51,13 @@ func handEntry(t *testing.T, line string) Entry {
 
 func handCases(t *testing.T) []handCase {
 	t.Helper()
-	data, err := os.ReadFile("testdata/noi-nhan-viet-tay.txt")
+	return casesIn(t, "testdata/noi-nhan-viet-tay.txt")
+}
+
+// casesIn reads a file of cases.
+func casesIn(t *testing.T, path string) []handCase {
+	t.Helper()
+	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,9 @@ func splitNames(text string) []string {
 		if head, list := listHead(text); len(list) > 0 {
 			return distribute(head, list)
 		}
+		if names := mixedPlaces(text, i); names != nil {
+			return names
+		}
 		if !listHasHeads(text[:i], text[i+1:]) {
 			before := splitNames(text[:i])
 			return before
@@ -32,6 +35,28 @@ func splitNames(text string) []string {
 	}
 	return splitPlain(text)
 }
+
+// mixedPlaces splits "UBND thành phố Vinh, thị xã Cửa Lò và các huyện: Diễn Châu, Yên Thành": named places, then a class of
+// places with its members, all of the body that the first one names.
+func mixedPlaces(text string, colon int) []string {
+	sh := newShadow(text[:colon])
+	m := placesAtEnd.FindStringSubmatchIndex(sh.ascii)
+	if m == nil || m[0] == 0 {
+		return nil
+	}
+	first := splitNames(sh.cut(0, m[0]))
+	if len(first) == 0 {
+		return nil
+	}
+	fs := newShadow(first[0])
+	body := beforePlace.FindStringSubmatchIndex(fs.ascii)
+	if body == nil {
+		return nil
+	}
+	return append(first, splitNames(fs.cut(0, body[3])+sh.cut(m[2], m[3])+text[colon:])...)
+}
+
+var placesAtEnd = regexp.MustCompile(`(?:[,;] ?| va )((?:cac|nhung) ` + placeWord + `(?:(?:, | va )` + placeWord + `)*)$`)
 
 // listHasHeads reports whether head is a bare class ("Các đơn vị:") whose members bring their own heads.
 func listHasHeads(head, list string) bool {
@@ -141,7 +166,7 @@ var (
 func listHead(text string) (head string, list []listPiece) {
 	sh := newShadow(text)
 	if m := placesOf.FindStringSubmatchIndex(sh.ascii); m != nil && m[1] < len(sh.ascii) && namedAfter(sh, m[1]) && !notClass.MatchString(strings.TrimSpace(sh.ascii[:m[3]])) {
-		if before := sh.ascii[:m[3]]; !strings.ContainsAny(before, ",;(") {
+		if before := sh.ascii[:m[3]]; !strings.ContainsAny(before, ",;(") || councils.MatchString(before) {
 			return strings.TrimSpace(sh.cut(0, m[3]) + sh.cut(m[4], m[5])), cutPieces(sh.text[sh.at[m[1]]:])
 		}
 	}
@@ -164,6 +189,9 @@ func listHead(text string) (head string, list []listPiece) {
 	}
 	return sectorList(sh)
 }
+
+// councils are bodies that every place has, so that a list of places is a list of each: "HĐND, UBND các tỉnh: A, B".
+var councils = regexp.MustCompile(`^(?:hdnd|ubnd|hoi dong nhan dan|uy ban nhan dan|dang uy|doan dbqh)(?:(?:, | va )(?:hdnd|ubnd|hoi dong nhan dan|uy ban nhan dan|dang uy))+ $`)
 
 // isInside reports whether the words after a colon are offices and rooms of the body before it.
 func isInside(after string) bool {
@@ -253,6 +281,14 @@ var staffHead = regexp.MustCompile(`^(?:van phong|vp|thuong truc|ban thuong vu)$
 func distribute(head string, list []listPiece) []string {
 	out := []string{}
 	head = strings.TrimSpace(head)
+	if hs := newShadow(head); strings.ContainsAny(head, ",") || strings.Contains(hs.ascii, " va ") {
+		if m := placeEnd.FindStringIndex(hs.ascii); m != nil && councils.MatchString(hs.ascii[:m[0]]) {
+			for _, p := range cutPieces(hs.cut(0, m[0])) {
+				out = append(out, distribute(p.text+" "+hs.cut(m[0], m[1]), list)...)
+			}
+			return out
+		}
+	}
 	place := namedPlace.MatchString(plainOf(head)+" x") && !sectors[lettersOnly(head)]
 	fields := joinFields(list)
 	if place {
@@ -338,7 +374,7 @@ func placed(head, member string) string {
 
 var (
 	placeTail   = regexp.MustCompile(` (?:(?:(?:hdnd|ubnd|dang uy|hoi dong nhan dan) )?(?:cua )?` + placeWord + `|tinh uy|thanh uy|huyen uy|quoc hoi)(?: [a-z' ]*)?$`)
-	tailName    = regexp.MustCompile(`( ` + placeWord + `| (?:tinh|thanh|huyen|thi|quan) (?:uy|doan))((?: [a-z']+){0,4})$`)
+	tailName    = regexp.MustCompile(`( ` + placeWord + `| (?:tinh|thanh|huyen|thi|quan) (?:uy|doan)| cua quoc hoi)((?: [a-z']+){0,4})$`)
 	boardTail   = regexp.MustCompile(` (?:hdnd|ubnd|hoi dong nhan dan) ` + placeWord + `(?: [a-z']+){0,4}$`)
 	notPlace    = regexp.MustCompile(`(?i)^ (?:quân|xã hội)`) // not quận, not xã
 	hasPlace    = regexp.MustCompile(`\b(?:tinh|huyen|phuong|thi tran|thanh pho|tp|quan|thi xa|(?:tinh|thanh|huyen|thi|quan|h\.?|t\.?) ?uy|tw|trung uong|viet nam|vn|quoc hoi|chinh phu|khu vuc|tttu|vptu|nha nuoc)\b`)
@@ -427,7 +463,7 @@ func opensItem(item []listPiece, p listPiece) bool {
 		return true
 	case p.sep == "va":
 		return opensAfterAnd(f, p.text)
-	case ownPlace.MatchString(f) && startsUpper(p.text[strings.IndexByte(p.text, ' ')+1:]):
+	case isNamedPlace(p.text, f):
 		return true
 	case bodyHead.MatchString(f) && startsBody(p.text):
 		return !sectors[lettersOnly(joinedWith(item, p))]
@@ -435,6 +471,16 @@ func opensItem(item []listPiece, p listPiece) bool {
 		return onlyAbbreviations(item) || isAbbreviation(lastWord(item)) || selfStanding.MatchString(f)
 	}
 	return placeListed(item, p)
+}
+
+// isNamedPlace reports whether text is a class of place and a name: "thị xã Cửa Lò".
+func isNamedPlace(text, f string) bool {
+	m := ownPlace.FindString(f)
+	if m == "" {
+		return false
+	}
+	sh := newShadow(text)
+	return startsUpper(sh.text[sh.at[len(m)]:])
 }
 
 // opensAfterAnd reports whether what follows "và" is a body of its own; abbreviations of fields are not.
@@ -560,8 +606,9 @@ var kinships = []struct {
 	kind string
 	head *regexp.Regexp
 }{
-	{"mass", regexp.MustCompile(`^(?:hoi [a-z]|lien doan|ldld|doan t|ubmttq|mttq|mat tran|uy ban mttq|lien minh|uy ban mat tran)`)},
 	{"power", regexp.MustCompile(`^(?:hdnd|ubnd|dang uy|tt\.? ?hdnd|thuong truc hdnd|uy ban nhan dan|hoi dong nhan dan|tt\.? ?dang uy|thuong truc dang uy|thuong truc hdnd|mttq|ubmttq)$`)},
+	{"committee", regexp.MustCompile(`^(?:thuong truc )?uy ban [a-z]`)},
+	{"mass", regexp.MustCompile(`^(?:hoi [a-z]|lien doan|ldld|doan t|ubmttq|mttq|mat tran|uy ban mttq|lien minh|uy ban mat tran)`)},
 	{"line", regexp.MustCompile(`^(?:tand|toa an nhan dan|vksnd|vien kiem sat nhan dan|vien kiem sat|toa an|cong an|bch \w+|bch quan su|bo chi huy \w+|quan su|thi hanh an\w*|chi cuc|cuc|kbnn|kho bac|bhxh|bao hiem xa hoi|bo chi huy quan su|bo chi huy bo doi bien phong|bch bo doi bien phong|bch\w*|bo ch\w*)\b`)},
 	{"so", regexp.MustCompile(`^so\b`)},
 	{"ban", regexp.MustCompile(`^ban\b`)},
