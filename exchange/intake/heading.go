@@ -49,7 +49,10 @@ func (h Heading) MarshalJSON() ([]byte, error) {
 // ParseHeading reads the head of a document from its text: plain lines, Markdown with its tables, HTML, the output of OCR
 // with the two columns run together. Old encodings are recoded first.
 func ParseHeading(raw string) Heading {
-	text, _ := viettext.Recode(raw)
+	if len(raw) > maxHead {
+		raw = strings.ToValidUTF8(raw[:maxHead], "")
+	}
+	text, enc := viettext.Recode(raw)
 	t := newHeadText(text)
 	var h Heading
 	h.Secrecy, h.Urgency = t.marks()
@@ -60,6 +63,9 @@ func ParseHeading(raw string) Heading {
 	h.Reference = ref.String()
 
 	lines := t.lines()
+	if enc != viettext.Unicode {
+		raiseOldFonts(lines)
+	}
 	title := findTitle(lines)
 	about := findAbout(lines)
 	switch {
@@ -79,9 +85,26 @@ func ParseHeading(raw string) Heading {
 	if h.Subject == "" && title.at < 0 && about < 0 {
 		h.Subject = looseSubject(lines)
 	}
+	if t.noisy || enc == viettext.Unicode && viettext.Plausible(text) < 0.9 {
+		h.Subject = repairMarks(strings.TrimRight(h.Subject, " .,;'`"))
+	}
 	h.Superior, h.Issuer = issuerLines(lines, title)
-	h.IssuerName = canonicalIssuer(h.Superior, h.Issuer, ref.symbol, h.Place, h.Type)
+	h.Superior, h.Issuer = repairIssuer(h.Superior), repairIssuer(h.Issuer)
+	h.IssuerName = canonicalIssuer(h.Issuer, ref.symbol, h.Place)
 	return h
+}
+
+// raiseOldFonts gives the names of agencies and types their capitals back: fonts such as .VnTimeH show small letters as
+// capitals, and the text alone does not tell.
+func raiseOldFonts(lines []headLine) {
+	for i, l := range lines {
+		if findAbout(lines[i:i+1]) == 0 || strings.HasPrefix(l.low, "kinh gui") {
+			return
+		}
+		if l.text == strings.ToLower(l.text) && (agencyHead.MatchString(l.low) || typeByKey[l.low] != "") {
+			lines[i].text = strings.ToUpper(l.text)
+		}
+	}
 }
 
 // typeOfReference tells the type by the symbol alone. A symbol without one is a công văn's (NĐ 30/2020, Phụ lục III).

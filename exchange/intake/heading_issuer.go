@@ -74,7 +74,7 @@ func likeIssuer(l headLine) bool {
 			}
 		}
 	}
-	if all < 2 || strings.HasPrefix(l.low, "mau so") || strings.HasPrefix(l.low, "phu luc") || strings.HasPrefix(l.low, "cong bao") {
+	if all < 2 || all > 250 || strings.HasPrefix(l.low, "mau so") || strings.HasPrefix(l.low, "phu luc") || strings.HasPrefix(l.low, "cong bao") {
 		return false
 	}
 	return 10*upper >= 6*all || agencyHead.MatchString(l.low) && len(strings.Fields(l.text)) <= 14 && unicode.IsUpper([]rune(l.text)[0])
@@ -82,18 +82,27 @@ func likeIssuer(l headLine) bool {
 
 // canonicalIssuer writes the issuer's name as it is usually written. The symbol of a central body is surer than its
 // printed name, which OCR spoils; local bodies bear the name of their place.
-func canonicalIssuer(superior, issuer, symbol, place, kind string) string {
+func canonicalIssuer(issuer, symbol, place string) string {
+	if bodies, ok := strings.CutPrefix(symbol, "TTLT-"); ok { // the bodies of a joint circular
+		names := strings.Split(bodies, "-")
+		for i, abbr := range names {
+			if names[i] = bodyBySymbol[abbr]; names[i] == "" {
+				return issuer
+			}
+		}
+		return strings.Join(names, " - ")
+	}
 	body := bodyOf(symbol, issuer)
 	switch {
-	case body != "" && !strings.HasPrefix(sound(issuer), "lien"):
+	case body != "":
 		return body
 	case issuer == "":
 		return ""
 	}
-	parent, name := splitNames(joinBroken(issuer))
-	if parent != "" {
-		superior = parent
+	if name := localBody(issuer); name != "" {
+		return name
 	}
+	_, name := splitNames(joinBroken(issuer))
 	out := writeName(name)
 	if needsPlace(out) {
 		out += " " + place
@@ -152,7 +161,57 @@ func splitNames(s string) (parent, name string) {
 	return "", s
 }
 
-var localHead = regexp.MustCompile(`^(uy ?ban nhan dan|ubnd|hoi dong nhan dan|hdnd) *(tinh|thanh pho|tp\.?|huyen|quan|thi xa|tx\.?|xa|phuong|thi tran) *`)
+// localLevels are the levels of local bodies by their sound, longer ones first, and how they are written before a name.
+var localLevels = [][2]string{{"thanhpho", "thành phố"}, {"thitran", "thị trấn"}, {"thixa", "thị xã"}, {"huyen", "huyện"}, {"phuong", "phường"},
+	{"quan", "quận"}, {"tinh", "tỉnh"}, {"tp", "TP"}, {"tx", "TX"}, {"xa", "xã"}}
+
+// localBody writes UBND or HĐND of a known place, whose letters may stand apart in print.
+func localBody(printed string) string {
+	key := sound(printed)
+	for _, body := range [][2]string{{"uybannhandan", "UBND"}, {"ubnd", "UBND"}, {"hoidongnhandan", "HĐND"}, {"hdnd", "HĐND"}} {
+		rest, ok := strings.CutPrefix(key, body[0])
+		if !ok {
+			continue
+		}
+		for _, level := range localLevels {
+			name, ok := strings.CutPrefix(rest, level[0])
+			known := placeBySound[name]
+			if !ok || known == "" {
+				continue
+			}
+			if level[1] == "thành phố" && known == "Hồ Chí Minh" {
+				level[1] = "Thành phố"
+			}
+			if strings.Contains(strings.ToLower(printed), "đắk") {
+				known = strings.ReplaceAll(known, "Đăk", "Đắk")
+			}
+			return body[1] + " " + level[1] + " " + known
+		}
+	}
+	return ""
+}
+
+// repairIssuer puts right a printed name in capitals whose marks OCR lost, when its letters are those of a known name.
+func repairIssuer(printed string) string {
+	if printed != strings.ToUpper(printed) {
+		return printed
+	}
+	known := agencyBySound[sound(printed)]
+	if known == "" {
+		known = localBody(printed)
+		for short, full := range map[string]string{"UBND ": "Ủy ban nhân dân ", "HĐND ": "Hội đồng nhân dân "} {
+			if rest, ok := strings.CutPrefix(known, short); ok && len(sound(printed)) > len(sound(known)) {
+				known = full + rest
+			}
+		}
+	}
+	if viettext.Fold(known) != viettext.Fold(printed) || viettext.Key(known) == viettext.Key(printed) {
+		return printed
+	}
+	return strings.ToUpper(known)
+}
+
+var localHead = regexp.MustCompile(`^(uy ?ban nhan dan|ubnd|hoi dong nhan dan|hdnd) *(tinh|thanh pho|tp\.?|huyen|quan|thi xa|tx\.?|xa|phuong|thi tran) +`)
 
 // localUnit reports whether s is UBND or HĐND of a province that is known.
 func localUnit(s string) bool {
@@ -240,52 +299,92 @@ func capital(w string) string {
 }
 
 // placeHead are the words after which the name of a place follows to the end.
-var placeHead = regexp.MustCompile(`\b(tinh|thanh pho|tp\.?|huyen|quan|thi xa|tx\.?|xa|phuong|thi tran) `)
+var placeHead = regexp.MustCompile(` (tinh|thanh pho|tp\.?|huyen|quan|thi xa|tx\.?|xa|phuong|thi tran) `)
 
 // fixedCapitals are phrases that keep their capitals inside a name.
-var fixedCapitals = []string{"Việt Nam", "Quốc hội", "Chính phủ", "Nhà nước", "Trung ương", "Mặt trận Tổ quốc", "Hồ Chí Minh", "Liên hiệp Phụ nữ", "Biên phòng", "UBND", "HĐND", "ĐBQH"}
+var fixedCapitals = []string{"Việt Nam", "Quốc hội", "Chính phủ", "Nhà nước", "Trung ương", "Mặt trận Tổ quốc", "Hồ Chí Minh", "Liên hiệp Phụ nữ", "Biên phòng"}
 
-// sentenceName writes a name by the plain rule: the first word and the first word of what it is for have capitals, so has
-// each field after a dash or "và" of a department, and so have places.
+// sentenceName writes a name in capitals by the plain rule: the first word and the first word of what it is for have
+// capitals, so has each field after a dash or "và" of a department, and so have places.
 func sentenceName(s string) string {
-	if s != strings.ToUpper(s) {
+	if s != strings.ToUpper(s) && s != strings.ToLower(s) {
 		return s
 	}
-	place := ""
-	low := foldASCII(s)
-	if m := placeHead.FindAllStringSubmatchIndex(low, -1); m != nil && agencyHead.MatchString(low) {
-		last := m[len(m)-1]
-		level := strings.ToLower(string([]rune(s)[last[2]:last[3]]))
-		if name := string([]rune(s)[last[1]:]); len(strings.Fields(name)) <= 5 {
-			place = " " + strings.TrimSuffix(strings.Replace(level, "tp", "TP", 1), " ") + " " + properName(name)
-			s = strings.TrimSpace(string([]rune(s)[:last[0]]))
+	words := strings.Fields(s)
+	for n := len(words) - 1; n >= 2; n-- {
+		if name := agencyBySound[sound(strings.Join(words[:n], ""))]; name != "" && tailIsPlace(words[n:]) {
+			return name + " " + tailName(words[n:])
 		}
 	}
-	if name := agencyBySound[sound(s)]; name != "" {
-		return name + place
-	}
-	words := strings.Fields(strings.ToLower(s))
-	heads := 1
-	if len(words) > 2 && (words[0] == "chi" || words[0] == "tổng" || words[0] == "văn" || words[0] == "trung" || words[0] == "thanh" || words[0] == "công") {
-		heads = 2
-	}
-	department := words[0] == "bộ" || words[0] == "sở"
-	for i, w := range words {
-		if i == 0 || i == heads && words[0] != "ban" || department && i > 1 && (words[i-1] == "và" || words[i-1] == "-" || strings.HasSuffix(words[i-1], ",")) {
-			words[i] = capital(w)
+	rs := []rune(s)
+	tail := ""
+	if m := placeHead.FindAllStringIndex(foldASCII(s), -1); m != nil {
+		if last := m[len(m)-1]; len(strings.Fields(string(rs[last[1]:]))) <= 5 {
+			tail = " " + tailName(strings.Fields(string(rs[last[0]:])))
+			words = strings.Fields(string(rs[:last[0]]))
 		}
 	}
-	name := strings.Join(words, " ")
-	if words[0] == "Ban" && len(words) > 2 {
-		rest := words[1:]
-		rest[0] = capital(rest[0])
-		name = "Ban " + strings.Join(rest, " ")
-	}
+	name := fieldName(words)
 	for _, phrase := range fixedCapitals {
 		name = replaceFold(name, phrase)
 	}
-	return name + place
+	return name + tail
 }
+
+// tailIsPlace reports whether words name a place: a known one, or one with its level before it.
+func tailIsPlace(words []string) bool {
+	return placeBySound[sound(strings.Join(words, ""))] != "" || placeHead.MatchString(" "+foldASCII(strings.Join(words, " "))+" ")
+}
+
+// tailName writes "TỈNH KON TUM" or "KON TUM" at the end of a name.
+func tailName(words []string) string {
+	s := strings.Join(words, " ")
+	level, name := "", s
+	if m := placeHead.FindStringSubmatchIndex(" " + foldASCII(s) + " "); m != nil && m[0] == 0 {
+		rs := []rune(s)
+		level = strings.ToLower(string(rs[:m[3]-1])) + " "
+		if strings.HasPrefix(level, "t") && len(level) < 5 { // TP. and TX.
+			level = strings.ToUpper(level)
+		}
+		name = string(rs[min(m[1]-1, len(rs)):])
+	}
+	return level + properName(name)
+}
+
+// twoWordHeads begin names whose second word belongs to the kind of agency, not to what it is for.
+var twoWordHeads = map[string]bool{"chi": true, "tổng": true, "văn": true, "trung": true, "thanh": true, "công": true, "bệnh": true, "học": true, "đại": true, "tòa": true, "toà": true}
+
+// fieldName writes a name without its place.
+func fieldName(words []string) string {
+	heads := 1
+	first := strings.ToLower(words[0])
+	if len(words) > 2 && twoWordHeads[first] {
+		heads = 2
+	}
+	department, school := first == "bộ" || first == "sở", first == "trường"
+	out := make([]string, len(words))
+	for i, w := range words {
+		low := strings.ToLower(w)
+		after := ""
+		if i > 0 {
+			after = strings.ToLower(words[i-1])
+		}
+		field := department && i > 1 && (after == "và" || after == "-" || strings.HasSuffix(after, ","))
+		switch {
+		case strings.ContainsAny(w, "&0123456789") || isCode(strings.Trim(w, ",.()")) && w == strings.ToUpper(w): // THCS, GD&ĐT
+			out[i] = w
+		case i == 0 || i == heads || field || school && i > 1 && !schoolWords[low]:
+			out[i] = capital(low)
+		default:
+			out[i] = low
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// schoolWords are the words of a school's name that are no part of whom it is named after.
+var schoolWords = map[string]bool{"trung": true, "học": true, "phổ": true, "thông": true, "cơ": true, "sở": true, "tiểu": true, "mầm": true, "non": true, "dân": true, "tộc": true,
+	"nội": true, "trú": true, "bán": true, "cao": true, "đẳng": true, "nghề": true, "đại": true, "và": true}
 
 // replaceFold writes phrase as it is given wherever it stands in s in another case.
 func replaceFold(s, phrase string) string {

@@ -57,7 +57,7 @@ func knownPlace(s string) string {
 		return ""
 	}
 	if p := placeBySound[key]; p != "" {
-		if wellSpelt(s) && strings.Count(s, " ") == strings.Count(p, " ") {
+		if wellSpelt(s, p) && strings.Count(s, " ") == strings.Count(p, " ") {
 			return s
 		}
 		return p
@@ -77,14 +77,18 @@ func knownPlace(s string) string {
 	return found
 }
 
-// wellSpelt reports whether s begins each word with a capital and has marks of its own, so that it needs no correction.
-func wellSpelt(s string) bool {
+// wellSpelt reports whether the printed s is a good spelling of the known name p: the same but for the place of a tone
+// mark, or one of the spellings of Đăk that go side by side.
+func wellSpelt(s, p string) bool {
 	for _, w := range strings.Fields(s) {
-		if !placeWord(w) {
+		if !placeWord(w) || isCode(w) {
 			return false
 		}
 	}
-	return viettext.Fold(s) != strings.ToLower(s) || placeBySound[sound(s)] == s
+	if s == strings.ToUpper(s) && len(s) > 4 {
+		return false
+	}
+	return viettext.Key(s) == viettext.Key(p) || strings.HasPrefix(s, "Đắk ") || strings.HasPrefix(s, "Đăk ") || strings.HasPrefix(s, "Đak ") || strings.HasPrefix(s, "Đắc ")
 }
 
 // centralBodies gives bodies by the abbreviation that their symbols bear. Where công văn drop the B of a ministry, both

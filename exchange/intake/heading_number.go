@@ -38,7 +38,7 @@ var (
 
 // cutReference takes số, ký hiệu out and leaves a mark in its place.
 func (t *headText) cutReference() reference {
-	for _, m := range numberLabel.FindAllStringSubmatchIndex(t.low, -1) {
+	for _, m := range numberLabel.FindAllStringSubmatchIndex(t.low, 40) {
 		kind := ""
 		if m[2] >= 0 {
 			kind = typeByKey[strings.TrimSpace(t.low[m[2]:m[3]])]
@@ -54,7 +54,7 @@ func (t *headText) cutReference() reference {
 			return ref
 		}
 	}
-	for _, m := range inLabel.FindAllStringIndex(t.low, -1) {
+	for _, m := range inLabel.FindAllStringIndex(t.low, 40) {
 		if ref, end := t.readReference(m[1]); end > 0 {
 			t.take(m[0], end)
 			t.raw[m[0]] = refMark
@@ -250,6 +250,8 @@ func cleanSymbol(s string) string {
 	case head == "ND" && len(groups) > 1 && groups[1] == "CP":
 		groups[0] = "NĐ"
 	case strings.EqualFold(head, "TTr") && len(groups) > 1 && head != "TTr":
+		groups[0] = "TTr"
+	case head == "TTTr":
 		groups[0] = "TTr"
 	case head == "QyD":
 		groups[0] = "QyĐ"

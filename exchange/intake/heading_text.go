@@ -22,8 +22,9 @@ const (
 // A headText is the text of a head twice, rune by rune: as it is, and folded to ASCII for patterns, so that an index into
 // one is an index into the other.
 type headText struct {
-	raw []rune
-	low string
+	raw   []rune
+	low   string
+	noisy bool // Quốc hiệu or Tiêu ngữ is misspelt: the text comes from OCR
 }
 
 // A headLine is one line of the head, or one cell of a table.
@@ -42,6 +43,9 @@ var (
 	rules     = regexp.MustCompile(`[-–—_=*~.…]{4,}|[*_~]{2,}|[─━═―]+|—{2,}`)
 	mdHeading = regexp.MustCompile(`(?m)^[ \t]*(#+|>)[ \t]+`)
 )
+
+// maxHead bounds the work on a text that is no head; real ones have some hundred letters, with HTML some thousand.
+const maxHead = 1 << 15
 
 // newHeadText takes the markup off and folds.
 func newHeadText(s string) *headText {
@@ -62,10 +66,23 @@ func newHeadText(s string) *headText {
 		}
 		return " "
 	})
-	s = strings.NewReplacer("|", string(hardBreak), "*", "", "`", "", "\\-", "-", "\\", "").Replace(s)
+	s = splitTables(s)
+	s = strings.NewReplacer("*", "", "`", "", "\\-", "-", "\\", "").Replace(s)
 	t := &headText{raw: []rune(viettext.NFC(s))}
 	t.fold()
 	return t
+}
+
+// splitTables parts the cells of Markdown tables. A bar in other lines is what OCR makes of a stroke.
+func splitTables(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		trimmed := strings.TrimSpace(l)
+		if strings.HasPrefix(trimmed, "|") && strings.Count(l, "|") > 1 || strings.HasSuffix(trimmed, "|") && strings.Count(l, "|") > 1 {
+			lines[i] = strings.ReplaceAll(strings.ReplaceAll(l, "|", string(hardBreak)), "<br>", "\n")
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (t *headText) fold() {
@@ -76,8 +93,23 @@ func (t *headText) fold() {
 	t.low = string(b)
 }
 
+// foldTable has foldRune for the runes up to the end of the Vietnamese letters.
+var foldTable = func() (t [0x1F00]byte) {
+	for r := range t {
+		t[r] = foldSlow(rune(r))
+	}
+	return t
+}()
+
 // foldRune gives the small ASCII letter under a rune; signs have likenesses, and anything else is "~".
 func foldRune(r rune) byte {
+	if r >= 0 && int(r) < len(foldTable) {
+		return foldTable[r]
+	}
+	return foldSlow(r)
+}
+
+func foldSlow(r rune) byte {
 	switch r {
 	case 'đ', 'Đ', 'ð', 'Ð':
 		return 'd'
@@ -189,9 +221,17 @@ var mottos = []*regexp.Regexp{
 func (t *headText) cutMotto() {
 	for _, re := range mottos {
 		if m := re.FindStringIndex(t.low); m != nil {
-			t.take(m[0], m[1])
+			shown := strings.Map(onlyLetters, viettext.Key(t.take(m[0], m[1])))
+			t.noisy = t.noisy || !strings.Contains("cộnghòaxãhộichủnghĩaviệtnam độclậptựdohạnhphúc đảngcộngsảnviệtnam", shown)
 		}
 	}
+}
+
+func onlyLetters(r rune) rune {
+	if unicode.IsLetter(r) {
+		return r
+	}
+	return -1
 }
 
 var markLine = regexp.MustCompile(`(?m)^[\W]*(toi mat|tuyet mat|mat|thuong khan|khan|hoa toc hen gio|hoa toc)\b([^\n\x1d]{0,30})$`)
@@ -364,11 +404,13 @@ func (t *headText) placeBefore(end int) (place string, from int) {
 	for k < len(words) && lowerInPlace[words[k]] { // a place begins with a capital
 		k++
 	}
-	for j := k; j < len(words); j++ { // the longest tail that is a known place: "BTC Hà Nội"
+	for j := max(0, len(words)-8); j < len(words); j++ { // the longest tail that is a known place: "BTC Hà Nội", "Qu ả ng Ngãi"
 		tail := strings.Join(words[j:], " ")
+		if j < k && placeBySound[sound(tail)] == "" || strings.ContainsAny(tail, ".;:0123456789") && !strings.HasPrefix(tail, "TP") {
+			continue
+		}
 		if known := knownPlace(tail); known != "" && (j > k || known != tail) {
-			k, words = j, append(words[:j:j], strings.Fields(known)...)
-			break
+			return known, t.backOver(stop, edge, len(words)-j)
 		}
 	}
 	for k < len(words)-1 && isCode(words[k]) {
@@ -378,8 +420,13 @@ func (t *headText) placeBefore(end int) (place string, from int) {
 		return "", end
 	}
 	place = joinBroken(strings.Join(words[k:], " "))
-	from = stop
-	for range words[k:] { // back over as many words
+	return place, t.backOver(stop, edge, len(words)-k)
+}
+
+// backOver returns where the last n words before stop begin, not before edge.
+func (t *headText) backOver(stop, edge, n int) int {
+	from := stop
+	for range n {
 		for from > edge && t.low[from-1] == ' ' {
 			from--
 		}
@@ -387,7 +434,7 @@ func (t *headText) placeBefore(end int) (place string, from int) {
 			from--
 		}
 	}
-	return place, from
+	return from
 }
 
 // placeWord reports whether w may stand in a địa danh: a capital first, no digits, or one of the few small words.

@@ -40,6 +40,15 @@ var typeByKey = func() map[string]string {
 	return m
 }()
 
+// typeSounds has the names in the order of typeNames, folded and without spaces.
+var typeSounds = func() []string {
+	keys := make([]string, len(typeNames))
+	for i, n := range typeNames {
+		keys[i] = sound(n)
+	}
+	return keys
+}()
+
 // A titleAt says where the title stands and what follows it on its line.
 type titleAt struct {
 	at   int    // index of the line, -1 when there is none
@@ -64,8 +73,8 @@ func findTitle(lines []headLine) titleAt {
 func titleOf(text string) (kind, rest string) {
 	rs := []rune(strings.TrimLeft(text, ` "“'([:.-`))
 	squeezed, at := squeezeRunes(rs)
-	for _, n := range typeNames {
-		key := strings.ReplaceAll(foldASCII(n), " ", "")
+	for i, n := range typeNames {
+		key := typeSounds[i]
 		if !strings.HasPrefix(squeezed, key) {
 			continue
 		}
@@ -106,8 +115,8 @@ func nearTitle(squeezed, text string) string {
 	if text != strings.ToUpper(text) || len(squeezed) < 6 {
 		return ""
 	}
-	for _, n := range typeNames {
-		if key := strings.ReplaceAll(foldASCII(n), " ", ""); len(key) >= 6 && withinOne(squeezed, key) {
+	for i, n := range typeNames {
+		if key := typeSounds[i]; len(key) >= 6 && withinOne(squeezed, key) {
 			return n
 		}
 	}
@@ -155,13 +164,15 @@ func aboutSubject(lines []headLine, at int) string {
 	return joinSubject(parts)
 }
 
+var aboutAfterIssuer = regexp.MustCompile(`\b(ve viec|v/v|ve |ban hanh)`)
+
 // subjectAfter joins the trích yếu under or beside a title.
 func subjectAfter(lines []headLine, title titleAt) string {
 	rest := title.rest
 	low := foldASCII(rest)
 	if strings.HasPrefix(low, "cua ") { // QUYẾT ĐỊNH CỦA ỦY BAN NHÂN DÂN: the issuer, not the subject
 		rest = ""
-		if m := regexp.MustCompile(`\b(ve viec|v/v|ve |ban hanh)`).FindStringIndex(low); m != nil {
+		if m := aboutAfterIssuer.FindStringIndex(low); m != nil {
 			rest = strings.TrimSpace(string([]rune(title.rest)[m[0]:]))
 		}
 	}
@@ -186,6 +197,10 @@ func looseSubject(lines []headLine) string {
 // bodyStart finds the lines with which addressees, grounds, authority or articles begin: there the trích yếu is over.
 var bodyStart = regexp.MustCompile(`^[^a-z0-9]{0,4}(kinh ?g[uo]i|can cu|xet |theo de nghi|thuc hien (nghi|quyet|chi|thong|cong|ke hoach|chuong trinh)[a-z ]* so|dieu \d|chuong [ivx]+\b|phan [ivx]+\b|muc \d|noi nhan|quyet (dinh|nghi)\W*$|` +
 	`[(]?(ban hanh |kem theo)|(bo truong|chu tich|thu tuong|tong cuc truong|giam doc|hieu truong|chanh (an|thanh tra|van phong)|vien truong|thong doc|cuc truong|quoc hoi|chinh phu|uy ban nhan dan|uy ban thuong vu|hoi dong nhan dan|hoi dong tham phan|ban chap hanh|ban bi thu)\b[^.]{0,90}$|[ivx]{1,4}[.] |1[.] |so\s*:|ngay \d)`)
+
+// sentenceStart finds how reports, plans and calendars begin their first sentence; it ends a trích yếu only where a line
+// begins with a capital.
+var sentenceStart = regexp.MustCompile(`^(thu (hai|ba|tu|nam|sau|bay)\b|chu nhat\b|de |nham |trong thoi gian|thoi gian qua|hien nay|sau khi|nam \d{4},|tren co so|theo (ke hoach|quyet dinh|nghi quyet|chi dao)|tiep theo|thuc hien )`)
 
 // following collects the lines from i on that belong to the trích yếu. After a blank line it goes on only when the text
 // plainly does: the part before has not ended and the new one begins small, or both are in capitals.
@@ -219,7 +234,8 @@ func following(lines []headLine, i int, before string, about bool) []string {
 func endsSubject(l headLine, before string) bool {
 	m := bodyStart.FindStringSubmatchIndex(l.low)
 	if m == nil {
-		return false
+		return before != "" && unicode.IsUpper([]rune(l.text)[0]) && l.text != strings.ToUpper(l.text) &&
+			(sentenceStart.MatchString(l.low) || strings.HasSuffix(before, "."))
 	}
 	authority := m[10] >= 0
 	if !authority {
