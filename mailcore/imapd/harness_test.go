@@ -42,6 +42,7 @@ type house struct {
 	account    mailcore.Account
 	plain, tls string // addresses
 	roots      *x509.CertPool
+	leaf       []byte // the server's certificate
 	stop       func() // and wait
 }
 
@@ -56,7 +57,7 @@ func newHouse(t testing.TB, db *sqldb.DB, change ...func(*imapd.Options)) *house
 	h := &house{t: t, store: mailcore.NewStore(db, blobs, mailtest.Quiet)}
 	h.account = h.newAccount(unitAddress, mailcore.Unit, false)
 	cert, roots := certificate(t)
-	h.roots = roots
+	h.roots, h.leaf = roots, cert.Certificate[0]
 	opt := imapd.Options{Store: h.store, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, Logger: mailtest.Quiet,
 		FailureDelay: time.Millisecond, Grace: 2 * time.Second}
 	for _, c := range change {
@@ -127,9 +128,17 @@ func certificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, pool(t, der)
+}
+
+func pool(t testing.TB, der []byte) *x509.CertPool {
+	leaf, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
 	roots := x509.NewCertPool()
 	roots.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, roots
+	return roots
 }
 
 func (h *house) newAccount(addr string, kind mailcore.AccountKind, mustChange bool) mailcore.Account {

@@ -1,0 +1,144 @@
+package imapd_test
+
+import (
+	"bufio"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"congvan/mailcore"
+	"congvan/mailcore/imapd"
+	"congvan/mailcore/mailtest"
+	"congvan/mailcore/sqldb"
+)
+
+func forEachDB(b *testing.B, fn func(b *testing.B, db *sqldb.DB)) {
+	b.Run("sqlite", func(b *testing.B) { fn(b, mailtest.Open(b, "sqlite:"+filepath.Join(b.TempDir(), "congvan.db"))) })
+	b.Run("postgres", func(b *testing.B) { fn(b, mailtest.Open(b, mailtest.NewPostgres(b))) })
+}
+
+// What a client does with a mailbox of a thousand messages that it sees for the first time; and what is asked each time a
+// known mailbox is opened.
+func BenchmarkThousandMessages(b *testing.B) {
+	forEachDB(b, func(b *testing.B, db *sqldb.DB) {
+		h := newHouse(b, db)
+		fill(h, 1000)
+		p := h.session()
+		p.SetDeadline(time.Time{})
+		for _, c := range []struct{ name, fetch string }{
+			{"select", ""},
+			{"flags", "UID FETCH 1:* (FLAGS)"},
+			{"list", "UID FETCH 1:* (FLAGS INTERNALDATE RFC822.SIZE ENVELOPE BODYSTRUCTURE)"},
+			{"thunderbird", "UID FETCH 1:* (UID RFC822.SIZE FLAGS BODY.PEEK[HEADER.FIELDS (From To Cc Bcc Subject Date Message-ID Priority X-Priority References Newsgroups In-Reply-To Content-Type Reply-To)])"},
+			{"whole", "UID FETCH 1:* (BODY.PEEK[])"},
+			{"search", `SEARCH SUBJECT "cong van 17"`},
+			{"search-body", `SEARCH BODY "thu so 17"`},
+		} {
+			b.Run(c.name, func(b *testing.B) {
+				for b.Loop() {
+					p.command(b, "SELECT INBOX")
+					if c.fetch == "" {
+						continue
+					}
+					if lines := p.command(b, c.fetch); len(lines) < 50 {
+						b.Fatalf("too little came: %q", lines)
+					}
+				}
+			})
+		}
+	})
+}
+
+// idlers is how many connections the benchmark holds open.
+const idlers = 500
+
+// BenchmarkIdleConnections tells what an idling connection costs the server: the clients are another process.
+func BenchmarkIdleConnections(b *testing.B) {
+	h := newHouse(b, sqlite(b), func(o *imapd.Options) { o.MaxPerAddress = 2 * idlers })
+	h.deliver(mailcore.Inbox, letter("Thư", 1), "", "")
+	fill(h, 100)
+	for b.Loop() {
+		before := memory()
+		start := time.Now()
+		cmd := exec.Command(os.Args[0], "-test.run", "^TestIdlersProcess$")
+		cmd.Env = append(os.Environ(), "IDLERS_ADDR="+h.tls, "IDLERS_CA="+string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h.leaf})))
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			b.Fatal(err)
+		}
+		lines := bufio.NewReader(out)
+		expectLine(b, lines, "idling")
+		ready := time.Since(start)
+		after := memory()
+		start = time.Now()
+		h.deliver(mailcore.Inbox, letter("Thư", 2), "", "")
+		expectLine(b, lines, "woken")
+		b.ReportMetric(float64(after-before)/idlers/1024, "KiB/conn")
+		b.ReportMetric(ready.Seconds(), "s/to-idle")
+		b.ReportMetric(float64(time.Since(start).Milliseconds()), "ms/to-wake-all")
+		in.Close()
+		cmd.Wait()
+	}
+}
+
+func expectLine(b *testing.B, in *bufio.Reader, want string) {
+	b.Helper()
+	for {
+		line, err := in.ReadString('\n')
+		if err != nil {
+			b.Fatalf("want %q: %q, %v", want, line, err)
+		}
+		if strings.TrimSpace(line) == want {
+			return
+		}
+	}
+}
+
+// memory is what the runtime holds for live objects and stacks.
+func memory() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse
+}
+
+// TestIdlersProcess is the clients' half of BenchmarkIdleConnections.
+func TestIdlersProcess(t *testing.T) {
+	addr := os.Getenv("IDLERS_ADDR")
+	if addr == "" {
+		t.Skip("only for the benchmark")
+	}
+	block, _ := pem.Decode([]byte(os.Getenv("IDLERS_CA")))
+	h := &house{t: t, tls: addr, roots: pool(t, block.Bytes)}
+	conns := make([]*peer, idlers)
+	for i := range conns {
+		p := h.session()
+		p.SetDeadline(time.Now().Add(5 * time.Minute))
+		p.command(t, "SELECT INBOX")
+		fmt.Fprint(p, "i IDLE\r\n")
+		p.until(t, `\+ .*`)
+		conns[i] = p
+	}
+	fmt.Println("idling")
+	for _, p := range conns {
+		p.until(t, `\* [0-9]+ EXISTS`)
+	}
+	fmt.Println("woken")
+	io.Copy(io.Discard, os.Stdin)
+}
