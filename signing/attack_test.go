@@ -121,11 +121,22 @@ func TestChangesAfterSealingAreRefused(t *testing.T) {
 		"field removed":      update(file, objects{1: regexp.MustCompile(`/Fields\s*\[[^]]*\]`).ReplaceAllString(catalog, "/Fields []")}),
 		"open action":        update(file, objects{1: strings.Replace(catalog, "/Type", "/OpenAction << /S /JavaScript /JS (x) >> /Type", 1)}),
 		"layers":             update(file, objects{1: strings.Replace(catalog, "/Type", "/OCProperties << >> /Type", 1)}),
-		"another catalog":    updateWith(file, objects{next: strings.Replace(catalog, "/Type", "/OpenAction 101 0 R /Type", 1), 101: "<< >>"}, "/Root 100 0 R /Info 6 0 R"),
-		"title":              update(file, objects{6: "<< /Title (Other) /Producer (test) >>"}),
-		"trailing bytes":     append(bytes.Clone(file), "4 0 obj\n"+content("Pay 900")+"\nendobj\n%%EOF\n"...),
-		"unlisted object":    unlisted(file),
-		"junk":               append(bytes.Clone(file), "hello"...),
+		"key twice":          update(file, objects{3: strings.Replace(page, "/Contents 4 0 R", "/Contents 4 0 R /Contents 100 0 R", 1), next: content("Pay 900")}),
+		"key twice, escaped": update(file, objects{3: strings.Replace(page, "/Contents 4 0 R", "/Contents 4 0 R /C#6fntents 100 0 R", 1), next: content("Pay 900")}),
+		"key twice, hidden":  update(file, objects{3: strings.Replace(page, "/Contents 4 0 R", "/C#6fntents 100 0 R /Contents 4 0 R", 1), next: content("Pay 900")}),
+		"junk in dictionary": update(file, objects{3: strings.Replace(page, "/Contents 4 0 R", "/Contents 4 0 R 100 0 R", 1), next: content("Pay 900")}),
+		"object twice":       twice(file),
+		"visible time stamp": update(file, objects{
+			1:    regexp.MustCompile(`/Fields\s*\[`).ReplaceAllString(catalog, "/Fields [100 0 R "),
+			3:    regexp.MustCompile(`/Annots\s*\[`).ReplaceAllString(page, "/Annots [100 0 R "),
+			next: "<< /Type /Annot /Subtype /Widget /FT /Sig /T (x) /Rect [0 0 500 800] /AP << /N 101 0 R >> /V 102 0 R >>",
+			101:  "<< /Type /XObject /Subtype /Form /BBox [0 0 1 1] /Length 0 >>\nstream\n\nendstream",
+			102:  "<< /Type /DocTimeStamp /SubFilter /ETSI.RFC3161 /ByteRange [0 1 2 3] /Contents <00> >>"}),
+		"another catalog": updateWith(file, objects{next: strings.Replace(catalog, "/Type", "/OpenAction 101 0 R /Type", 1), 101: "<< >>"}, "/Root 100 0 R /Info 6 0 R"),
+		"title":           update(file, objects{6: "<< /Title (Other) /Producer (test) >>"}),
+		"trailing bytes":  append(bytes.Clone(file), "4 0 obj\n"+content("Pay 900")+"\nendobj\n%%EOF\n"...),
+		"unlisted object": unlisted(file),
+		"junk":            append(bytes.Clone(file), "hello"...),
 	}
 	for name, bad := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -148,6 +159,39 @@ func TestChangesAfterSealingAreRefused(t *testing.T) {
 func unlisted(file []byte) []byte {
 	out := append(bytes.Clone(file), "4 0 obj\n"+content("Pay 900")+"\nendobj\n"...)
 	return appendObjects(out, objects{100: "null"}, "/Root 1 0 R /Info 6 0 R", lastXRefOf(file))
+}
+
+// twice adds an increment in which the evil object stands behind the one that the cross reference names.
+func twice(file []byte) []byte {
+	out := update(file, objects{4: object(file, 4)})
+	at := bytes.LastIndex(out, []byte("xref\n4 1"))
+	evil := "4 0 obj\n" + content("Pay 900") + "\nendobj\n"
+	moved := append(bytes.Clone(out[:at]), evil...)
+	end := regexp.MustCompile(`startxref\n\d+`).ReplaceAll(out[at:], fmt.Appendf(nil, "startxref\n%d", at+len(evil)))
+	return append(moved, end...)
+}
+
+// A wrong entry makes lenient readers rebuild the table by scanning, where the last object of a number wins; strict
+// readers follow the table to another one.
+func TestTwoReadersMustNotSeeDifferentObjects(t *testing.T) {
+	file := seal(t, theIssuer().sealers[signing.P256], tinyWithStream(), signing.SealOptions{})
+	wantStatus(t, file, signing.Valid)
+	evil := "4 0 obj\n" + content("Pay 900") + "\nendobj\n"
+	good := "4 0 obj\n" + object(file, 4) + "\nendobj\n"
+	prev := lastXRefOf(file)
+	wantStatus(t, appendWithStream(file, []string{good}, 201, 200, prev, nil), signing.Valid) // the same again: harmless
+	for name, out := range map[string][]byte{
+		"plain":         appendWithStream(file, []string{evil}, 201, 200, prev, nil),
+		"table to evil": appendWithStream(file, []string{evil, good}, 201, 200, prev, map[int]int{4: len(file)}),
+		"and broken":    appendWithStream(file, []string{evil, good}, 201, 200, prev, map[int]int{4: len(file), 5: 12}),
+		"broken prev":   appendWithStream(file, []string{evil, good}, 201, 200, prev+7, map[int]int{4: len(file)}),
+		"no prev":       appendWithStream(file, []string{evil, good}, 201, 200, 0, map[int]int{4: len(file)}),
+	} {
+		r, err := signing.Verify(context.Background(), out, signing.VerifyOptions{Roots: theIssuer().roots})
+		if err == nil && r.Status == signing.Valid {
+			t.Errorf("%s: %s %s", name, r.Status, explain(r))
+		}
+	}
 }
 
 func TestDanglingReferenceMustNotComeAlive(t *testing.T) {

@@ -113,3 +113,38 @@ func withForm() objects {
 	o[9] = "<< /Fields [7 0 R 8 0 R] /DA (/F1 12 Tf) /DR << /Font << /F1 5 0 R >> >> >>"
 	return o
 }
+
+// appendWithStream appends objects with a cross reference stream. Entries of move replace the place of an object.
+func appendWithStream(in []byte, parts []string, size, self, prev int, move map[int]int) []byte {
+	b := bytes.Clone(in)
+	places := map[int]int{}
+	for _, p := range parts {
+		n, _ := strconv.Atoi(p[:strings.IndexByte(p, ' ')])
+		places[n] = len(b)
+		b = append(b, p...)
+	}
+	at := len(b)
+	places[self] = at
+	maps.Copy(places, move)
+	var index, rows strings.Builder
+	for _, n := range slices.Sorted(maps.Keys(places)) {
+		fmt.Fprintf(&index, "%d 1 ", n)
+		rows.Write([]byte{1, byte(places[n] >> 16), byte(places[n] >> 8), byte(places[n]), 0})
+	}
+	link := ""
+	if prev != 0 {
+		link = fmt.Sprintf(" /Prev %d", prev)
+	}
+	return fmt.Appendf(b, "%d 0 obj\n<< /Type /XRef /Size %d /W [1 3 1] /Index [%s] /Root 1 0 R%s /Length %d >>\nstream\n%s\nendstream\nendobj\nstartxref\n%d\n%%%%EOF\n",
+		self, size, strings.TrimSpace(index.String()), link, rows.Len(), rows.String(), at)
+}
+
+// tinyWithStream is tiny with a cross reference stream.
+func tinyWithStream() []byte {
+	o := onePage("")
+	var parts []string
+	for _, n := range slices.Sorted(maps.Keys(o)) {
+		parts = append(parts, fmt.Sprintf("%d 0 obj\n%s\nendobj\n", n, o[n]))
+	}
+	return appendWithStream([]byte("%PDF-1.7\n%\xe2\xe3\xcf\xd3\n"), parts, 8, 7, 0, nil)
+}

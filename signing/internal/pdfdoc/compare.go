@@ -42,6 +42,9 @@ func modified(part, format string, args ...any) error {
 // nothing reaches do not matter; an object that only b reaches is caught at the place that leads to it. The comparison is
 // with the end of the file, because that is what a reader sees.
 func Compare(ctx context.Context, a, b *Doc, sig *Signature) ([]Change, error) {
+	if b.rebuilt() {
+		return nil, modified("structure", "the cross reference cannot be followed")
+	}
 	if err := checkTail(b, len(a.Data)); err != nil {
 		return nil, err
 	}

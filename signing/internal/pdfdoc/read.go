@@ -74,10 +74,29 @@ func Open(ctx context.Context, data []byte) (*Doc, error) {
 	if d.x, err = read(ctx, data); err != nil {
 		return nil, classify(ctx, err)
 	}
+	if at := d.x.Write.OffsetPrevXRef; at == nil || *at != d.xrefAt {
+		return nil, fmt.Errorf("%w: two ends of file", ErrDamaged)
+	}
 	if _, err := d.dict(*d.x.Root); err != nil {
 		return nil, fmt.Errorf("%w: catalog: %v", ErrDamaged, err)
 	}
 	return d, nil
+}
+
+// rebuilt says whether pdfcpu has given up the cross reference of a file with several revisions and scanned for objects
+// instead: then all of them seem to come from one revision.
+func (d *Doc) rebuilt() bool {
+	first := 0
+	for n, e := range d.x.Table {
+		switch {
+		case n == 0 || e.Free || e.Incr == 0:
+		case first == 0:
+			first = e.Incr
+		case e.Incr != first:
+			return false
+		}
+	}
+	return true
 }
 
 // checkHeader wants the header at the very start: bytes before it shift every offset, and readers disagree on how.

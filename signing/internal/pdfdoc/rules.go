@@ -176,11 +176,13 @@ func (d *differ) newField(o types.Object) error {
 		}
 		return nil
 	}
-	return d.newSignature(f.dict["V"])
+	return d.newSignature(f.dict)
 }
 
-func (d *differ) newSignature(o types.Object) error {
-	v, err := d.b.dict(o)
+// newSignature looks at a field that has become a signature. A time stamp must not be seen: nobody's name answers for
+// what it draws over the page.
+func (d *differ) newSignature(field types.Dict) error {
+	v, err := d.b.dict(field["V"])
 	if err != nil {
 		return err
 	}
@@ -188,6 +190,9 @@ func (d *differ) newSignature(o types.Object) error {
 		return modified("signature", "a field was filled with what is no signature")
 	}
 	if d.b.name(v["Type"]) == "DocTimeStamp" {
+		if field["AP"] != nil && d.b.rect(field["Rect"]) != nil {
+			return modified("annotation", "a time stamp draws on the page")
+		}
 		d.changes[AddedTimestamp] = true
 	} else {
 		d.changes[AddedSignature] = true
@@ -261,7 +266,7 @@ func (d *differ) field(f *field, da, db types.Dict) error {
 		return err
 	}
 	if f.kind == "Sig" {
-		return d.newSignature(db["V"])
+		return d.newSignature(db)
 	}
 	if f.kind == "" {
 		return modified("form", "field %q of no kind", f.name)

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+
+	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu/types"
 )
 
 // checkTables follows the chain of cross reference tables from at and wants every entry to point at the object it
@@ -180,75 +182,22 @@ func (l *lexer) literal() string {
 	return ""
 }
 
-// A value of a dictionary's top level that matters here: a number, or the object number of a reference.
-type entry struct {
-	number int64
-	ref    bool
-}
-
-// dict passes one dictionary and returns the numbers and references of its top level. Offsets in it are direct.
-func (l *lexer) dict() (map[string]entry, error) {
-	bad := fmt.Errorf("%w: dictionary", ErrDamaged)
-	if l.token() != "<<" {
-		return nil, bad
-	}
-	entries := map[string]entry{}
-	key, depth := "", 1
-	for steps := 0; depth > 0; steps++ {
-		if steps > maxObjects {
-			return nil, bad
-		}
-		t := l.token()
-		switch {
-		case t == "":
-			return nil, bad
-		case t == "<<" || t == "[" || t == "{":
-			depth++
-		case t == ">>" || t == "]" || t == "}":
-			depth--
-			key = ""
-		case depth > 1:
-		case t[0] == '/' && key == "":
-			key = t
-		case t == "R" && key != "":
-			entries[key] = entry{entries[key].number, true}
-		default:
-			if n, err := strconv.ParseInt(t, 10, 64); err == nil && key != "" {
-				if _, twice := entries[key]; !twice { // the second number of "12 0 R" is the generation
-					entries[key] = entry{number: n}
-				}
-				if l.nextIsKey() {
-					key = ""
-				}
-				continue
-			}
-			key = ""
-		}
-		if t == "R" {
-			key = ""
-		}
-	}
-	return entries, nil
-}
-
-// nextIsKey looks whether the value is over.
-func (l *lexer) nextIsKey() bool {
-	save := l.at
-	l.skipSpace()
-	over := l.at >= len(l.data) || l.data[l.at] == '/' || l.data[l.at] == '>'
-	l.at = save
-	return over
-}
-
 // trailerPrev reads the trailer dictionary after the word "trailer" and returns its /Prev.
 func (l *lexer) trailerPrev() (int64, bool, error) {
-	entries, err := l.dict()
+	bad := fmt.Errorf("%w: trailer", ErrDamaged)
+	v, err := l.value(0)
 	if err != nil {
-		return 0, false, fmt.Errorf("%w: trailer", ErrDamaged)
+		return 0, false, fmt.Errorf("trailer: %w", err)
 	}
-	prev, ok := entries["/Prev"]
-	if ok && prev.ref {
-		return 0, false, fmt.Errorf("%w: trailer", ErrDamaged)
+	d, ok := v.(types.Dict)
+	if !ok {
+		return 0, false, bad
 	}
-	return prev.number, ok, nil
+	switch prev := d["Prev"].(type) {
+	case nil:
+		return 0, false, nil
+	case types.Integer:
+		return int64(prev), true, nil
+	}
+	return 0, false, bad
 }
