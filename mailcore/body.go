@@ -105,9 +105,10 @@ func upsertMessage(ctx context.Context, tx *sqldb.Tx, b *Body) (MessageID, error
 		sent = b.SentAt.UnixMicro()
 	}
 	var id MessageID
-	// The update changes nothing: it makes RETURNING answer for a row that was there.
+	// The update changes nothing: it makes RETURNING answer for a row that was there. It names no key column: for one
+	// PostgreSQL would take a lock that waits for every transaction which inserts a copy of this message.
 	err := tx.GetContext(ctx, &id, `INSERT INTO message (digest, size, message_id, subject, sent_at, summary) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING id`,
+		ON CONFLICT (digest) DO UPDATE SET size = excluded.size RETURNING id`,
 		b.Digest, b.Size, clean(b.MessageID, maxMessageID), clean(b.Subject, maxSubject), sent, b.Summary)
 	return id, err
 }

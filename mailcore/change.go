@@ -201,7 +201,7 @@ func (s *Store) Append(ctx context.Context, by Account, id MailboxID, b *Body, f
 		if when.IsZero() {
 			when = tx.Now
 		}
-		placed, err = deliver(ctx, tx, b, []Copy{{Account: by.ID, Mailbox: id, Flags: flags}}, when)
+		placed, err = s.deliver(ctx, tx, b, []Copy{{Account: by.ID, Mailbox: id, Flags: flags}}, when)
 		return err
 	})
 	if err != nil {

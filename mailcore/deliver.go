@@ -44,7 +44,7 @@ var ErrBadPrefix = errors.New("prefix is not header lines that end in CRLF")
 // DeliverTx shows a saved body in every mailbox named, as part of the caller's transaction: a handful of statements
 // whatever the number of copies. The answer is in the order of copies. A mailbox that stands twice gets two copies.
 func (s *Store) DeliverTx(ctx context.Context, tx *sqldb.Tx, b *Body, copies []Copy) ([]Placed, error) {
-	placed, err := deliver(ctx, tx, b, copies, tx.Now)
+	placed, err := s.deliver(ctx, tx, b, copies, tx.Now)
 	return placed, wrap(err, "deliver %s", b.Digest)
 }
 
@@ -68,7 +68,7 @@ type placement struct {
 	modseq uint64
 }
 
-func deliver(ctx context.Context, tx *sqldb.Tx, b *Body, copies []Copy, at time.Time) ([]Placed, error) {
+func (s *Store) deliver(ctx context.Context, tx *sqldb.Tx, b *Body, copies []Copy, at time.Time) ([]Placed, error) {
 	if len(copies) == 0 {
 		return nil, nil
 	}
@@ -85,7 +85,7 @@ func deliver(ctx context.Context, tx *sqldb.Tx, b *Body, copies []Copy, at time.
 		for end < len(rows) && end < start+maxChunk && rows[end].round == rows[start].round {
 			end++
 		}
-		if err := takeUIDs(ctx, tx, rows[start:end]); err != nil {
+		if err := s.takeUIDs(ctx, tx, rows[start:end]); err != nil {
 			return nil, err
 		}
 		if err := insertCopies(ctx, tx, message, at, rows[start:end]); err != nil {
@@ -160,12 +160,15 @@ func inboxes(ctx context.Context, tx *sqldb.Tx, copies []Copy) (map[AccountID]Ma
 }
 
 // takeUIDs takes a UID and a sequence for one copy in each of different mailboxes.
-func takeUIDs(ctx context.Context, tx *sqldb.Tx, rows []placement) error {
-	var a args
+func (s *Store) takeUIDs(ctx context.Context, tx *sqldb.Tx, rows []placement) error {
 	ids := make([]MailboxID, len(rows))
 	for i := range rows {
 		ids[i] = rows[i].Mailbox
 	}
+	if err := s.lockInOrder(ctx, tx, ids); err != nil {
+		return err
+	}
+	var a args
 	var taken []struct {
 		ID     MailboxID `db:"id"`
 		UID    UID       `db:"uid"`
@@ -184,6 +187,17 @@ func takeUIDs(ctx context.Context, tx *sqldb.Tx, rows []placement) error {
 		rows[i].uid, rows[i].modseq = t.UID, t.ModSeq
 	}
 	return nil
+}
+
+// lockInOrder locks several mailboxes by id before one UPDATE takes them in whatever order its plan has: on PostgreSQL two
+// deliveries to the same mailboxes would wait for each other, and each such knot costs a second. SQLite has one writer.
+func (s *Store) lockInOrder(ctx context.Context, tx *sqldb.Tx, ids []MailboxID) error {
+	if s.db.Dialect() != sqldb.Postgres || len(ids) < 2 {
+		return nil
+	}
+	var a args
+	_, err := tx.ExecContext(ctx, `SELECT id FROM mailbox WHERE id IN `+list(&a, ids)+` ORDER BY id FOR NO KEY UPDATE`, a...)
+	return err
 }
 
 func insertCopies(ctx context.Context, tx *sqldb.Tx, message MessageID, at time.Time, rows []placement) error {
