@@ -68,8 +68,9 @@ func (w *worker) try(ctx context.Context, j mailcore.Job) {
 	q.schedule(j, &out, d)
 	out.Dialogue = d.b.String()
 	if out.State == mailcore.AttemptFailed {
-		if err := q.bounce(ctx, j, out); err != nil {
+		if err := q.bounce(ctx, j, out); err != nil { // the row stays open until its sender can be told
 			log.Error("report failure to the sender", "sender", j.Sender, "err", err)
+			out.State, out.NextAt = mailcore.AttemptLater, q.opt.Now().Add(q.pause(j))
 		}
 	}
 	finish, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLimit)
@@ -371,11 +372,7 @@ func (q *Queue) schedule(j mailcore.Job, o *mailcore.Outcome, d *dialogue) {
 			o.State, o.Enhanced = mailcore.AttemptFailed, "4.4.7"
 			return
 		}
-		pauses := q.opt.Backoff
-		if j.Urgency >= Flash {
-			pauses = q.opt.FlashBackoff
-		}
-		next := now.Add(pauses[min(max(j.Tries-1, 0), len(pauses)-1)])
+		next := now.Add(q.pause(j))
 		if o.NextAt.After(next) {
 			next = o.NextAt // the destination is left alone until then
 		}
@@ -384,4 +381,13 @@ func (q *Queue) schedule(j mailcore.Job, o *mailcore.Outcome, d *dialogue) {
 		}
 		o.NextAt = next
 	}
+}
+
+// pause is how long a mail waits after this try.
+func (q *Queue) pause(j mailcore.Job) time.Duration {
+	pauses := q.opt.Backoff
+	if j.Urgency >= Flash {
+		pauses = q.opt.FlashBackoff
+	}
+	return pauses[min(max(j.Tries-1, 0), len(pauses)-1)]
 }

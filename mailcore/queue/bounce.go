@@ -32,8 +32,8 @@ func (q *Queue) bounce(ctx context.Context, j mailcore.Job, out mailcore.Outcome
 		return err
 	}
 	header, err := q.header(j)
-	if err != nil {
-		return err
+	if err != nil { // the bytes are lost: all the more the sender must know
+		q.log.Error("read the header for a report", "outbox", j.ID, "err", err)
 	}
 	report := Report{
 		EnvID: j.EnvID, ReportingMTA: q.opt.Hostname, ArrivedAt: j.CreatedAt, MessageID: body.MessageID, Subject: body.Subject, Headers: header,

@@ -9,6 +9,7 @@ import (
 	"congvan/mailcore"
 	"congvan/mailcore/mailtest"
 	"congvan/mailcore/queue"
+	"congvan/mailcore/sqldb"
 )
 
 func TestLoopbackOnlyRefusesBeforeDNS(t *testing.T) {
@@ -243,5 +244,31 @@ func TestLostBodyIsLaterAndDelaysNoOther(t *testing.T) {
 	h.await(other, "sent")
 	if s := h.await(id, "queued"); s.Enhanced != "4.3.0" {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestFailureStaysOpenUntilItIsReported(t *testing.T) {
+	h := onSQLite(t)
+	rename := func(from, to string) { // a mailbox that takes nothing for a while
+		t.Helper()
+		err := h.db.Write(ctx, func(tx *sqldb.Tx) error {
+			_, err := tx.ExecContext(ctx, `UPDATE mailbox SET name = $1 WHERE name = $2`, to, from)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := mailtest.NewPeer(t, mailtest.PeerScript{Rcpt: "550 5.1.1 no"})
+	id := h.enqueue(mailcore.Outgoing{})[0]
+	rename("INBOX", "away")
+	h.run(func(o *queue.Options) { to(p)(o); o.Backoff = []time.Duration{200 * time.Millisecond} })
+	if s := h.await(id, "queued"); s.Code != 550 || s.Outcome != "later" {
+		t.Errorf("%+v", s)
+	}
+	rename("away", "INBOX")
+	h.await(id, "failed")
+	if n := len(h.inbox()); n != 1 {
+		t.Errorf("%d reports", n)
 	}
 }

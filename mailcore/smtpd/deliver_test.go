@@ -465,6 +465,24 @@ func TestImplicitTLS(t *testing.T) {
 	}
 }
 
+// Commands that somebody puts between STARTTLS and the handshake never run (CVE-2011-0411).
+func TestCommandsInjectedBeforeTLS(t *testing.T) {
+	h := onSQLite(t, 1, nil)
+	c := call(t, h.mx)
+	c.do("EHLO bo.test", "250")
+	c.send("STARTTLS\r\nEHLO evil\r\nMAIL FROM:<evil@y.test>\r\n")
+	c.expect("220")
+	conn := tls.Client(c.conn, h.roots)
+	if err := conn.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	c.conn, c.r = conn, newReader(conn)
+	c.do("RCPT TO:<a1@kontum.test>", "502")
+	if got := c.do("EHLO bo.test", "250"); !strings.Contains(got, "Hello bo.test") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestReceiptForNotifySuccess(t *testing.T) {
 	forEach(t, 2, nil, func(t *testing.T, h *house) {
 		c := call(t, h.mx)
