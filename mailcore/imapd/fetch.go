@@ -260,7 +260,7 @@ func (f *fetching) binaryJob(c *content, spec *imap.FetchItemBinarySection) (job
 	return j, nil
 }
 
-// binarySize decodes a part to learn its size (RFC 9051 §6.4.5.2); part nil is the whole message, which has no encoding.
+// binarySize decodes a part to learn its size (RFC 3516 §4.3); part nil is the whole message, which has no encoding.
 func (c *content) binarySize(path []int) (int64, *mailcore.Part, error) {
 	if len(path) == 0 {
 		return c.stored.Size, nil, nil

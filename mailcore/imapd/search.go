@@ -47,7 +47,7 @@ func (s *session) Search(kind imapserver.NumKind, criteria *imap.SearchCriteria,
 	return v.searchData(kind, found), nil
 }
 
-// saveResult is what $ stands for later: with MIN or MAX alone only those (RFC 9051 §6.4.4.4).
+// saveResult is what $ stands for later: with MIN or MAX alone only those (RFC 5182 §2.4).
 func saveResult(v *view, found []int, o *imap.SearchOptions) []mailcore.UID {
 	if n := len(found); n > 1 && (o.ReturnMin || o.ReturnMax) && !o.ReturnAll && !o.ReturnCount {
 		switch {
@@ -100,7 +100,7 @@ type criterion struct {
 	body, text                           []string
 	not                                  []*criterion
 	or                                   [][2]*criterion
-	summary, bytes                       bool // whether anything in it needs them
+	summary                              bool // whether anything in it needs more than the row
 }
 
 type headerKey struct{ name, value string }
@@ -129,13 +129,10 @@ func (v *view) compile(in *imap.SearchCriteria, keys *int) (*criterion, error) {
 		c.sets = append(c.sets, test)
 	}
 	for _, h := range in.Header {
-		k := headerKey{strings.ToLower(h.Key), viettext.Fold(h.Value)}
-		c.headers = append(c.headers, k)
+		c.headers = append(c.headers, headerKey{strings.ToLower(h.Key), viettext.Fold(h.Value)})
 		c.summary = true
-		c.bytes = c.bytes || !inEnvelope(k)
 	}
-	c.summary = c.summary || !c.sentSince.IsZero() || !c.sentBefore.IsZero()
-	c.bytes = c.bytes || len(c.body)+len(c.text) > 0
+	c.summary = c.summary || !c.sentSince.IsZero() || !c.sentBefore.IsZero() || len(c.body)+len(c.text) > 0
 	for i := range in.Not {
 		sub, err := v.compileInto(c, &in.Not[i], keys)
 		if err != nil {
@@ -154,14 +151,13 @@ func (v *view) compile(in *imap.SearchCriteria, keys *int) (*criterion, error) {
 		}
 		c.or = append(c.or, pair)
 	}
-	c.summary = c.summary || c.bytes
 	return c, nil
 }
 
 func (v *view) compileInto(c *criterion, in *imap.SearchCriteria, keys *int) (*criterion, error) {
 	sub, err := v.compile(in, keys)
 	if err == nil {
-		c.summary, c.bytes = c.summary || sub.summary, c.bytes || sub.bytes
+		c.summary = c.summary || sub.summary
 	}
 	return sub, err
 }

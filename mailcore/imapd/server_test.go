@@ -7,10 +7,13 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -405,4 +408,118 @@ func TestClientAppendsAndReads(t *testing.T) {
 			t.Errorf("mailboxes %s", got)
 		}
 	})
+}
+
+// Two nodes over one database and one folder of blobs: what one accepts, an IDLE client of the other sees.
+func TestIdleSeesOtherNodes(t *testing.T) {
+	dsn := mailtest.NewPostgres(t)
+	h := newHouse(t, mailtest.Open(t, dsn))
+	other := *h
+	other.store = mailcore.NewStore(mailtest.Open(t, dsn), h.store.Blobs(), mailtest.Quiet)
+	p := h.session()
+	p.command(t, "SELECT INBOX")
+	fmt.Fprint(p, "i IDLE\r\n")
+	p.until(t, `\+ .*`)
+	var slowest time.Duration
+	for n := range 10 {
+		start := time.Now()
+		other.deliver(mailcore.Inbox, letter("Thư", n), "", "")
+		p.until(t, fmt.Sprintf(`\* %d EXISTS`, n+1))
+		slowest = max(slowest, time.Since(start))
+	}
+	t.Logf("slowest %v", slowest)
+	if slowest > 3*time.Second {
+		t.Errorf("seen after %v", slowest)
+	}
+}
+
+// Three sessions change one mailbox while it is delivered to. In the end each has been told what is there, by updates alone.
+func TestViewsAgreeInTheEnd(t *testing.T) {
+	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
+		h := newHouse(t, db)
+		fill(h, 20)
+		mirrors := [3]*mirror{{peer: h.session()}, {peer: h.session()}, {peer: h.session()}}
+		var w sync.WaitGroup
+		for k, m := range mirrors {
+			w.Add(1)
+			go func() { defer w.Done(); m.scramble(t, k) }()
+		}
+		fill(h, 60)
+		w.Wait()
+		final := &mirror{peer: h.session()}
+		final.run(t, "SELECT INBOX")
+		final.learn(t)
+		if len(final.known) == 0 {
+			t.Fatal("nothing is left to compare")
+		}
+		for k, m := range mirrors {
+			m.run(t, "NOOP")
+			m.learn(t)
+			if !slices.Equal(m.known, final.known) {
+				t.Errorf("session %d was told\n%s\nbut there is\n%s", k, m.known, final.known)
+			}
+		}
+	})
+}
+
+// A mirror is a client that believes what it is told.
+type mirror struct {
+	*peer
+	known []string // UID and flags by number; "" for a message that was only counted
+}
+
+var (
+	told      = regexp.MustCompile(`^\* (\d+) (EXISTS|EXPUNGE|FETCH)`)
+	toldUID   = regexp.MustCompile(`UID (\d+)`)
+	toldFlags = regexp.MustCompile(`FLAGS \(([^)]*)\)`)
+)
+
+func (m *mirror) run(t *testing.T, command string) {
+	fmt.Fprintf(m, "x %s\r\n", command)
+	for _, line := range strings.Split(m.until(t, "x (OK|NO|BAD) .*"), "\r\n") {
+		x := told.FindStringSubmatch(line)
+		if x == nil {
+			continue
+		}
+		n, _ := strconv.Atoi(x[1])
+		switch {
+		case x[2] == "EXISTS" && n < len(m.known), x[2] != "EXISTS" && (n < 1 || n > len(m.known)):
+			t.Errorf("told %q with %d messages", line, len(m.known))
+		case x[2] == "EXISTS":
+			m.known = append(m.known, make([]string, n-len(m.known))...)
+		case x[2] == "EXPUNGE":
+			m.known = slices.Delete(m.known, n-1, n)
+		default:
+			uid, flags := toldUID.FindStringSubmatch(line), toldFlags.FindStringSubmatch(line)
+			if uid == nil || flags == nil {
+				t.Errorf("told only %q", line)
+				continue
+			}
+			if old := m.known[n-1]; old != "" && !strings.HasPrefix(old, uid[1]+" ") {
+				t.Errorf("number %d was %q, now %q", n, old, line)
+			}
+			m.known[n-1] = uid[1] + " " + flags[1]
+		}
+	}
+}
+
+// learn asks for what the client does not know yet.
+func (m *mirror) learn(t *testing.T) {
+	for i, k := range m.known {
+		if k == "" {
+			m.run(t, fmt.Sprintf("FETCH %d:%d (UID FLAGS)", i+1, len(m.known)))
+			return
+		}
+	}
+}
+
+func (m *mirror) scramble(t *testing.T, seed int) {
+	m.run(t, "SELECT INBOX")
+	r := rand.New(rand.NewPCG(1, uint64(seed)))
+	for range 60 {
+		m.learn(t)
+		n := 1 + r.IntN(max(1, len(m.known)))
+		m.run(t, [...]string{fmt.Sprintf(`UID STORE %d:%d +FLAGS (\Flagged k%d)`, n, n+2, seed), fmt.Sprintf(`STORE %d -FLAGS (\Flagged)`, n),
+			fmt.Sprintf(`STORE %d +FLAGS (\Deleted)`, n), "EXPUNGE", "NOOP", "UID SEARCH ALL", fmt.Sprintf("UID COPY %d INBOX", n)}[r.IntN(7)])
+	}
 }
