@@ -19,6 +19,18 @@ func ValidAddress(s string) bool {
 	return len(local) <= 64 && strings.Contains(domain, ".") && !strings.ContainsAny(s, "\" <>()[]")
 }
 
+// MailAddress returns where mail for the unit goes: its outside address, else its mailbox of this installation at domain
+// (QĐ 22/2009 Điều 4), else "".
+func (u Unit) MailAddress(domain string) string {
+	switch {
+	case u.Address != "":
+		return u.Address
+	case u.Mailbox:
+		return string(u.Code) + "@" + domain
+	}
+	return ""
+}
+
 // validDate reports whether s is empty or a civil date 2009-03-18.
 func validDate(s string) bool {
 	if s == "" {

@@ -181,8 +181,14 @@ func (r *directoryReader) unit(file string, row csvRow) Unit {
 		r.bad(file, row.line, "valid_to", "ngày hết hiệu lực %s trước ngày có hiệu lực %s", u.To, u.From)
 	}
 	u.Mailbox = r.mailbox(file, row, u)
-	u.Names = r.names(file, row, "names")
 	u.Aliases = r.names(file, row, "aliases")
+	for _, n := range r.names(file, row, "names") {
+		if n.From == "" && n.To == "" {
+			u.Aliases = append(u.Aliases, n) // a name of all days is an alias
+		} else {
+			u.Names = append(u.Names, n)
+		}
+	}
 	return u
 }
 
@@ -300,7 +306,7 @@ func (d *Directory) WriteCSV(units, groups io.Writer) error {
 		if u.Mailbox {
 			mailbox = "có"
 		}
-		rows = append(rows, []string{string(u.Code), u.Name, u.Kind, string(u.Parent), joinNames(u.Aliases), joinNames(u.Names),
+		rows = append(rows, []string{string(u.Code), u.Name, u.Kind, string(u.Parent), datedCell(u.Aliases), datedCell(u.Names),
 			u.Address, mailbox, u.From, u.To, string(u.Successor)})
 	}
 	if err := w.WriteAll(rows); err != nil {
@@ -321,7 +327,7 @@ func (d *Directory) WriteCSV(units, groups io.Writer) error {
 	return nil
 }
 
-func joinNames(names []DatedName) string {
+func datedCell(names []DatedName) string {
 	texts := make([]string, len(names))
 	for i, n := range names {
 		texts[i] = n.Text

@@ -223,9 +223,9 @@ func namesList(text string) bool {
 // the names that it does not know.
 func (r *reader) shortNames(text string, p classPhrase) (codes []UnitCode, rest []string) {
 	l := &lister{r: r, text: text, toks: scan(text)}
-	heads := headsOf(p)
+	m := l.roster(headsOf(p))
 	for i := 0; i < len(l.toks); {
-		pc, e := l.member(i, heads)
+		pc, e := m.member(i)
 		if pc.verdict == unknown {
 			rest = append(rest, l.slice(i, e))
 		}
@@ -257,36 +257,75 @@ var classHeads = map[string]bool{"so": true, "bo": true, "ban": true, "hoi": tru
 	"cong ty": true, "benh vien": true, "ngan hang": true, "dai": true, "bao": true, "lien minh": true, "ban quan ly": true, "bql": true, "vien": true,
 	"van phong": true}
 
+// A roster is a list of members whose class stands in front of it.
+type roster struct {
+	*lister
+	heads [][]token // what a member may have lost at its front
+	known map[int]reading
+}
+
+// A reading is a piece and where it ends.
+type reading struct {
+	piece piece
+	end   int
+}
+
+func (l *lister) roster(heads [][]token) *roster {
+	return &roster{l, heads, map[int]reading{}}
+}
+
 // member reads the piece at i as a member that may have lost its head, else as any name.
-func (l *lister) member(i int, heads [][]token) (piece, int) {
-	for _, e := range l.ends(i) {
-		toks := l.toks[i:e]
-		for _, h := range heads {
-			u, m, ok := l.headed(h, toks, e)
+func (m *roster) member(i int) (piece, int) {
+	r, ok := m.known[i]
+	if !ok {
+		r.piece, r.end = m.readMember(i)
+		r.piece.text = m.slice(i, r.end)
+		m.known[i] = r
+	}
+	return r.piece, r.end
+}
+
+func (m *roster) readMember(i int) (piece, int) {
+	for _, e := range m.ends(i) {
+		for _, h := range m.heads {
+			u, match, ok := m.headed(h, m.toks[i:e], e)
 			if !ok {
 				continue
 			}
-			p := l.r.named(u, m)
-			p.loose = m.partial
-			if l.before(e)&sepStrong == 0 && e < len(l.toks) && !l.dividesMember(&p, e, heads) {
-				continue
+			p := m.r.named(u, match)
+			p.loose = match.partial
+			if m.divided(&p, e) {
+				return p, e
 			}
-			p.text = l.slice(i, e)
-			return p, e
 		}
-		if officeHead(heads) {
+		if officeHead(m.heads) {
 			continue
 		}
-		if p, ok := l.read(i, e); ok && (l.before(e)&sepStrong != 0 || l.dividesMember(&p, e, heads)) {
-			p.text = l.slice(i, e)
+		if p, ok := m.read(i, e); ok && m.divided(&p, e) {
 			return p, e
 		}
 	}
 	e := i + 1
-	for l.before(e)&sepStrong == 0 && !(l.before(e)&sepAnd != 0 && upperFirst(l.toks[e].raw)) {
+	for m.before(e)&sepStrong == 0 && !(m.before(e)&sepAnd != 0 && upperFirst(m.toks[e].raw)) {
 		e++
 	}
-	return piece{text: l.slice(i, e)}, e
+	return piece{}, e
+}
+
+// divided is divides for a list of members.
+func (m *roster) divided(p *piece, e int) bool {
+	if m.before(e)&sepStrong != 0 {
+		return true
+	}
+	if right, _ := m.member(e); right.verdict != unknown {
+		return true
+	}
+	return m.before(e)&(sepDash|sepDot) == 0 && !p.loose && upperFirst(m.toks[e].raw)
+}
+
+func upperFirst(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsUpper(r)
 }
 
 // headed reads a member behind its head: whole, with the tail of the names behind it, or as the one board of the issuer's
@@ -333,20 +372,6 @@ func officeHead(heads [][]token) bool {
 	return len(heads) > 0 && len(heads[0]) == 2 && heads[0][0].word == "van" && heads[0][1].word == "phong"
 }
 
-func upperFirst(s string) bool {
-	r, _ := utf8.DecodeRuneInString(s)
-	return unicode.IsUpper(r)
-}
-
-// dividesMember is divides for a list of members.
-func (l *lister) dividesMember(p *piece, e int, heads [][]token) bool {
-	right, _ := l.member(e, heads)
-	if right.verdict != unknown {
-		return true
-	}
-	return l.before(e)&(sepDash|sepDot) == 0 && !p.loose && upperFirst(l.toks[e].raw)
-}
-
 // distribute reads a list whose class stands once in front: "Các Sở: A, B", "UBND các huyện A, B và thành phố C", "Giám đốc
 // các Sở: …". It adds its pieces and returns where it ends.
 func (l *lister) distribute(i int) (int, bool) {
@@ -354,7 +379,8 @@ func (l *lister) distribute(i int) (int, bool) {
 	if !ok {
 		return 0, false
 	}
-	heads := headsOf(p)
+	m := l.roster(headsOf(p))
+	heads := m.heads
 	head := l.slice(i, start)
 	var pieces []piece
 	some := false
@@ -371,7 +397,7 @@ func (l *lister) distribute(i int) (int, bool) {
 				break
 			}
 		}
-		pc, e := l.member(at, heads)
+		pc, e := m.member(at)
 		pc.head = l.toks[at:e]
 		some = some || pc.verdict == known
 		if pc.verdict == unknown {

@@ -170,16 +170,15 @@ func show(text string, result recipients.Result, codes []recipients.UnitCode) st
 func TestResolveCorpus(t *testing.T) {
 	d := kontum(t)
 	var all tally
-	third := os.Getenv("RESOLVE_THIRD")
-	for i, row := range readRows(t, "testdata/resolve.dev.jsonl") {
-		if third != "" && (i%3 == 2) != (third == "held") {
-			continue
-		}
+	for _, row := range readRows(t, "testdata/resolve.dev.jsonl") {
 		for _, diff := range all.judge(d, row) {
 			t.Logf("%s %s: %s", row.ID, row.Issuer, diff)
 		}
 	}
 	t.Log(all.String())
+	if all.wrong*200 > all.found || all.found*100 < all.wanted*97 || all.unknownRight*100 < all.docs*95 {
+		t.Errorf("below the floor of one wrong copy in 200, 0.97 found and 0.95 of the documents with the open lines exact")
+	}
 }
 
 func TestResolveSamplesExactly(t *testing.T) {

@@ -151,12 +151,12 @@ type walk struct {
 	steps   int // bounds the work on hostile input
 }
 
-const maxSteps = 20000
+const maxSteps = 4000
 
 // find returns the units that the tokens name in full or in part. Each unit stands once for full and once for partial, with
 // its best match.
 func (x *nameIndex) find(toks []token, budget int) []nameMatch {
-	if len(toks) == 0 || len(toks) > 40 {
+	if len(toks) == 0 || len(toks) > 24 {
 		return nil
 	}
 	w := &walk{toks: toks, budget: budget}

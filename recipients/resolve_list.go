@@ -50,11 +50,15 @@ type lister struct {
 	text string
 	toks []token
 	out  []piece
+	seen map[int]piece // what peek read at a token
 }
 
 // list reads a text as a list of names.
 func (r *reader) list(text string) []piece {
 	l := &lister{r: r, text: text, toks: scan(text)}
+	if len(l.toks) > maxWords {
+		return []piece{{text: text}}
+	}
 	for i := 0; i < len(l.toks); {
 		i = l.next(i)
 	}
@@ -112,10 +116,17 @@ func (l *lister) before(e int) separator {
 	return l.toks[e].before
 }
 
+// maxName is the number of words that a name or a group with its exceptions may have, maxWords that of an entry. What is longer
+// is no list of recipients, and would only cost time.
+const (
+	maxName  = 40
+	maxWords = 600
+)
+
 // ends lists the boundaries behind token i, farthest first, not past a semicolon.
 func (l *lister) ends(i int) []int {
 	var ends []int
-	for e := i + 1; e <= len(l.toks); e++ {
+	for e := i + 1; e <= min(len(l.toks), i+maxName); e++ {
 		sep := l.before(e)
 		if sep&(sepStrong|sepWeak|sepColon) != 0 {
 			ends = append(ends, e)
@@ -180,8 +191,15 @@ func (l *lister) classesEnd(i, end int) int {
 
 // peek reads the piece at i without adding it.
 func (l *lister) peek(i int) piece {
-	rest := &lister{r: l.r, text: l.text, toks: l.toks}
+	if p, ok := l.seen[i]; ok {
+		return p
+	}
+	if l.seen == nil {
+		l.seen = map[int]piece{}
+	}
+	rest := &lister{r: l.r, text: l.text, toks: l.toks, seen: l.seen}
 	rest.next(i)
+	l.seen[i] = rest.out[0]
 	return rest.out[0]
 }
 
@@ -483,7 +501,7 @@ func (l *lister) bareOK(u *Unit, toks []token, e int) bool {
 	case tailLower:
 		return false
 	}
-	if l.r.issuerKind() == KindDistrict || u.Kind == KindProvince || u.Kind == "hdnd" && u.Parent == "" {
+	if k := l.r.issuerKind(); k == "" || k == KindDistrict || k == KindCentral || u.Kind == KindProvince || u.Kind == "hdnd" && u.Parent == "" {
 		return false
 	}
 	if toks[0].word == "doan" && (u.Kind == "doan-the") {
