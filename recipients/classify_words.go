@@ -23,7 +23,7 @@ const (
 		dang_uy dang_bo dang_doan dang_bo dang_ban bcs chi_bo thuong_truc tt tttu tthdnd trung_tam tttt\w* truong_(?:dai|cao|trung|tieu|mam|pho|chinh|day|thpt|thcs|th|mn|cd\w*|dh\w*|tc\w*|boi|nghiep|ptdt\w*|quan|si|giao|chuyen|quoc|nang|su|can|tu)
 		dai_hoc cao_dang hoc_vien benh_vien bv\w* bvdk tram kho_bac kbnn ngan_hang nhnn\w* nhcs\w* nhtm\w* nhpt\w* toa_an tand\w* tandtc vien_kiem_sat vks\w* cong_an ca_(?:tinh|huyen|xa|tp|quan|phuong|tx)
 		bo_chi_huy bch\w* bo_tu_lenh btl\w* bo_cong_an quan_khu quan_doan quan_chung bao_hiem bhxh bhyt cong_ty cty tap_doan tong_cong_ty tct tcty lien_doan ldld\w* lien_minh
-		lien_hiep lien_hiep_hoi mat_tran mttq\w* hiep_hoi quy bql\w* ban to quan_su hat don_(?:bien|cong) doi_(?:quan|thue|thi|cs|tru|canh|tuyen) cang thong_ke thi_hanh_an tha_\w* thads\w* kiem_toan
+		lien_hiep lien_hiep_hoi mat_tran mttq\w* hiep_hoi quy bql\w* ban to quan_su hat don_(?:bien|cong) doi_(?:tn\w*|thieu|quan|thue|thi|cs|tru|canh|tuyen) cang thong_ke thi_hanh_an tha_\w* thads\w* kiem_toan
 		hai_quan thue buu_dien buu_chinh vien_thong vnpt dien_luc evn pc chinh_phu quoc_hoi ubtvqh uybtvqh chu_tich_doan bbt\b btv\w* btt\w* bcd\w* bch\w* bqp bca
 		trung_uong tw tu_phap khoi uy_hoi tong_hoi tong_lien_doan nha_(?:van|thieu|xuat|khach|may|truong) thu_vien bao_tang nha_hat htx hop_tac_xa doanh_nghiep_(?:tu|nn) dn chi_nhanh vqg vuon_quoc_gia
 		khu_(?:bao|di|cong|kinh|quan) nong_truong lam_truong xi_nghiep cau_lac_bo clb mtqg ttyt ttgd\w* ttvh\w* ttpv\w* ttdv\w* ttpt\w* ttcn\w* ttdk\w* phan_vien dai_dien dai_su lanh_su tham_muu hddtc hdgd gia_dinh
@@ -52,7 +52,7 @@ var (
 
 	titleHead = regexp.MustCompile(`^(?:` + phrases(`tong_bi_thu pho_bi_thu bi_thu chu_tich pho_chu_tich thu_tuong pho_thu_tuong bo_truong thu_truong
 		tong_giam_doc pho_tong_giam_doc giam_doc pho_giam_doc cuc_truong pho_cuc_truong vu_truong pho_vu_truong tong_cuc_truong
-		pho_tong_cuc_truong pho_t\w+ truong_(?:phong|ban|khoa|bo_mon|doan|cong_an|thon|to|ap|khu|dai|tram|chi|doi|van|vp|phan|p\.|bqp|bql|dai_dien)
+		pho_tong_cuc_truong pho_t\w+ ptct\w* tctr truong_(?:phong|ban|khoa|bo_mon|doan|cong_an|thon|to|ap|khu|dai|tram|chi|doi|van|vp|phan|p\.|bqp|bql|dai_dien)
 		pho_truong_\w+ pho_phong pho_ban pho_truong pho_chanh pho_hieu_truong pho_vien_truong pho_cvp pho_chu_nhiem pho_\w+
 		chanh,_pho chanh_van_phong chanh_vp chanh_thanh_tra chanh_an pho_chanh_an hieu_truong vien_truong chu_nhiem thong_doc pho_thong_doc tro_ly thu_ky
 		ke_toan_truong ke_toan doi_truong to_truong ct pct cvp\d* pcvp\d* pvp\d* cpvp\d* gd pgd tgd ptgd ht pht btct btcn pcn ttcp ttg ttgcp tbt btth
@@ -63,7 +63,7 @@ var (
 	groupHead = regexp.MustCompile(`^(?:` + phrases(`lanh_dao ban_lanh_dao ld ldvp ban_giam_doc b\._?giam_doc bgd ban_giam_hieu bgh thanh_vien can_bo cb cbcc\w* cbvc\w* cong_chuc vien_chuc
 		giao_vien giang_vien hoc_sinh sinh_vien phu_huynh nguoi_lao_dong uy_vien dai_bieu dang_vien ho_gia_dinh ho_dan nhan_dan to_chuc_va ca_nhan doanh_nghiep
 		doi_ngu cap_uy tinh_uy_vien tv thu_truong_cac thu_truong_co_quan thu_truong_don_vi truong_cac so,_ so_-_ so_ban so_nganh ban,_ ban_nganh
-		nganh doan_the cac_ tap_the toan_the don_vi ldtt lanh_dao cha_me chu_dau_tu thuong_vu_cac nhan_vien vien_chuc to_chuc_(?:chinh|ct|xa)
+		nganh doan_the cac_ tap_the toan_the don_vi ldtt lanh_dao cha_me chu_dau_tu thuong_vu_cac nhan_vien duong_su nguoi_(?:khoi|bi|co|dan|su) vien_chuc to_chuc_(?:chinh|ct|xa)
 		tap_doan,_ phong,_ khoa,_ cuc,_ vu,_ xa,_ huyen,_`) + `)(?:\b|$)`)
 	countHead  = regexp.MustCompile(`^\d{1,3} (?:` + classWord + `)`)
 	bodyOffice = regexp.MustCompile(`^co quan\b`)
@@ -84,8 +84,8 @@ var (
 	ofAll    = regexp.MustCompile(`^(?:trung uong|tw|tu|ban chi dao|hoi dong)`)
 
 	listClass = regexp.MustCompile(`^(?:cac |nhung )?((?:` + phrases(`bo so ban vu cuc tong_cuc chi_cuc phong p\. vien huyen xa phuong tinh thanh_pho thi_xa thi_tran quan van_phong vp thuong_truc ban_thuong_vu truong truong_(?:thpt|thcs|tieu_hoc|dai_hoc|cao_dang|mam_non) trung_tam
-		benh_vien hoi doan quan_khu quan_chung don_vi co_quan cong_ty tap_doan tong_cong_ty ban_quan_ly ngan_hang khoa to doi hat kho_bac doan_the ban_dang
-		cong_ttdt\w* cong_thong_tin_dien_tu cong bao dai website trang_ttdt dang_uy so,_ban,_nganh so,_nganh thon ap`) + `)(?:,? (?:tp|thanh pho|thi xa|tx|thi tran|tt|phuong|xa|nganh|ban nganh|don vi))*)$`)
+		benh_vien hoi doan quan_khu quan_chung don_vi co_quan doanh_nghiep cong_ty tap_doan tong_cong_ty ban_quan_ly ngan_hang khoa to doi hat kho_bac doan_the ban_dang
+		cong_ttdt\w* cong_thong_tin_dien_tu cong bao dai website trang_ttdt dang_uy so,_ban,_nganh so,_nganh thon ap`) + `)(?:[,/]? ?(?:don vi|tp|thanh pho|thi xa|tx|thi tran|tt|phuong|xa|nganh|ban nganh|don vi))*)$`)
 	archiveHead = regexp.MustCompile(`^(?:l ?u ?u|lun|luu|ltru|luu tru)(?:$|[ :;.,-]|vt|vp|hs)|^(?:ho so|hs)$`)
 	refHead     = regexp.MustCompile(`^(?:n ?h ?u|nhir|nhi) ?(?:t ?r ?e ?n|d ?i ?e ?u|kinh|muc|phan|noi|danh|thanh|khoan|diem|chuong|tr[a-z]n\b|d[a-z]{2,3}u\b)`)
 )

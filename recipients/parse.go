@@ -159,6 +159,10 @@ func (g *gatherer) line(l string) {
 		return
 	}
 	text, bulleted := cutBullet(beforeGap(l))
+	if g.archived() && numbered.MatchString(l) { // the body of an annex
+		g.done = true
+		return
+	}
 	if !bulleted && farRight.MatchString(l) && g.bullets {
 		g.gapAfter = true
 		return
@@ -274,7 +278,7 @@ func (g *gatherer) continuesWith(p string) bool {
 	}
 	last := g.texts[len(g.texts)-1]
 	return strings.Count(last, "(") > strings.Count(last, ")") && strings.Contains(p, ")") || startsLower(p) && len([]rune(p)) > 3 && strings.HasSuffix(strings.TrimSpace(p), ";") ||
-		g.continues() && strings.HasSuffix(strings.TrimSpace(p), ";")
+		(g.continues() || g.separators && g.wraps(p)) && strings.HasSuffix(strings.TrimSpace(p), ";")
 }
 
 // bare takes a line of a block without bullets.
@@ -455,7 +459,7 @@ func cutCount(text string) (string, *int) {
 			continue
 		}
 		rest := text[m[1]:]
-		if !drafterMark.MatchString(rest) || len(rest) > 40 || strings.TrimLeft(rest, " ,.;") == "" || !strings.ContainsAny(rest[:1], ",.; ") {
+		if !drafterMark.MatchString(rest) || strings.ContainsAny(rest, "fFjJwWzZ") || len(rest) > 40 || strings.TrimLeft(rest, " ,.;") == "" || !strings.ContainsAny(rest[:1], ",.; ") {
 			text = text[:m[1]]
 		}
 		if len(m) > 3 && m[2] >= 0 {
@@ -488,7 +492,7 @@ var copyWords = regexp.MustCompile(`\(\s*(\d{1,4})\s*(?:b|bản|ban|bộ)\.?\s*\
 
 func numberOf(s string) *int {
 	n, err := strconv.Atoi(s)
-	if err != nil {
+	if err != nil || n == 0 {
 		return nil
 	}
 	return &n

@@ -189,16 +189,19 @@ func labelRest(rest string, following []string) string {
 	if t == "" || bulletMark.MatchString(t) || strings.HasPrefix(t, "(") {
 		return t
 	}
-	t = strings.TrimSpace(cutSigner(beforeGap(rest), false))
 	for _, l := range following {
 		if bulletMark.MatchString(l) {
+			t = strings.TrimSpace(cutSigner(beforeGap(rest), false))
 			if archiveHead.MatchString(plainOf(t)) || refHead.MatchString(plainOf(t)) || strings.Contains(t, ";") && looksRecipient(t) {
 				return t
 			}
 			return ""
 		}
 	}
-	return t
+	if strings.Contains(t, ";") { // all in one line
+		return t
+	}
+	return strings.TrimSpace(cutSigner(beforeGap(rest), false))
 }
 
 // bulletMark is a bullet with the scraps that OCR puts before it.
@@ -208,7 +211,7 @@ var bulletMark = regexp.MustCompile(`^\s*(?:[^\pL\pN\s(\["“][\s]*|[lIiìịí�
 var numbered = regexp.MustCompile(`^\s*(?:\d{1,2}(?:[.)/]|\s?[-–])|[a-zđ]\))\s+\pL`)
 
 // cutBullet takes the bullet off a line.
-func cutBullet(line string) (string, bool) {
+func cutBullet(line string) (text string, ok bool) {
 	if m := bulletMark.FindStringIndex(line); m != nil {
 		r := []rune(line[:m[1]])
 		return string(r[len(r)-1]) + line[m[1]:], true
@@ -239,7 +242,7 @@ func beforeGap(line string) string {
 
 // inlineBullet divides entries that stand in one line: "…; - …".
 var (
-	afterSemi = regexp.MustCompile(`[;]\s*[-–—~+•*]{1,2}\s*(?:\pL)`)
+	afterSemi = regexp.MustCompile(`[;]\s*[^\pL\pN\s(]{0,2}[-–—~+•*]{1,2}\s*(?:\pL)`)
 	afterStop = regexp.MustCompile(`[.,:]\s+[-–—~+•]\s*\p{Lu}`)
 	afterNote = regexp.MustCompile(`\)\s*[-–—~+•]\s+\p{Lu}`)
 	wideDash  = regexp.MustCompile(`\s{3,}[-–—~+•]\s*\pL`)
@@ -267,7 +270,7 @@ func cutInline(line string) []string {
 	})
 	mark(wideDash, func(b, _ string) bool { return depth[len(b)-1] == 0 })
 	mark(afterStop, func(b, a string) bool {
-		return depth[len(b)-1] == 0 && (!strings.HasSuffix(b, ":") || strings.Count(line, ";") == 0) && opensEntry(a)
+		return depth[len(b)-1] == 0 && opensEntry(a) && (!strings.HasSuffix(b, ":") || opensBody(a))
 	})
 	mark(afterNote, func(b, a string) bool { return depth[len(b)] == 0 && endsWithPurpose(b) && opensEntry(a) })
 	loose := !strings.Contains(line, ";") && strings.Count(line, " - ") > 1
@@ -338,6 +341,12 @@ func opensEntry(s string) bool {
 func opensFixed(s string) bool {
 	f := plainOf(strings.TrimLeft(firstBytes(s, 60), " -–—~+•*"))
 	return refHead.MatchString(f) || archiveInline.MatchString(f)
+}
+
+// opensBody reports whether s begins with a class word that is no field of a list: a colon before it then stands for ";".
+func opensBody(s string) bool {
+	s = strings.TrimLeft(firstBytes(s, 100), " -–—~+•*")
+	return bodyHead.MatchString(plainOf(s)) && strings.Contains(s, " ") && !sectors[lettersOnly(firstItem(s))]
 }
 
 func endsWithPurpose(s string) bool {

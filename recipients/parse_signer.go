@@ -102,35 +102,42 @@ func isCapitals(w string) bool {
 	return up || strings.Trim(w, "-–_~.,:;") == ""
 }
 
-// cutScraps drops what follows the first ";" of a line unless it is a note in brackets or another recipient, and scraps
-// after a comma, colon or stop that are no words.
+// cutScraps drops what follows a ";" of a line unless it is a note in brackets or another recipient, and scraps after a
+// comma, colon or stop that are no words. What stands between two recipients is kept unless it is plainly the signer's.
 func cutScraps(s string) string {
-	var kept strings.Builder
-	rest := s
-	for {
-		i := topSemicolon(rest)
-		if i < 0 {
-			break
-		}
-		left, right := rest[:i], strings.TrimSpace(rest[i+1:])
-		kept.WriteString(left)
-		if note, after := leadingNote(right); note != "" {
+	pieces := cutSemicolons(s)
+	if len(pieces) == 0 {
+		return ""
+	}
+	kept, sure := []string{pieces[0]}, 1 // sure of them are wanted
+	dropped := strings.HasSuffix(s, ";")
+	for _, p := range pieces[1:] {
+		if note, after := leadingNote(p); note != "" {
 			if !signedNote.MatchString(plainOf(note)) {
-				kept.WriteString(" " + note)
+				kept[len(kept)-1] += " " + note
 			}
-			right = strings.TrimLeft(after, " ;.,")
+			if p = strings.Trim(after, " ;.,"); p == "" {
+				continue
+			}
 		}
-		if right == "" || !looksRecipient(right) {
-			return strings.TrimSpace(kept.String()) + ";"
+		if looksRecipient(p) {
+			kept = append(kept, p)
+			sure = len(kept)
+		} else {
+			dropped = true
+			if !isSignerLine(p, false) {
+				kept = append(kept, p)
+			}
 		}
-		kept.WriteString("; ")
-		rest = right
 	}
-	if !archiveHead.MatchString(plainOf(firstBytes(s, 40))) {
-		rest = cutLoose(rest)
+	out := strings.Join(kept[:sure], "; ")
+	switch {
+	case dropped:
+		return out + ";"
+	case archiveHead.MatchString(plainOf(firstBytes(s, 40))):
+		return out
 	}
-	kept.WriteString(rest)
-	return strings.TrimSpace(kept.String())
+	return cutLoose(out)
 }
 
 // signedEnd is such a note at the end of a line.
@@ -138,24 +145,6 @@ var signedEnd = regexp.MustCompile(`(?i)[;.,]?\s*\((?:đã )?ký(?: tên| và đ
 
 // signedNote is what a typist puts for the signature.
 var signedNote = regexp.MustCompile(`^\((?:da )?k[yi]|^\(signed`)
-
-// topSemicolon returns where the first ";" outside brackets stands.
-func topSemicolon(s string) int {
-	depth := 0
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '(':
-			depth++
-		case ')':
-			depth = max(0, depth-1)
-		case ';':
-			if depth == 0 || !strings.Contains(s[i:], ")") {
-				return i
-			}
-		}
-	}
-	return -1
-}
 
 // leadingNote returns the bracket that s begins with, when it is a short closed one.
 func leadingNote(s string) (note, after string) {
@@ -209,7 +198,7 @@ func isNumbered(before, tail string) bool {
 func isScrap(s string) bool {
 	for _, w := range strings.Fields(s) {
 		w = strings.Trim(w, ",.;:-_'\"`´~|¬?!<>…")
-		if n := len([]rune(w)); n > 1 && !junkRune.MatchString(w) {
+		if n := len([]rune(w)); n > 1 && !(n < 4 && startsLower(w) && upperInside.MatchString(w)) && !junkRune.MatchString(w) {
 			return false
 		}
 	}
@@ -234,7 +223,7 @@ func looksRecipient(s string) bool {
 		return true
 	case pressHead.MatchString(f), bodyHead.MatchString(f), titleHead.MatchString(f), groupHead.MatchString(f):
 		return startsUpper(s) || len(strings.Fields(s)) > 1 && startsLower(s) && memberLead.MatchString(f) || isLowerHead(s, f)
-	case comrade.MatchString(f):
+	case comrade.MatchString(f), agency.MatchString(f):
 		return true
 	case len([]rune(first)) > 1 && isAbbreviation(first) && startsUpper(first):
 		return true

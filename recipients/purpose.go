@@ -44,6 +44,9 @@ var (
 // "báo cáo". Sub-units in the same brackets stay with the name: "Bộ Công an (Cục A03 - để b/c)" is "Bộ Công an (Cục A03)".
 // Brackets that are no purpose stay in the name; purpose is "" when none is written.
 func stripPurpose(text string) (name, purpose string) {
+	if len(text) > maxEntry {
+		return strings.Trim(text, " ;,:-"), ""
+	}
 	var found []string
 	var out strings.Builder
 	rest := text
@@ -67,7 +70,7 @@ func stripPurpose(text string) (name, purpose string) {
 	}
 	out.WriteString(rest)
 	name = out.String()
-	if sh := newShadow(name); len(found) == 0 && len(text) < maxEntry {
+	if sh := newShadow(name); len(found) == 0 {
 		if m := bareTail.FindStringIndex(sh.ascii); m != nil && m[0] > 0 {
 			if p, ok := readPurpose(strings.Trim(sh.cut(m[0], len(sh.ascii)), " ,:-")); ok {
 				found, name = append(found, p), sh.cut(0, m[0])

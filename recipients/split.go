@@ -3,6 +3,7 @@ package recipients
 import (
 	"regexp"
 	"strings"
+	"unicode"
 )
 
 // splitNames splits the text of an entry, purpose taken out, into the names it lists, with a distributed head or a shared
@@ -63,7 +64,7 @@ func listHasHeads(head, list string) bool {
 	return headless.MatchString(plainOf(head))
 }
 
-var headless = regexp.MustCompile(`^(?:cac |nhung )(?:don vi|co quan|doan the|to chuc|co quan, don vi)[a-z, ]*$`)
+var headless = regexp.MustCompile(`^(?:cac |nhung )(?:don vi|co quan|doan the|to chuc|doanh nghiep|co quan, don vi)[a-z, ]*$`)
 
 // topColon returns where the first colon outside brackets stands, -1 when there is none.
 func topColon(s string) int {
@@ -173,7 +174,7 @@ func listHead(text string) (head string, list []listPiece) {
 	if i := topColon(text); i > 0 {
 		before, after := strings.TrimSpace(text[:i]), strings.TrimSpace(text[i+1:])
 		m := listClass.FindStringSubmatch(plainOf(before))
-		if m == nil || after == "" || memberLead.MatchString(plainOf(after)) || isInside(after) {
+		if m == nil || after == "" || memberLead.MatchString(plainOf(after)) || !pressHead.MatchString(m[1]) && isInside(after) {
 			return "", nil
 		}
 		if listHasHeads(before, after) {
@@ -182,7 +183,7 @@ func listHead(text string) (head string, list []listPiece) {
 		bs := newShadow(before)
 		n := len(bs.ascii) - len(strings.TrimPrefix(strings.TrimPrefix(bs.ascii, "cac "), "nhung "))
 		h := bs.text[bs.at[n]:]
-		if j := strings.IndexByte(h, ','); j > 0 {
+		if j := strings.IndexAny(h, ",/"); j > 0 {
 			h = h[:j]
 		}
 		return capital(h), cutPieces(after)
@@ -236,13 +237,16 @@ func isAbbreviation(s string) bool {
 	if s == "" || strings.ContainsAny(s, " (") {
 		return false
 	}
+	small, large := 0, 0
 	for _, r := range s {
-		if plainByte(r) >= 'a' && plainByte(r) <= 'z' && !startsUpper(string(r)) && !strings.ContainsAny(s, "&-0123456789") {
-			// small letters inside an abbreviation are few: "TTr", "TTg"
-			return len(s) <= 4 && startsUpper(s)
+		switch {
+		case unicode.IsLower(r):
+			small++
+		case unicode.IsUpper(r):
+			large++
 		}
 	}
-	return true
+	return small == 0 || large > small || strings.ContainsAny(s, "&-0123456789") // "TTr", "Ch83"
 }
 
 // joinFields puts the pieces of one field name back together: Văn hóa, Thể thao và Du lịch.
@@ -301,10 +305,12 @@ func distribute(head string, list []listPiece) []string {
 			p.text = gluePieces([]listPiece{p, fields[i]})
 		}
 		switch f := plainOf(p.text); {
+		case pressHead.MatchString(plainOf(head)) && !pressHead.MatchString(f) && p.text != "":
+			out = append(out, strings.TrimSpace(head+" "+p.text))
 		case p.text == "" || memberLead.MatchString(f) || f == "..." || groupHead.MatchString(f) && !sectors[lettersOnly(p.text)] && !isAbbreviation(p.text):
 		case place:
 			out = append(out, placed(head, p.text))
-		case staffHead.MatchString(plainOf(head)) || pressHead.MatchString(plainOf(head)) && !pressHead.MatchString(f):
+		case staffHead.MatchString(plainOf(head)):
 			out = append(out, strings.TrimSpace(head+" "+p.text))
 		case hasOwnHead(head, p.text):
 			out = append(out, splitNames(p.text)...)
@@ -467,7 +473,7 @@ func opensItem(item []listPiece, p listPiece) bool {
 		return true
 	case bodyHead.MatchString(f) && startsBody(p.text):
 		return !sectors[lettersOnly(joinedWith(item, p))]
-	case isAbbreviation(p.text):
+	case isAbbreviation(withoutBracket(p.text)):
 		return onlyAbbreviations(item) || isAbbreviation(lastWord(item)) || selfStanding.MatchString(f)
 	}
 	return placeListed(item, p)
@@ -551,8 +557,8 @@ func shareHead(names []string) []string {
 			if m := beforePlace.FindStringSubmatchIndex(prev.ascii); m != nil && m[3] > 0 {
 				names[i] = prev.cut(0, m[3]) + names[i]
 			}
-		case isAbbreviation(names[i]) && !selfStanding.MatchString(f):
-			if m := bareClass.FindStringIndex(prev.ascii); m != nil && isAbbreviation(prev.text[prev.at[m[1]]:]) {
+		case isAbbreviation(withoutBracket(names[i])) && !selfStanding.MatchString(f):
+			if m := bareClass.FindStringIndex(prev.ascii); m != nil && isAbbreviation(withoutBracket(prev.text[prev.at[m[1]]:])) {
 				names[i] = prev.cut(0, m[1]) + names[i]
 			}
 		case !bodyHead.MatchString(f) && placeListed([]listPiece{{text: names[i-1]}}, listPiece{sep: ",", text: names[i]}):
@@ -567,6 +573,12 @@ func shareHead(names []string) []string {
 // shareTail gives the place at the end of the last name to those of its kind before it that name none: "HĐND, UBND tỉnh".
 func shareTail(names []string) []string {
 	if len(names) < 2 {
+		return names
+	}
+	if owner := ownerTail.FindString(names[len(names)-1]); owner != "" && sameClass(names) { // "Vụ PC, CST (BTC)"
+		for i, n := range names[:len(names)-1] {
+			names[i] = n + owner
+		}
 		return names
 	}
 	last := newShadow(names[len(names)-1])
@@ -596,6 +608,31 @@ func shareTail(names []string) []string {
 		names[i] = n + tail
 	}
 	return names
+}
+
+// ownerTail is the abbreviation of the body that the sub-units before it belong to.
+var ownerTail = regexp.MustCompile(`(?: \(| ?[-/] ?)[A-ZĐ]{2,6}\)?$`)
+
+// withoutBracket returns s up to its first bracket.
+func withoutBracket(s string) string {
+	s, _, _ = strings.Cut(s, "(")
+	return strings.TrimSpace(s)
+}
+
+// sameClass reports whether all names are abbreviations under one class word, the last one with an owner.
+func sameClass(names []string) bool {
+	class := ""
+	for i, n := range names {
+		if i == len(names)-1 {
+			n = ownerTail.ReplaceAllString(n, "")
+		}
+		head, rest, ok := strings.Cut(n, " ")
+		if !ok || !isAbbreviation(rest) || class != "" && head != class || !subUnit.MatchString(plainOf(head)) {
+			return false
+		}
+		class = head
+	}
+	return true
 }
 
 // bareOffice is an office of whatever body the list ends with: "Thường trực, Ban Dân vận Tỉnh ủy".
