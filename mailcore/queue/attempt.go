@@ -143,7 +143,7 @@ func (w *worker) afterwards(a answer, err error) {
 // mail prepares what one transaction sends.
 func (w *worker) mail(ctx context.Context, j mailcore.Job, attempt int64) (*mail, error) {
 	q := w.q
-	utf8, eightBit, err := q.scan(j)
+	utf8, err := q.utf8Header(j)
 	if err != nil {
 		return nil, err
 	}
@@ -156,8 +156,9 @@ func (w *worker) mail(ctx context.Context, j mailcore.Job, attempt int64) (*mail
 	}
 	return &mail{
 		from: j.Sender.String(), to: j.Rcpt.String(), envID: j.EnvID, notify: notify,
-		size: int64(len(j.Prefix)) + j.BodySize, utf8: utf8, eightBit: eightBit,
-		open: func() (io.ReadCloser, error) { return q.content(j) },
+		size: int64(len(j.Prefix)) + j.BodySize, utf8: utf8,
+		eightBit: func() (bool, error) { return q.eightBit(j) },
+		open:     func() (io.ReadCloser, error) { return q.content(j) },
 		beforeTheDot: func() error {
 			if err := ctx.Err(); err != nil {
 				return fmt.Errorf("stop before the final dot: %w", err)
@@ -184,38 +185,30 @@ func (q *Queue) content(j mailcore.Job) (io.ReadCloser, error) {
 	}{io.MultiReader(bytes.NewReader(j.Prefix), f), f}, nil
 }
 
-// scan finds 8-bit letters: in the header they want SMTPUTF8, anywhere 8BITMIME.
-func (q *Queue) scan(j mailcore.Job) (utf8, eightBit bool, err error) {
+// utf8Header reports whether the header has letters that are not ASCII: they want SMTPUTF8.
+func (q *Queue) utf8Header(j mailcore.Job) (bool, error) {
+	header, err := q.header(j)
+	return !isASCII(string(header)), err
+}
+
+// eightBit reports whether any line has; few servers make it necessary to look.
+func (q *Queue) eightBit(j mailcore.Job) (bool, error) {
 	r, err := q.content(j)
 	if err != nil {
-		return false, false, err
+		return false, err
 	}
 	defer r.Close()
 	buf := make([]byte, 64<<10)
-	inHeader, newlines := true, 0
 	for {
 		n, err := r.Read(buf)
-		for _, b := range buf[:n] {
-			if b >= 0x80 {
-				eightBit = true
-				utf8 = utf8 || inHeader
-			}
-			switch {
-			case b == '\n':
-				newlines++
-				inHeader = inHeader && newlines < 2
-			case b != '\r':
-				newlines = 0
-			}
-			if eightBit && !inHeader {
-				return utf8, eightBit, nil
-			}
+		if !isASCII(string(buf[:n])) {
+			return true, nil
 		}
 		if err == io.EOF {
-			return utf8, eightBit, nil
+			return false, nil
 		}
 		if err != nil {
-			return false, false, fmt.Errorf("read the stored message: %w", err)
+			return false, fmt.Errorf("read the stored message: %w", err)
 		}
 	}
 }

@@ -51,7 +51,7 @@ func (q *Queue) bounce(ctx context.Context, j mailcore.Job, out mailcore.Outcome
 	return err
 }
 
-// header reads the header that went out.
+// header reads the header that goes out, without its empty line.
 func (q *Queue) header(j mailcore.Job) ([]byte, error) {
 	r, err := q.content(j)
 	if err != nil {

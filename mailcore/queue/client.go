@@ -251,8 +251,8 @@ type mail struct {
 	envID        string
 	notify       string
 	size         int64
-	utf8         bool // the header has letters that are not ASCII
-	eightBit     bool
+	utf8         bool                 // the header has letters that are not ASCII
+	eightBit     func() (bool, error) // asked when the server takes no 8-bit lines
 	open         func() (io.ReadCloser, error)
 	beforeTheDot func() error // makes it durable that the dot leaves now
 }
@@ -286,10 +286,14 @@ func (c *client) fits(m *mail) error {
 	if _, ok := c.ext["SMTPUTF8"]; !ok && !(isASCII(m.from) && isASCII(m.to)) {
 		return refuse("5.6.7", "the address is not ASCII and the server does not take such")
 	}
-	if _, ok := c.ext["8BITMIME"]; !ok && m.eightBit {
-		return refuse("5.6.3", "the message has 8-bit lines and the server takes none")
+	if _, ok := c.ext["8BITMIME"]; ok {
+		return nil
 	}
-	return nil
+	eightBit, err := m.eightBit()
+	if err == nil && eightBit {
+		err = refuse("5.6.3", "the message has 8-bit lines and the server takes none")
+	}
+	return err
 }
 
 func (c *client) mailArgs(m *mail) string {

@@ -30,13 +30,13 @@ const sender = "a1@kontum.test"
 
 // A house is a store with one account and whatever queues a test starts on it.
 type house struct {
-	t     *testing.T
+	t     testing.TB
 	db    *sqldb.DB
 	store *mailcore.Store
 	body  *mailcore.Body
 }
 
-func newHouse(t *testing.T, db *sqldb.DB) *house {
+func newHouse(t testing.TB, db *sqldb.DB) *house {
 	t.Helper()
 	dir, err := blob.OpenDir(filepath.Join(t.TempDir(), "blobs"))
 	if err != nil {
@@ -67,7 +67,7 @@ func forEach(t *testing.T, fn func(t *testing.T, h *house)) {
 	})
 }
 
-func onSQLite(t *testing.T) *house {
+func onSQLite(t testing.TB) *house {
 	t.Helper()
 	return newHouse(t, mailtest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "congvan.db")))
 }
@@ -587,4 +587,28 @@ func TestTwoQueuesSendEachMailOnce(t *testing.T) {
 			}
 		}
 	})
+}
+
+// BenchmarkSend is one mail of 4 KB to a peer on loopback, three durable steps each: begun, dot, finished.
+func BenchmarkSend(b *testing.B) {
+	for _, kind := range []string{"sqlite", "postgres"} {
+		b.Run(kind, func(b *testing.B) {
+			dsn := "sqlite:" + filepath.Join(b.TempDir(), "congvan.db")
+			if kind == "postgres" {
+				dsn = mailtest.NewPostgres(b)
+			}
+			h := newHouse(b, mailtest.Open(b, dsn))
+			h.body = h.save("From: a1@kontum.test\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 57))
+			p := mailtest.NewPeer(b, mailtest.PeerScript{})
+			h.enqueue(make([]mailcore.Outgoing, b.N)...)
+			b.ResetTimer()
+			stop := h.run(func(o *queue.Options) { to(p)(o); o.PerDomain = 16 })
+			for len(p.Mails()) < b.N {
+				time.Sleep(time.Millisecond)
+			}
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "mails/s")
+			b.StopTimer()
+			stop()
+		})
+	}
 }

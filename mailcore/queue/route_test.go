@@ -119,6 +119,7 @@ func converse(text string) (answer, error, bool) {
 	}
 	dotted := false
 	a, err := c.send(&mail{from: "a@b.test", to: "c@d.test", envID: "e", notify: "NEVER",
+		eightBit:     func() (bool, error) { return false, nil },
 		open:         func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("x")), nil },
 		beforeTheDot: func() error { dotted = true; return nil }})
 	return a, err, dotted
