@@ -198,7 +198,11 @@ func (f *front) watch(p []byte) []byte {
 	}
 	switch f.cmd {
 	case "greeting", "CAPABILITY", "LOGIN", "AUTHENTICATE":
-		p = bytes.Replace(p, []byte(" SASL-IR "), []byte(" SASL-IR ID "), 1)
+		more := " SASL-IR ID "
+		if !f.authed { // Python's imaplib never asks again after the login
+			more = " SASL-IR ID ENABLE IDLE "
+		}
+		p = bytes.Replace(p, []byte(" SASL-IR "), []byte(more), 1)
 	}
 	if h := f.header; bytes.HasPrefix(p, []byte("+ ")) && (h != nil || f.cmd == "IDLE" || f.cmd == "AUTHENTICATE") {
 		f.asked = true

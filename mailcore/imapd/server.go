@@ -114,7 +114,6 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, implicit bool) erro
 	ln.Close()
 	l.shutdown()
 	l.queue.Close()
-	lib.Close()
 	return errors.Join(err, <-served)
 }
 

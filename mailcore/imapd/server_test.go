@@ -91,7 +91,7 @@ func TestTooManyConnectionsAreTurnedAway(t *testing.T) {
 }
 
 func TestWhoDoesNotLogInIsSentAway(t *testing.T) {
-	h := newHouse(t, sqlite(t), func(o *imapd.Options) { o.LoginTimeout = 50 * time.Millisecond })
+	h := newHouse(t, sqlite(t), func(o *imapd.Options) { o.LoginTimeout = time.Second })
 	for _, c := range []net.Conn{h.dialTLS(), mustDial(t, h.plain)} {
 		c.SetDeadline(time.Now().Add(deadline))
 		answer, err := io.ReadAll(c)
@@ -129,7 +129,7 @@ func TestShutdownSaysBye(t *testing.T) {
 	stuck.until(t, `\* 1 FETCH .*`)
 	start := time.Now()
 	h.stop()
-	if took := time.Since(start); took > 4*time.Second {
+	if took := time.Since(start); took > 10*time.Second {
 		t.Errorf("shutdown took %v", took)
 	}
 	for name, c := range map[string]*peer{"idle": idle, "waiting": waiting} {
@@ -359,7 +359,7 @@ func TestIdleSeesDeliveries(t *testing.T) {
 			start := time.Now()
 			h.deliver(mailcore.Inbox, letter("Thư", n), "", "")
 			p.until(t, fmt.Sprintf(`\* %d EXISTS`, n+1))
-			if d := time.Since(start); d > 2*time.Second {
+			if d := time.Since(start); d > 5*time.Second {
 				t.Errorf("seen after %v", d)
 			}
 		}
@@ -428,7 +428,7 @@ func TestIdleSeesOtherNodes(t *testing.T) {
 		slowest = max(slowest, time.Since(start))
 	}
 	t.Logf("slowest %v", slowest)
-	if slowest > 3*time.Second {
+	if slowest > 5*time.Second {
 		t.Errorf("seen after %v", slowest)
 	}
 }
