@@ -101,6 +101,8 @@ func TestAuthenticate(t *testing.T) {
 			{"a@kontum.test", "", mailcore.ErrBadCredentials},
 			{"nobody@kontum.test", password, mailcore.ErrBadCredentials},
 			{"none@kontum.test", "", mailcore.ErrBadCredentials},
+			{"a", password, mailcore.ErrBadCredentials},
+			{"a@kontum.test\x00\xff", password, mailcore.ErrBadCredentials},
 			{"first@kontum.test", "issued", mailcore.ErrMustChange},
 			{"first@kontum.test", "other", mailcore.ErrBadCredentials},
 		} {
@@ -108,6 +110,9 @@ func TestAuthenticate(t *testing.T) {
 			if !errors.Is(err, c.want) || (err == nil || c.want == mailcore.ErrMustChange) != (got.Address == c.address) {
 				t.Errorf("%s %q: %+v, %v", c.address, c.password, got, err)
 			}
+		}
+		if got, err := s.Authenticate(ctx, " A@KonTum.test", password); err != nil || got.Address != "a@kontum.test" {
+			t.Errorf("in capitals: %+v, %v", got, err)
 		}
 		if err := s.SetPassword(ctx, "first@kontum.test", "own", false); err != nil {
 			t.Fatal(err)

@@ -386,3 +386,35 @@ func TestCheckFindsAMissingBlob(t *testing.T) {
 		}
 	})
 }
+
+// Whatever a header holds, the row of the body can be written, and what cannot be read costs only itself.
+func TestUglyMailIsStored(t *testing.T) {
+	forEach(t, func(t *testing.T, s *mailcore.Store) {
+		a := accounts(t, s, 1)[0]
+		box := inbox(t, s, a)
+		ugly := []string{"", "\x00", "\xff\xfe", "no header at all", "Subject: a\x00b\xff\r\nMessage-ID: <\x00\xff@x>\r\n\r\n",
+			"Message-ID: <" + strings.Repeat("x", 5000) + ">\r\n\r\n", "Subject: " + strings.Repeat("=?utf-8?b?w7TDtMO0?= ", 5000) + "\r\n\r\n",
+			"Date: Mon, 23 Nov 9999999 08:00:00 +0700\r\n\r\n", "To: " + strings.Repeat("a@b.test, ", 20000) + "\r\n\r\n",
+			"Content-Type: multipart/mixed; boundary=x\r\n\r\n", "Content-Type: " + strings.Repeat("x", 3000) + "/" + strings.Repeat("y", 3000) + "\r\n\r\n"}
+		var uids []mailcore.UID
+		for i, text := range ugly {
+			placed, err := s.Deliver(ctx, body(t, s, text), []mailcore.Copy{{Account: a.ID}})
+			if err != nil {
+				t.Fatalf("%.40q: %v", text, err)
+			}
+			if placed[0].UID != mailcore.UID(i+1) {
+				t.Errorf("uid %d", placed[0].UID)
+			}
+			uids = append(uids, placed[0].UID)
+		}
+		stored := must[[]mailcore.Stored](t)(s.Load(ctx, box.ID, uids))
+		if len(stored) != len(ugly) {
+			t.Fatalf("%d stored", len(stored))
+		}
+		for i, m := range stored {
+			if m.BodySize != int64(len(ugly[i])) || m.Summary.Root.HeaderSize+m.Summary.Root.BodySize != m.BodySize {
+				t.Errorf("%.40q: %+v", ugly[i], m.Summary.Root)
+			}
+		}
+	})
+}

@@ -131,7 +131,7 @@ func enqueue(ctx context.Context, tx *sqldb.Tx, message MessageID, out []Outgoin
 		if o.Rcpt.Domain() == "" {
 			return nil, &AddressError{string(o.Rcpt), "has no domain to send to"}
 		}
-		if o.EnvID == "" {
+		if o.EnvID = clean(o.EnvID, 200); o.EnvID == "" {
 			o.EnvID = rand.Text()
 		}
 		if o.Life <= 0 {

@@ -1,7 +1,7 @@
 // Package blob keeps bytes by their digest in a folder. Equal bytes are one file, however often they are put.
 //
-// A file is written under a temporary name in its own folder, synced, given its name and the folder synced, so that a name
-// always stands for whole bytes: after a crash there is either the file or a leftover temporary file, which nothing reads
+// A file is written under a temporary name, synced, given its name and the folder synced, so that a name always stands for
+// whole bytes: after a crash there is either the file or a leftover temporary file, which nothing reads
 // and Walk removes once it is a day old. Files are read-only. Who needs a blob tells so in the database; this package
 // deletes only what it is told to.
 package blob
@@ -18,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -52,7 +53,8 @@ const tempAge = 24 * time.Hour
 
 // A Dir is a store in a folder. It is safe for concurrent use, by several processes too.
 type Dir struct {
-	root string
+	root   string
+	synced sync.Map // folders that this process knows to be durable
 }
 
 // OpenDir makes the folder when it is missing.
@@ -139,18 +141,20 @@ func (d *Dir) keep(f *os.File, digest Digest, size int64) error {
 	return syncDir(filepath.Dir(name))
 }
 
-// makeFolders makes the two levels above a blob; a new folder is durable only after its parent is synced.
+// makeFolders makes the two levels above a blob. A new folder is durable only after its parent is synced, and whoever made
+// it may not have come to that.
 func (d *Dir) makeFolders(dir string) error {
 	for _, level := range []string{filepath.Dir(dir), dir} {
-		switch err := os.Mkdir(level, 0o750); {
-		case errors.Is(err, fs.ErrExist):
-		case err != nil:
-			return err
-		default:
-			if err := syncDir(filepath.Dir(level)); err != nil {
-				return err
-			}
+		if _, ok := d.synced.Load(level); ok {
+			continue
 		}
+		if err := os.Mkdir(level, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if err := syncDir(filepath.Dir(level)); err != nil {
+			return err
+		}
+		d.synced.Store(level, nil)
 	}
 	return nil
 }
