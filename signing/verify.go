@@ -103,6 +103,10 @@ func (v *verifier) answer(s *pdfdoc.Signature, r *SignatureReport) {
 		r.Coverage = failed("byte_range", "Phạm vi ký ghi trong tệp sai cấu trúc.", s.Malformed)
 		return
 	}
+	if !supported(s) {
+		r.Intact = unknown("sub_filter_unsupported", "Chữ ký thuộc loại chưa hỗ trợ.", nil)
+		return
+	}
 	sig, err := cms.Parse(s.Contents)
 	if err != nil {
 		r.Intact = cmsFailure(err)
@@ -130,6 +134,14 @@ func (v *verifier) answer(s *pdfdoc.Signature, r *SignatureReport) {
 	if sig.Signer != nil {
 		r.Chain, r.Time = v.chain(sig)
 	}
+}
+
+// supported are the encodings of ISO 32000-2 §12.8.3 that are not withdrawn.
+func supported(s *pdfdoc.Signature) bool {
+	if s.Timestamp {
+		return s.SubFilter == "ETSI.RFC3161"
+	}
+	return s.SubFilter == "ETSI.CAdES.detached" || s.SubFilter == "adbe.pkcs7.detached"
 }
 
 func failed(code, reason string, err error) Check { return Check{Failed, code, reason, err.Error()} }
@@ -172,12 +184,14 @@ func cmsFailure(err error) Check {
 
 // intact compares the digest of the signed bytes and checks the signature value.
 func (v *verifier) intact(s *pdfdoc.Signature, sig *cms.Signature) Check {
-	digest := v.doc.Digest(s, sig.Hash)
 	var err error
-	if s.Timestamp {
+	switch {
+	case s.Timestamp:
 		err = sig.CheckImprint(func(h cms.Hash) []byte { return v.doc.Digest(s, h) })
-	} else {
-		err = sig.CheckDigest(digest)
+	case sig.Content != nil: // a time stamp token in the place of a signature
+		err = cms.ErrSyntax
+	default:
+		err = sig.CheckDigest(v.doc.Digest(s, sig.Hash))
 	}
 	if err == nil {
 		err = sig.CheckSignature()

@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -26,7 +27,8 @@ const (
 	markRight   = 42.5 // 15 mm, the smallest right margin the decree allows
 	markTop     = 20.0
 	markLeading = 1.15 // of the size
-	markGap     = 2.0  // between two marks
+	markGap     = 2.0  // between two marks, one below the other
+	markBeside  = 12.0 // between two marks side by side
 )
 
 // draw gives a widget its place and an appearance with real text.
@@ -49,7 +51,7 @@ func (in *increment) draw(widget types.Dict, p *page, m *Mark) error {
 	height := leading * float64(len(t.Lines))
 	right := w - min(markRight, w/20)
 	box := Rect{right - width, h - markTop - height, right, h - markTop}
-	box = in.freePlace(p, box, h)
+	box = in.freePlace(p, box)
 	widget["Rect"] = rectangle(p.toPage(box))
 	form, err := in.appearance(t, m.Size, leading, width, height)
 	if err != nil {
@@ -60,26 +62,28 @@ func (in *increment) draw(widget types.Dict, p *page, m *Mark) error {
 	return nil
 }
 
-// freePlace moves the box below other annotations, such as the mark of an earlier copy, as long as it stays in the
-// upper quarter of the page.
-func (in *increment) freePlace(p *page, box Rect, height float64) Rect {
-	others := in.d.annotations(p)
-	try := box
-	for range 32 {
-		inPage := p.toPage(try)
-		moved := false
-		for _, o := range others {
-			if inPage.overlaps(o) {
-				low := p.toDisplay(o).Y0
-				drop := try.Y1 - low + markGap
-				try.Y0, try.Y1, moved = try.Y0-drop, try.Y1-drop, true
-				break
-			}
-		}
-		if !moved {
+// freePlace moves the box away from other annotations, such as the mark of an earlier copy: to the left of them, where
+// the margin is still empty, and else below them, as long as it stays in the upper quarter of the page.
+func (in *increment) freePlace(p *page, box Rect) Rect {
+	var others []Rect
+	for _, o := range in.d.annotations(p) {
+		others = append(others, p.toDisplay(o))
+	}
+	w, h := p.size()
+	try, low := box, box.Y0
+	for range 64 {
+		i := slices.IndexFunc(others, try.overlaps)
+		if i < 0 {
 			return try
 		}
-		if try.Y0 < height*3/4 {
+		low = min(low, others[i].Y0)
+		width, height := box.X1-box.X0, box.Y1-box.Y0
+		try.X1 = others[i].X0 - markBeside
+		if try.X0 = try.X1 - width; try.X0 >= w/20 {
+			continue
+		}
+		try = Rect{box.X0, low - markGap - height, box.X1, low - markGap}
+		if low = try.Y0; low < h*3/4 {
 			break
 		}
 	}
