@@ -49,8 +49,11 @@ func findLabel(pages []page) *label {
 // alone: "nơi nhận" within a sentence has neither.
 func labelAt(p page, row line, at int) (label, bool) {
 	w := row.words
-	if at+1 >= len(w) || !startsUpper(w[at].text) || fold(w[at].text) != "noi" {
+	if !startsUpper(w[at].text) || fold(w[at].text) != "noi" {
 		return label{}, false
+	}
+	if at+1 >= len(w) || p.ocr && w[at+1].x0-w[at].x1 > 2*row.size {
+		return halfLabel(p, row, at) // the second word, bold and slanted, was not recognised
 	}
 	second := fold(w[at+1].text)
 	end := at + 2
@@ -91,6 +94,17 @@ func labelAt(p page, row line, at int) (label, bool) {
 		l.tail = strings.TrimSpace(glued + " " + t.text())
 	}
 	return l, true
+}
+
+// halfLabel takes a lone "Nơi" at the left of a recognised page for the label.
+func halfLabel(p page, row line, at int) (label, bool) {
+	w := row.words[at]
+	if !p.ocr || at > 0 || w.x0 > 0.35*p.width {
+		return label{}, false
+	}
+	head := line{words: []word{w}, base: w.base, size: min(w.size, 14)}
+	head.finish(p.number)
+	return label{at: head, score: 1}, true
 }
 
 // inlineTail gives the words that follow the label in the same column.
@@ -218,10 +232,18 @@ func (d *distribution) walk(p page, lines []line, prev line, newPage bool) line 
 		} else if !d.belongs(l, prev, text) {
 			return prev
 		}
+		if p.ocr && clipped(l, text) {
+			continue
+		}
 		d.add(l, text)
 		prev = l
 	}
 	return prev
+}
+
+// clipped says whether a recognised line is no line: dirt, or what a page break left of one that stands whole overleaf.
+func clipped(l line, text string) bool {
+	return l.sureness() < 40 || strings.IndexFunc(text, isLetterOrDigit) < 0
 }
 
 // mayContinue says whether the first line of the next page goes on with the block.
@@ -229,7 +251,7 @@ func (d *distribution) mayContinue(l line, text string) bool {
 	if _, bullet := cutBullet(text); !bullet && len(d.entries) > 0 && endsEntry(d.entries[len(d.entries)-1]) {
 		return isArchive(text)
 	}
-	return math.Abs(l.x0-d.label.at.x0) < 40 && upperShare(text) < 0.95 && (len(d.lines) == 0 || l.size < 1.3*d.lines[0].size)
+	return math.Abs(l.x0-d.label.at.x0) < 40 && upperShare(text) < 0.95 && l.size < 1.35*d.label.at.size
 }
 
 // belongs says whether a line under the block is part of it: near the line before, at the left edge of the column, in its

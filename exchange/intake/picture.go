@@ -239,6 +239,7 @@ func eraseRules(g *image.Gray, length, thickness int) {
 		}
 	}
 	for _, r := range wipe {
+		r = r.Inset(-1).Intersect(g.Rect)
 		for y := r.Min.Y; y < r.Max.Y; y++ {
 			for x := r.Min.X; x < r.Max.X; x++ {
 				g.Pix[y*g.Stride+x] = 255
@@ -266,9 +267,11 @@ func thin(start, end int, darkAt func(p, d int) bool, thickness int) bool {
 	return thick*4 < all
 }
 
-// crop copies a part of a picture, with a white border, which tesseract wants.
+// border is the white edge, in dots, that tesseract wants around a part of a page.
+const border = 12
+
+// crop copies a part of a picture, with a border.
 func crop(g *image.Gray, r image.Rectangle) *image.Gray {
-	const border = 12
 	r = r.Intersect(g.Rect)
 	out := image.NewGray(image.Rect(0, 0, r.Dx()+2*border, r.Dy()+2*border))
 	for i := range out.Pix {

@@ -37,6 +37,7 @@ func (r *Reader) recognise(ctx context.Context, p *page, img *image.RGBA, dpi fl
 		}
 	}
 	dot := int(dpi / 72)
+	eraseFrames(s.grey, 18*dot, 11*dot)
 	eraseRules(s.grey, 24*dot, 2*dot)
 	found, err := r.tesseract(ctx, s.grey, dpi, 3)
 	if err != nil {
@@ -44,7 +45,12 @@ func (r *Reader) recognise(ctx context.Context, p *page, img *image.RGBA, dpi fl
 	}
 	p.ocr = true
 	p.words = s.words(found, 0, 0)
-	if err := r.columnAgain(ctx, p, s, dpi); err != nil {
+	if p.number == 1 {
+		if err := r.headAgain(ctx, p, s, dpi); err != nil {
+			return err
+		}
+	}
+	if err := r.footAgain(ctx, p, s, dpi); err != nil {
 		return err
 	}
 	return r.redMarks(ctx, p, s, dpi)
@@ -62,8 +68,37 @@ func (s scanned) words(found []ocrWord, dx, dy float64) []word {
 		w.base = w.y1 - down*w.size
 		out = append(out, w)
 	}
+	typicalSizes(out)
 	evenSizes(out)
 	return out
+}
+
+// typicalSizes gives signs without letters, whose shape says nothing, and words whose box is no word's, the size that most
+// words of the picture have.
+func typicalSizes(words []word) {
+	var sizes []float64
+	for _, w := range words {
+		if strings.IndexFunc(w.text, isLetterOrDigit) >= 0 {
+			sizes = append(sizes, w.size)
+		}
+	}
+	if len(sizes) == 0 {
+		return
+	}
+	slices.Sort(sizes)
+	typical := sizes[len(sizes)/2]
+	for i := range words {
+		w := &words[i]
+		switch {
+		case strings.IndexFunc(w.text, isLetterOrDigit) < 0:
+			w.size = typical
+			if strings.ContainsAny(w.text, floating) {
+				w.base = (w.y0+w.y1)/2 + 0.25*typical
+			}
+		case w.size > 1.7*typical || w.size < 0.5*typical:
+			w.size = typical
+		}
+	}
 }
 
 // letterShape gives how far the letters of a word reach above and below the line, in parts of the font size.
@@ -123,38 +158,6 @@ func evenSizes(words []word) {
 	}
 }
 
-// columnAgain recognises the Nơi nhận column alone: a page that is segmented as a whole mixes it with the signer's.
-func (r *Reader) columnAgain(ctx context.Context, p *page, s scanned, dpi float64) error {
-	l := findLabel([]page{*p})
-	if l == nil || l.tail != "" {
-		return nil
-	}
-	cut := columnEnd(*p, l.at.x0, l.at.base)
-	bottom := min(p.height, l.at.base+p.height*0.6)
-	top := l.at.base + 0.35*l.at.size
-	area := image.Rect(int((l.at.x0-8)/s.scale), int(top/s.scale), int(cut/s.scale), int(bottom/s.scale)).Intersect(s.grey.Rect)
-	if area.Dx() < 40 || area.Dy() < 20 {
-		return nil
-	}
-	found, err := r.tesseract(ctx, crop(s.grey, area), dpi, 6)
-	if err != nil {
-		return err
-	}
-	again := s.words(found, float64(area.Min.X-12), float64(area.Min.Y-12))
-	if len(again) == 0 {
-		return nil
-	}
-	kept := p.words[:0:0]
-	for _, w := range p.words {
-		inside := w.x0 >= l.at.x0-8 && w.x0 < cut && w.base > top+0.2*w.size && w.base < bottom
-		if !inside {
-			kept = append(kept, w)
-		}
-	}
-	p.words = append(kept, again...)
-	return nil
-}
-
 // redMarks looks for stamps of độ mật and độ khẩn in what is red in the upper half of the page.
 func (r *Reader) redMarks(ctx context.Context, p *page, s scanned, dpi float64) error {
 	if s.red == nil {
@@ -166,13 +169,13 @@ func (r *Reader) redMarks(ctx context.Context, p *page, s scanned, dpi float64) 
 	}
 	picture := crop(s.red, area.Inset(-6))
 	dot := int(dpi / 72)
-	eraseRules(picture, 14*dot, 2*dot)
+	eraseFrames(picture, 18*dot, 11*dot)
 	found, err := r.tesseract(ctx, picture, dpi, 11)
 	if err != nil {
 		return err
 	}
 	origin := area.Inset(-6).Intersect(s.red.Rect).Min
-	for _, l := range linesOf(s.words(found, float64(origin.X-12), float64(origin.Y-12)), p.number) {
+	for _, l := range linesOf(s.words(found, float64(origin.X-border), float64(origin.Y-border)), p.number) {
 		for _, piece := range l.pieces(1.5 * l.size) {
 			if sec, urg := markOf(strings.ToUpper(piece.text()), false); sec == "" && urg == "" {
 				continue

@@ -10,7 +10,7 @@ import (
 // positions are the words with which the title of a signer begins; they are no names.
 var positions = []string{"giam doc", "pho ", "chu tich", "chanh ", "truong ", "bo truong", "thu truong", "cuc truong", "tong ", "vien truong",
 	"hieu truong", "thu tuong", "bi thu", "chi cuc", "to truong", "hat truong", "doi truong", "uy vien", "thuong truc", "ke toan", "thu ky", "nguoi ",
-	"chi huy", "chinh uy", "tm ", "tm. ", "kt.", "kt ", "tl.", "tl ", "tuq", "q.", "thua ", "thay mat", "ky thay", "dai dien", "quyen ", "noi nhan",
+	"chi huy", "chinh uy", "tm ", "tm. ", "tim. ", "kt.", "kt ", "tl.", "tl ", "tuq", "q.", "thua ", "thay mat", "ky thay", "dai dien", "quyen ", "noi nhan",
 	"da ky", "ky boi", "ngay ky", "bo ", "so ", "uy ban", "ban ", "hoi dong", "thanh tra", "vu truong", "doan ", "cong ty", "sao y", "xac nhan"}
 
 // A signature is the block of the signer (ô 7).

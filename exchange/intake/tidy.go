@@ -7,10 +7,12 @@ import (
 
 // What tesseract makes of the small signs in a block, again and again: they are no letters of names.
 var (
-	ocrReport   = regexp.MustCompile(`\(\s*(để\s+)?[bB]\s*/\s*[cC©e€¢G]\s*\)`)
+	ocrReport   = regexp.MustCompile(`\(\s*(để\s+)?[bB]\s*/\s*[cC©e€¢G]?\s*\)`)
 	ocrDo       = regexp.MustCompile(`\(\s*(để\s+)?[tT]\s*/\s*[hHb]\s*\)`)
 	ocrJoin     = regexp.MustCompile(`\(\s*(để\s+)?[pP]\s*/\s*[hHb]\s*\)`)
 	ocrDo2      = regexp.MustCompile(`\(\s*th\s*\)`)
+	ocrClerks   = regexp.MustCompile(`^(\W*Lưu\s*:?\s*)V\p{L}{1,2}([,.;]?)(\s|$)`) // "VT," runs together
+	ocrChairman = regexp.MustCompile(`^(\W*)C\p{L}\s+((các )?PCT\b)`)              // so does "CT,"
 	spaceBefore = regexp.MustCompile(`\s+([;,.:)])`)
 	doubleMark  = regexp.MustCompile(`([;,.:])[;,.:'’‘"“”]+$`)
 )
@@ -26,6 +28,14 @@ func tidyEntry(s string) string {
 	s = ocrDo2.ReplaceAllString(s, "(t/h)")
 	s = spaceBefore.ReplaceAllString(s, "$1")
 	s = doubleMark.ReplaceAllString(s, "$1")
+	s = ocrChairman.ReplaceAllString(s, "${1}CT, $2")
+	if m := ocrClerks.FindStringSubmatchIndex(s); m != nil {
+		mark := ", "
+		if m[1] == len(s) {
+			mark = "."
+		}
+		s = s[:m[3]] + "VT" + mark + s[m[1]:]
+	}
 	if isArchive(s) { // its codes are parted by commas
 		body, end := s[:max(0, len(s)-1)], s[max(0, len(s)-1):]
 		s = strings.ReplaceAll(body, ";", ",") + end

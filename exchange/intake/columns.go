@@ -1,0 +1,164 @@
+package intake
+
+import (
+	"context"
+	"image"
+	"math"
+)
+
+// Recognising a page as a whole mixes two columns whose lines stand at nearly the same height, and then loses words. The
+// two places where official documents have columns are recognised again, each column by itself: the head of the first page,
+// and the foot, where Nơi nhận stands beside the signer.
+
+// headAgain recognises the columns above the title again.
+func (r *Reader) headAgain(ctx context.Context, p *page, s scanned, dpi float64) error {
+	h := readHead(*p, false)
+	if h.date == nil && h.number == nil {
+		return nil
+	}
+	bottom := 0.35 * p.height
+	if len(h.rest) > 0 {
+		bottom = min(bottom, h.rest[0].base-1.15*h.rest[0].size)
+	} else if len(h.title) > 0 {
+		bottom = min(bottom, h.title[0].base-1.15*h.title[0].size)
+	}
+	if len(h.title) > 0 {
+		bottom = min(bottom, h.title[0].base-1.15*h.title[0].size)
+	}
+	return r.columnsAgain(ctx, p, s, dpi, 0, bottom)
+}
+
+// footAgain recognises the block Nơi nhận and the signer beside it again.
+func (r *Reader) footAgain(ctx context.Context, p *page, s scanned, dpi float64) error {
+	top, ok := footTop(*p)
+	if !ok {
+		return nil
+	}
+	bottom := p.height
+	for _, l := range linesOf(below(p.words, top+12), p.number) { // up to the next line that runs across, of an annex
+		for _, piece := range l.pieces(1.2 * l.size) {
+			if piece.x0 < 0.3*p.width && piece.x1 > 0.75*p.width && len(piece.words) > 5 {
+				bottom = min(bottom, l.base-1.2*l.size)
+			}
+		}
+	}
+	return r.columnsAgain(ctx, p, s, dpi, top, bottom)
+}
+
+// footTop finds the height at which the foot begins: the label, or the first line of the signer when the label was lost.
+func footTop(p page) (float64, bool) {
+	if l := findLabel([]page{p}); l != nil && l.tail == "" {
+		return l.at.base - 14, true
+	}
+	lines := linesOf(p.words, p.number)
+	at := -1
+	for i := len(lines) - 1; i >= 0; i-- {
+		switch l := lines[i]; {
+		case p.number == 1 && l.base < 0.25*p.height: // Quốc hiệu
+			i = -1
+		case signsAt(p, l):
+			at = i
+		case at >= 0 && lines[at].base-l.base > 2.5*l.size:
+			i = -1
+		}
+	}
+	if at < 0 {
+		return 0, false
+	}
+	top := lines[at].base - 1.3*lines[at].size
+	if at > 0 && lines[at-1].x1 > 0.7*p.width {
+		top = max(top, lines[at-1].base+0.25*lines[at-1].size)
+	}
+	return top, true
+}
+
+// signsAt says whether a line has, in the right half, the capitals of a signer's post.
+func signsAt(p page, l line) bool {
+	pieces := l.pieces(0.85 * l.size)
+	last := pieces[len(pieces)-1]
+	return last.x0 > 0.42*p.width && len(last.words) >= 2 && upperShare(last.text()) > 0.85
+}
+
+// columnsAgain recognises a band of the page again, left and right of its gutter, and takes what comes out for what was
+// there, unless much less comes out.
+func (r *Reader) columnsAgain(ctx context.Context, p *page, s scanned, dpi float64, top, bottom float64) error {
+	band := image.Rect(0, int(top/s.scale), s.grey.Rect.Dx(), int(bottom/s.scale)).Intersect(s.grey.Rect)
+	x, ok := gutter(s.grey, band)
+	if !ok || band.Dy() < 30 {
+		return nil
+	}
+	for _, area := range []image.Rectangle{image.Rect(0, band.Min.Y, x, band.Max.Y), image.Rect(x, band.Min.Y, band.Max.X, band.Max.Y)} {
+		ink := inkBox(s.grey, area)
+		if ink.Dx() < 20 || ink.Dy() < 10 {
+			continue
+		}
+		ink = ink.Inset(-8).Intersect(area)
+		found, err := r.tesseract(ctx, crop(s.grey, ink), dpi, 6)
+		if err != nil {
+			return err
+		}
+		again := s.words(found, float64(ink.Min.X-border), float64(ink.Min.Y-border))
+		p.replace(again, area, s.scale)
+	}
+	return nil
+}
+
+// replace puts words in the place of those that stand in an area of the picture.
+func (p *page) replace(again []word, area image.Rectangle, scale float64) {
+	var kept []word
+	before, after := 0, 0
+	for _, w := range p.words {
+		mx, my := int((w.x0+w.x1)/2/scale), int((w.base-0.3*min(w.size, 14))/scale)
+		if (image.Point{mx, my}).In(area) {
+			before += len([]rune(w.text))
+			continue
+		}
+		kept = append(kept, w)
+	}
+	for _, w := range again {
+		after += len([]rune(w.text))
+	}
+	if after*10 < before*7 {
+		return
+	}
+	p.words = append(kept, again...)
+}
+
+// gutter finds the widest white stripe that runs through a band of the picture from top to bottom, in its middle part.
+func gutter(g *image.Gray, band image.Rectangle) (x int, ok bool) {
+	w := g.Rect.Dx()
+	speck := band.Dy() / 150 // noise and dust
+	bestStart, bestLen, start := 0, 0, -1
+	for x := w / 5; x <= w*4/5; x++ {
+		ink := 0
+		for y := band.Min.Y; y < band.Max.Y; y++ {
+			if g.Pix[y*g.Stride+x] < 140 {
+				ink++
+			}
+		}
+		switch {
+		case ink > speck || x == w*4/5:
+			if start >= 0 && x-start > bestLen {
+				bestStart, bestLen = start, x-start
+			}
+			start = -1
+		case start < 0:
+			start = x
+		}
+	}
+	if bestLen < w/90 {
+		return 0, false
+	}
+	return bestStart + bestLen/2, true
+}
+
+// sureness is how sure tesseract is of a line, over its letters.
+func (l line) sureness() float64 {
+	sum, n := 0.0, 0.0
+	for _, w := range l.words {
+		k := float64(len([]rune(w.text)))
+		sum += k * w.conf
+		n += k
+	}
+	return sum / math.Max(n, 1)
+}
