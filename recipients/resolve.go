@@ -34,6 +34,11 @@ func (d *Directory) Resolve(req Request) []Line {
 			lines = append(lines, r.entry(e, "noi_nhan")...)
 		}
 	}
+	for i := range lines {
+		if lines[i].Codes == nil {
+			lines[i].Codes = []UnitCode{} // an empty list in JSON
+		}
+	}
 	return lines
 }
 
@@ -65,7 +70,13 @@ func (r *reader) entry(e Entry, block string) []Line {
 	if e.Kind == EntryArchive {
 		return []Line{{Entry: e, Block: block, Result: Excused, Why: "lưu tại cơ quan ban hành", Confidence: 1}}
 	}
-	return r.lines(e, block, r.sum(r.list(nameIn(e.Text))))
+	return r.lines(e, block, r.sum(r.names(e)))
+}
+
+// names reads the list in an entry.
+func (r *reader) names(e Entry) []piece {
+	r.report = strings.HasPrefix(e.Purpose, "báo cáo")
+	return r.list(nameIn(e.Text))
 }
 
 // nameIn is the text of an entry without its purpose.
@@ -183,10 +194,9 @@ func (r *reader) above(e Entry, to []Entry) []Line {
 	var o outcome
 	o.conf = 1
 	for _, k := range to {
-		name := nameIn(k.Text)
-		ko := r.sum(r.list(name))
+		ko := r.sum(r.names(k))
 		if len(ko.codes) == 0 && len(ko.missing) > 0 {
-			ko.missing = []string{name}
+			ko.missing = []string{nameIn(k.Text)}
 		}
 		o.add(ko)
 	}

@@ -255,7 +255,7 @@ func headsOf(p classPhrase) [][]token {
 // classHeads are the classes whose word stands at the front of each member's name.
 var classHeads = map[string]bool{"so": true, "bo": true, "ban": true, "hoi": true, "truong": true, "cuc": true, "chi cuc": true, "trung tam": true,
 	"cong ty": true, "benh vien": true, "ngan hang": true, "dai": true, "bao": true, "lien minh": true, "ban quan ly": true, "bql": true, "vien": true,
-	"van phong": true}
+	"van phong": true, "thuong truc": true}
 
 // A roster is a list of members whose class stands in front of it.
 type roster struct {
@@ -367,9 +367,9 @@ func (l *lister) lastTails() [][]token {
 	return tails
 }
 
-// officeHead reports whether the class is the offices': "Văn phòng: Tỉnh ủy, UBND tỉnh" names no body but its office.
+// officeHead reports whether the class is a part of bodies: "Văn phòng: Tỉnh ủy, UBND tỉnh" names no body but its office.
 func officeHead(heads [][]token) bool {
-	return len(heads) > 0 && len(heads[0]) == 2 && heads[0][0].word == "van" && heads[0][1].word == "phong"
+	return len(heads) > 0 && (startsWith(heads[0], w("van phong")) || startsWith(heads[0], w("thuong truc")))
 }
 
 // distribute reads a list whose class stands once in front: "Các Sở: A, B", "UBND các huyện A, B và thành phố C", "Giám đốc

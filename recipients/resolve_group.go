@@ -223,13 +223,13 @@ func subset(set map[string]bool, of []string) bool {
 	return true
 }
 
-// districtClass returns the districts whose own name begins with one of the classes ("huyện", "thị xã"): what "UBND các
-// huyện" means beside a line for the town.
+// districtClass returns the districts whose names begin with one of the classes ("huyện", "thị xã"): what "UBND các huyện"
+// means beside a line for the town.
 func (d *Directory) districtClass(classes []string) []UnitCode {
 	var codes []UnitCode
 	for i := range d.units {
 		u := &d.units[i]
-		if u.Kind == KindDistrict && slices.Contains(classes, districtClassOf(u)) {
+		if u.Kind == KindDistrict && slices.ContainsFunc(u.allNames(), func(name string) bool { return slices.Contains(classes, districtClassOf(name)) }) {
 			codes = append(codes, u.Code)
 		}
 	}
@@ -238,8 +238,8 @@ func (d *Directory) districtClass(classes []string) []UnitCode {
 }
 
 // districtClassOf returns the class word in the name of a district: huyen, thi xa, thanh pho, quan.
-func districtClassOf(u *Unit) string {
-	words := foldWords(u.Name)
+func districtClassOf(name string) string {
+	words := foldWords(name)
 	if startsWithWords(words, "uy", "ban", "nhan", "dan") {
 		words = words[4:]
 	} else if startsWithWords(words, "ubnd") {

@@ -72,7 +72,9 @@ func newNameIndex(d *Directory) *nameIndex {
 			continue
 		}
 		for _, name := range names {
-			x.addForms(foldWords(flatten(name)), u, level, prov)
+			for _, words := range shorter(foldWords(flatten(name))) {
+				x.addForms(words, u, level, prov)
+			}
 		}
 	}
 	x.groups = d.groupReadings(x)
@@ -108,6 +110,21 @@ func (x *nameIndex) addForms(words []string, u *Unit, level, prov []string) {
 		x.add(slices.Concat(core[:n-2], level), nameEnd{unit: u, made: true})
 		x.add(slices.Concat(core[:n-2], full), nameEnd{unit: u, made: true})
 	}
+}
+
+// shorter returns a name with the forms that leave words out which go without saying: "Việt Nam" in the middle, and "nhân dân"
+// in the name of the committee's office (VPUB).
+func shorter(words []string) [][]string {
+	forms := [][]string{words}
+	for i := 1; i+2 < len(words); i++ {
+		if words[i] == "viet" && words[i+1] == "nam" {
+			forms = append(forms, slices.Concat(words[:i], words[i+2:]))
+		}
+	}
+	if startsWithWords(words, "van", "phong", "uy", "ban", "nhan", "dan") {
+		forms = append(forms, slices.Concat(words[:4], words[6:]))
+	}
+	return forms
 }
 
 // cutTail takes the words for the province off the end of a name.
@@ -174,6 +191,9 @@ func (w *walk) step(n *nameNode, i, off int, m nameMatch) {
 		return
 	}
 	rest := w.toks[i].word[off:]
+	if off == 2 && w.toks[i].word == "ttr" {
+		w.step(n, i+1, 0, m) // TTr is also written for Thường trực and Thanh tra
+	}
 	for _, c := range n.children {
 		w.words(c, i, off, rest, m)
 		if w.toks[i].abbrev && rest[0] == c.word[0] {

@@ -35,6 +35,7 @@ type reader struct {
 	d       *Directory
 	issuer  *Unit
 	article bool // reading a Điều: heads are their bodies
+	report  bool // the entry is sent "để báo cáo": upwards
 }
 
 func (r *reader) issuerKind() string {
@@ -59,10 +60,32 @@ func (r *reader) list(text string) []piece {
 	if len(l.toks) > maxWords {
 		return []piece{{text: text}}
 	}
+	if l.generalProvinces() {
+		return []piece{{text: text}}
+	}
 	for i := 0; i < len(l.toks); {
 		i = l.next(i)
 	}
 	return oneName(text, l.out)
+}
+
+// generalProvinces reports whether an entry of one part speaks of provinces in general: "Sở Tài chính, Cục Thuế các tỉnh" names
+// none of ours.
+func (l *lister) generalProvinces() bool {
+	level := l.r.d.names.level[0]
+	many := false
+	for i, t := range l.toks {
+		if i > 0 && t.before&sepSemi != 0 {
+			return false
+		}
+		if t.word == level {
+			if !l.manyProvinces(i) {
+				return false
+			}
+			many = true
+		}
+	}
+	return many
 }
 
 // oneName finds lists that are one name of a body inside another ("Vụ Pháp chế, Bộ Nội vụ"; "VP HĐND, UBND huyện Đăk Tô"): what
@@ -214,6 +237,9 @@ func (l *lister) next(i int) int {
 			if p.unit == nil && !(p.verdict == inHouse && l.houseBehind(e)) {
 				continue // "Các Sở, ngành: …" is a list, not the group
 			}
+			if p.unit != nil && p.unit.Kind == KindCentral {
+				return l.add(p, i, len(l.toks)) // "VPCP: BTCN, …; các Vụ, Công báo": all of it is that office's
+			}
 			return l.add(p, i, l.colonEnd(e))
 		}
 		if l.before(e)&sepStrong == 0 && !l.divides(&p, e) {
@@ -281,7 +307,13 @@ func (l *lister) add(p piece, i, e int) int {
 
 // houseBehind reports whether behind a colon stand the house's people, rooms or their marks.
 func (l *lister) houseBehind(e int) bool {
-	return l.peek(e).verdict == inHouse || allCodes(l.toks[e:l.colonEnd(e)])
+	rest := l.toks[e:l.colonEnd(e)]
+	return l.peek(e).verdict == inHouse || allCodes(rest) || allNames(rest)
+}
+
+// allNames reports whether words can only be people's: each with one capital in front.
+func allNames(toks []token) bool {
+	return !slices.ContainsFunc(toks, func(t token) bool { return !upperFirst(t.raw) || isCode(t.raw) && len(t.raw) > 1 })
 }
 
 // colonEnd is where the list behind a colon ends: the people and rooms of "VP UBND tỉnh: CVP, …" belong to it.
@@ -299,6 +331,9 @@ func (l *lister) read(i, e int) (piece, bool) {
 	if p, ok := l.unit(i, e); ok {
 		return p, true
 	}
+	if p, ok := l.ownCommittee(l.toks[i:e]); ok {
+		return p, true
+	}
 	if p, ok := l.group(i, e); ok {
 		return p, true
 	}
@@ -309,6 +344,18 @@ func (l *lister) read(i, e int) (piece, bool) {
 		return piece{verdict: nobody}, true
 	}
 	return l.publication(i, e)
+}
+
+// ownCommittee reads "UBND huyện" in that district's own papers.
+func (l *lister) ownCommittee(toks []token) (piece, bool) {
+	if l.r.issuerKind() != KindDistrict || toks[0].word != "ubnd" && !startsWith(toks, w("uy ban nhan dan")) {
+		return piece{}, false
+	}
+	words := make([]string, len(toks))
+	for i, t := range toks {
+		words[i] = t.word
+	}
+	return piece{verdict: inHouse, why: "chính là cơ quan ban hành"}, ownDistrict(strings.Join(words, " "))
 }
 
 // divides reports whether the list may be cut at the weak separator before token e: both sides must be names. A name that
@@ -438,6 +485,9 @@ func (r *reader) decide(toks []token) (*Unit, nameMatch, bool) {
 	if best[0].tier() >= 2 && rivals(matches, best[0].unit) {
 		return nil, nameMatch{}, false
 	}
+	if best[0].abbrev && len(toks) == 1 && best[0].unit.Kind == KindCentral {
+		return nil, nameMatch{}, false // there are many more central bodies than the directory has: TTCP is two of them
+	}
 	return best[0].unit, best[0], true
 }
 
@@ -493,7 +543,11 @@ func letterCount(toks []token) int {
 // ends in "tỉnh" says so for all; one that ends in a district's name says the opposite.
 func (l *lister) bareOK(u *Unit, toks []token, e int) bool {
 	if startsWith(toks, w("cong bao")) {
-		return true // only the State and the province have one
+		return !l.speaksOf("chinh", "phu") && !l.centralBeside() // only the State and the province have one
+	}
+	if longest(toks, publicationWords) > 0 && u.Kind != KindPress {
+		own := l.r.issuerKind() == KindProvince || l.r.issuerKind() == KindOffice
+		return l.tailBehind(e) == tailProvince || own && !l.centralBeside()
 	}
 	switch l.tailBehind(e) {
 	case tailProvince:
@@ -501,13 +555,47 @@ func (l *lister) bareOK(u *Unit, toks []token, e int) bool {
 	case tailLower:
 		return false
 	}
+	if toks[0].word == "so" {
+		return true // only a province has them
+	}
 	if k := l.r.issuerKind(); k == "" || k == KindDistrict || k == KindCentral || u.Kind == KindProvince || u.Kind == "hdnd" && u.Parent == "" {
 		return false
+	}
+	if (l.r.report || l.centralBeside()) && hasNamesake(u) {
+		return false // its head office in Hà Nội has the same name
 	}
 	if toks[0].word == "doan" && (u.Kind == "doan-the") {
 		return false
 	}
 	return syllables(toks) >= 3
+}
+
+// hasNamesake reports whether the unit is a branch of a central body, which without its level has the same name.
+func hasNamesake(u *Unit) bool {
+	return slices.Contains([]string{"nganh-doc", "tu-phap", "luc-luong"}, u.Kind)
+}
+
+// centralBeside reports whether a central body stands in the entry too.
+func (l *lister) centralBeside() bool {
+	if slices.ContainsFunc(l.out, func(p piece) bool { return p.unit != nil && p.unit.Kind == KindCentral }) {
+		return true
+	}
+	for i, t := range l.toks {
+		if t.raw == "Bộ" && i+1 < len(l.toks) && longest(l.toks[i+1:], [][]string{w("chi huy"), w("ch"), w("chqs"), w("chbp"), w("doi")}) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// speaksOf reports whether words stand in the entry one behind the other.
+func (l *lister) speaksOf(words ...string) bool {
+	for i := range l.toks {
+		if startsWith(l.toks[i:], words) {
+			return true
+		}
+	}
+	return false
 }
 
 type tail uint8
@@ -524,6 +612,8 @@ func (l *lister) tailBehind(e int) tail {
 	for ; e < len(l.toks) && l.toks[e].before&(sepSemi|sepColon) == 0; e++ {
 		t := l.toks[e]
 		switch {
+		case t.word == level[0] && l.manyProvinces(e):
+			return tailLower
 		case t.word == level[0] && (e+1 == len(l.toks) || l.toks[e+1].before&(sepStrong|sepAnd) != 0):
 			return tailProvince
 		case slices.Contains([]string{"huyen", "phuong", "tp", "tx"}, t.word), t.word == "xa" && slices.Contains([]string{"cac", "thi", "ubnd", "dan"}, l.toks[e-1].word):
@@ -531,6 +621,20 @@ func (l *lister) tailBehind(e int) tail {
 		}
 	}
 	return tailNone
+}
+
+// manyProvinces reports whether the word for the province's level at e means provinces in general: "các tỉnh", "tỉnh, thành phố
+// trực thuộc Trung ương", "Tỉnh ủy, Thành ủy".
+func (l *lister) manyProvinces(e int) bool {
+	if e > 0 && (l.toks[e-1].word == "cac" || l.toks[e-1].word == "lien") {
+		return true
+	}
+	rest := l.toks[e+1:]
+	if startsWith(rest, w("uy thanh uy")) {
+		return true
+	}
+	n := longest(rest, [][]string{w("tp"), w("thanh pho")})
+	return n > 0 && rest[0].before&(sepComma|sepAnd|sepDash) != 0 && (n == len(rest) || startsWith(rest[n:], w("truc thuoc")) || rest[n].before&(sepStrong|sepColon) != 0)
 }
 
 // borrow reads tokens at i with words of their neighbours: the head of the name before ("Hội Nông dân, Phụ nữ tỉnh"), the tail
@@ -637,6 +741,9 @@ func (l *lister) publication(i, e int) (piece, bool) {
 	}
 	if toks[0].word == "dang" && len(toks) > 1 {
 		toks = toks[1:]
+	}
+	if longest(toks, [][]string{w("bao hiem"), w("bao tang"), w("bao ve"), w("bao tro"), w("bao ton")}) > 0 {
+		return piece{}, false // Bảo, not Báo
 	}
 	agency := slices.ContainsFunc(toks, func(t token) bool { return t.word == "ttxvn" })
 	if !agency && longest(toks, publicationWords) == 0 || slices.ContainsFunc(toks, func(t token) bool { return t.word == "cac" || t.word == "huyen" }) {

@@ -56,7 +56,7 @@ var offices = []office{
 	{words: w("truong cac phong"), room: true}, {words: w("truong khoa"), room: true},
 	{words: w("chuyen vien"), room: true}, {words: w("can bo"), room: true}, {words: w("cong chuc"), room: true}, {words: w("cv"), room: true},
 	{words: w("van thu"), room: true}, {words: w("ke toan"), room: true}, {words: w("ke toan truong"), room: true}, {words: w("thu ky"), room: true},
-	{words: w("thu quy"), room: true}, {words: w("to cong tac"), room: true},
+	{words: w("thu quy"), room: true},
 	{words: w("pho"), party: true}, {words: w("pho chu tich thuong truc")}, {words: w("pho bi thu thuong truc")}, {words: w("pct thuong truc")}, {words: w("pct tt")},
 	{words: w("pho giam doc thuong truc")}, {words: w("pho truong ban thuong truc"), absorb: "ban"},
 }
@@ -243,7 +243,7 @@ func (l *lister) leaders(ph personPhrase, e int) (piece, bool) {
 	tries = append(tries, ph.body)
 	for _, body := range tries {
 		u, m, ok := l.r.decide(body)
-		if !ok || m.bare && !l.bareOK(u, body, e) && u != l.r.issuer {
+		if !ok || m.bare && u != l.r.issuer && (hasNamesake(u) || !l.bareOK(u, body, e)) {
 			continue
 		}
 		return l.r.leadersOf(u), true
@@ -276,11 +276,12 @@ func isOffice(u *Unit) bool { return startsWithWords(foldWords(u.Name), "van", "
 
 // own reports whether the words behind a person or a room mean the issuer itself: nothing, "Sở", "cơ quan", its own name.
 func (r *reader) own(body []token) bool {
+	under := len(body) > 0 && (body[0].word == "truc" || body[0].word == "thuoc")
 	for len(body) > 0 && slices.Contains([]string{"thuoc", "truc", "cua", "cac", "trong"}, body[0].word) {
 		body = body[1:]
 	}
 	if len(body) == 0 {
-		return true
+		return !under // "đảng ủy trực thuộc" are other bodies
 	}
 	if r.issuer != nil {
 		for _, m := range r.d.names.find(body, 0) {
@@ -383,6 +384,9 @@ func (l *lister) rooms(toks []token) (piece, bool) {
 		}
 	}
 	n := longest(rest, roomWords)
+	if n > 0 && !r.houseRoom(rest, n, len(rest) < len(toks)) {
+		return piece{}, false
+	}
 	if n == 0 || r.issuerKind() == KindDistrict || rest[0].word == "p" && !rest[0].dotted && !rest[0].abbrev && len(rest) > 1 && rest[1].before&sepSpace == 0 {
 		return piece{}, false
 	}
@@ -390,6 +394,24 @@ func (l *lister) rooms(toks []token) (piece, bool) {
 		return piece{}, false
 	}
 	return inHousePiece, true
+}
+
+// houseRoom reports whether a room may be the issuer's. Teams and wards stand with "các" or the issuer's name, or they may be
+// anybody's; the rooms of the province's own office go by marks; some agencies are called Phòng.
+func (r *reader) houseRoom(rest []token, n int, plural bool) bool {
+	name := rest[n:]
+	if longest(rest, [][]string{w("phong cong chung"), w("phong kham"), w("phong thuong mai"), w("phong giao dich")}) > 0 {
+		return false
+	}
+	switch rest[0].word {
+	case "to", "doi", "khoa":
+		return plural || len(name) > 0 && r.own(name)
+	}
+	if k := r.issuerKind(); k != KindProvince || len(name) == 0 || r.own(name) {
+		return true
+	}
+	return allCodes(name) || longest(name, [][]string{w("cm"), w("cv"), w("chuyen mon"), w("chuyen vien"), w("nghiep vu"), w("truc thuoc"), w("thuoc"), w("ban"),
+		w("hanh chinh"), w("quan tri"), w("tong hop"), w("don vi"), w("tiep dan")}) > 0
 }
 
 // hasBoards reports whether boards under the issuer, or under the body it belongs to, have their own entries: then "các Ban"

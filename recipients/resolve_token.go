@@ -180,7 +180,7 @@ func looksAbbreviated(t token) bool {
 	}
 	n := utf8.RuneCountInString(t.raw)
 	if n == 1 {
-		return t.dotted && unicode.IsUpper([]rune(t.raw)[0])
+		return t.dotted && unicode.IsLetter([]rune(t.raw)[0])
 	}
 	if n > 14 {
 		return false
