@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"congvan/mailcore"
-	"congvan/mailcore/queue"
+	"congvan/mailcore/dsn"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
 	"congvan/templates"
@@ -162,7 +162,7 @@ func (s *Store) handleReport(ctx context.Context, ev mailcore.Event, d *Dispatch
 		return err
 	}
 	defer f.Close()
-	report, err := queue.ParseReport(f)
+	report, err := dsn.Parse(f)
 	if err != nil {
 		s.Log.Warn("a report that is none", "dispatch", d.ID, "err", err)
 		return s.finish(ctx, ev, nil)
@@ -179,13 +179,13 @@ func (s *Store) handleReport(ctx context.Context, ev mailcore.Event, d *Dispatch
 }
 
 // reported acts on one recipient of a report (RFC 3464 §2.3.3).
-func reported(ctx context.Context, tx *sqldb.Tx, r *Receipt, rcpt queue.ReportRecipient) error {
-	to := map[queue.Action]Transport{queue.ActionDelivered: Delivered, queue.ActionFailed: Exception, queue.ActionRelayed: Relayed,
-		queue.ActionExpanded: Delivered}[rcpt.Action]
+func reported(ctx context.Context, tx *sqldb.Tx, r *Receipt, rcpt dsn.Recipient) error {
+	to := map[dsn.Action]Transport{dsn.Delivered: Delivered, dsn.Failed: Exception, dsn.Relayed: Relayed,
+		dsn.Expanded: Delivered}[rcpt.Action]
 	d := r.Dispatch
 	detail := map[string]string{"proof": "dsn", "status": rcpt.Status, "rcpt": string(rcpt.Final), "text": rcpt.Diagnostic}
 	switch {
-	case rcpt.Action == queue.ActionDelayed:
+	case rcpt.Action == dsn.Delayed:
 		return r.act(ctx, tx, EventLater, Gateway, detail, nil)
 	case to == "" || d.Closed() || d.Transport == to || d.Transport == Delivered:
 		return nil

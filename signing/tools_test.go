@@ -192,7 +192,7 @@ func newIssuerAt(at time.Time) (*signing.Sealer, error) {
 	return id.Sealer()
 }
 
-// wantInkTopRight looks for dark pixels in the strip of the mark: some in the right half, none in the left.
+// wantInkTopRight looks for dark pixels in the strip of the mark: some on the right, next to none in the left quarter: a long mark may reach it.
 func wantInkTopRight(t *testing.T, path string) {
 	t.Helper()
 	f := must(os.Open(path))
@@ -205,14 +205,14 @@ func wantInkTopRight(t *testing.T, path string) {
 			if color.GrayModel.Convert(img.At(x, y)).(color.Gray).Y > 128 {
 				continue
 			}
-			if x < b.Min.X+b.Dx()/3 {
+			if x < b.Min.X+b.Dx()/4 {
 				left++
 			} else {
 				right++
 			}
 		}
 	}
-	if right < 100 || left > 0 {
+	if right < 100 || left*5 > right {
 		t.Errorf("%s: %d dark pixels on the right, %d on the left", path, right, left)
 	}
 	if keep := os.Getenv("KEEP_PAGES"); keep != "" { // for looking at them

@@ -197,9 +197,9 @@ func TestE2EAnotherProvinceFromAnEmptyFolder(t *testing.T) {
 // readByMbsync synchronises the mailbox of stc into a Maildir over STARTTLS and returns the PDF in it.
 func (p *province) readByMbsync(t *testing.T) []byte {
 	t.Helper()
-	host, port, _ := net.SplitHostPort(p.imap)
+	_, port, _ := net.SplitHostPort(p.imap)
 	write(t, filepath.Join(p.dir, "mbsyncrc"), fmt.Sprintf(`IMAPAccount tinh
-Host %s
+Host localhost
 Port %s
 User stc@thunghiem.test
 Pass %s
@@ -219,7 +219,7 @@ Far :tinh:
 Near :here:
 Patterns *
 Create Near
-`, host, port, p.passwords["stc"], filepath.Join(p.data, "tls", "cert.pem"), p.dir, p.dir))
+`, port, p.passwords["stc"], filepath.Join(p.data, "tls", "cert.pem"), p.dir, p.dir))
 	if err := os.MkdirAll(filepath.Join(p.dir, "mail"), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // allowed is the table of imports between packages of this module, test files left out: the upper imports the lower,
 // never back. Package main wires everything and may import anything.
 var allowed = map[string][]string{
-	"exchange":           {"exchange/intake", "mailcore", "mailcore/blob", "mailcore/sqldb", "mailcore/viettext", "recipients", "signing", "templates"},
+	"exchange":           {"exchange/intake", "mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/sqldb", "mailcore/viettext", "recipients", "signing", "templates"},
 	"exchange/intake":    {"mailcore/viettext", "recipients"},
 	"recipients":         {"mailcore", "mailcore/sqldb", "mailcore/viettext"},
 	"signing":            {"signing/internal/*"},
@@ -22,8 +22,9 @@ var allowed = map[string][]string{
 	"mailcore":           {"mailcore/blob", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/blob":      {},
 	"mailcore/imapd":     {"mailcore", "mailcore/blob", "mailcore/sqldb", "mailcore/viettext"},
-	"mailcore/smtpd":     {"mailcore", "mailcore/blob", "mailcore/sqldb", "mailcore/viettext"},
-	"mailcore/queue":     {"mailcore", "mailcore/blob", "mailcore/sqldb", "mailcore/viettext"},
+	"mailcore/dsn":       {"mailcore"},
+	"mailcore/smtpd":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/sqldb", "mailcore/viettext"},
+	"mailcore/queue":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/sqldb":     {},
 	"mailcore/viettext":  {},
 	"mailcore/mailtest":  {"mailcore/sqldb", "migrations"}, // for tests

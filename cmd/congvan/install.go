@@ -52,7 +52,7 @@ func openInstallation(ctx context.Context, cfg *config, log *slog.Logger) (*inst
 		db.Close()
 		return nil, err
 	}
-	in := &installation{cfg: cfg, log: log, db: db, keys: &keyring{dir: cfg.path("keys"), loaded: map[recipients.UnitCode]*signing.Sealer{}}}
+	in := &installation{cfg: cfg, log: log, db: db, keys: &keyring{dir: cfg.path("keys"), crl: "http://ca." + cfg.Domain + "/root.crl", loaded: map[recipients.UnitCode]*signing.Sealer{}}}
 	in.mail = mailcore.NewStore(db, blobs, log)
 	in.units = recipients.NewStore(db, cfg.Domain)
 	in.exchange = exchange.NewStore(exchange.Options{DB: db, Mail: in.mail, Domain: cfg.Domain, Log: log, Directory: in.units.Directory,
@@ -107,6 +107,7 @@ type keyring struct {
 	dir    string
 	mu     sync.Mutex
 	loaded map[recipients.UnitCode]*signing.Sealer
+	crl    string // address of the revocation list that own certificates name; some readers want one
 }
 
 func (k *keyring) password() (string, error) {
@@ -174,7 +175,7 @@ func (k *keyring) certify(u recipients.Unit, path, password string) error {
 	if err != nil {
 		return err
 	}
-	id, err := ca.Issue(signing.Subject{Name: u.Name}, signing.P256)
+	id, err := ca.Issue(signing.Subject{Name: u.Name, CRL: k.crl}, signing.P256)
 	if err != nil {
 		return err
 	}

@@ -96,8 +96,11 @@ func columnSplit(p page, rows []line, nation, motto, date int) float64 {
 		if i < 0 {
 			continue
 		}
-		start := rightStart(rows[i], i == date)
-		rightX = min(rightX, rows[i].words[start].x0)
+		limit := math.Inf(-1) // a long place may begin left of Quốc hiệu, but not far
+		if !math.IsInf(rightX, 1) {
+			limit = rightX - 0.08*p.width
+		}
+		rightX = min(rightX, rightStart(rows[i], i == date, limit))
 	}
 	if math.IsInf(rightX, 1) {
 		return 0.47 * p.width
@@ -105,8 +108,9 @@ func columnSplit(p page, rows []line, nation, motto, date int) float64 {
 	return rightX - 2
 }
 
-// rightStart is the index of the word with which the right column's text begins in a row.
-func rightStart(r line, date bool) int {
+// rightStart is the x at which the right column's text begins in a row: at its first known word, and for the date at the
+// place before it.
+func rightStart(r line, date bool, limit float64) float64 {
 	anchors := []string{"cong", "doc", "dang", "lap"}
 	if date {
 		anchors = []string{"ngay"}
@@ -118,10 +122,10 @@ func rightStart(r line, date bool) int {
 			break
 		}
 	}
-	for at > 0 && r.words[at].x0-r.words[at-1].x1 < 1.1*r.size {
+	for date && at > 0 && r.words[at].x0-r.words[at-1].x1 < 1.1*r.size && r.words[at-1].x0 > limit {
 		at--
 	}
-	return at
+	return r.words[at].x0
 }
 
 // rightPiece is the part of a row that stands in the right column.

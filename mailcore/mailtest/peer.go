@@ -28,13 +28,13 @@ const (
 // "\n"), Drop or Hang; empty means the usual friendly answer.
 type PeerScript struct {
 	Greeting, Ehlo, StartTLS, Mail, Rcpt, Data string
-	Body    string            // what happens after the first line of the body: only Drop and Hang have a meaning
-	Dot     string            // the answer to the final dot; Drop dies there, the mail being kept or not is anybody's guess
-	RcptFor map[string]string // by address, before Rcpt
-	Without []string          // extensions that are not offered: "SIZE", "8BITMIME", "SMTPUTF8", "DSN", …
-	TLS     *tls.Config       // nil: STARTTLS is not offered
-	Slow    time.Duration     // before every answer
-	AtDot   func(PeerMail)    // called when the final dot has arrived, before the answer
+	Body                                       string            // what happens after the first line of the body: only Drop and Hang have a meaning
+	Dot                                        string            // the answer to the final dot; Drop dies there, the mail being kept or not is anybody's guess
+	RcptFor                                    map[string]string // by address, before Rcpt
+	Without                                    []string          // extensions that are not offered: "SIZE", "8BITMIME", "SMTPUTF8", "DSN", …
+	TLS                                        *tls.Config       // nil: STARTTLS is not offered
+	Slow                                       time.Duration     // before every answer
+	AtDot                                      func(PeerMail)    // called when the final dot has arrived, before the answer
 }
 
 // A PeerMail is one mail whose final dot reached the peer.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"congvan/mailcore"
+	"congvan/mailcore/dsn"
 )
 
 // bounce reports a failed mail of an account of ours to its mailbox. Rows that mean something to the room above are its
@@ -35,11 +36,11 @@ func (q *Queue) bounce(ctx context.Context, j mailcore.Job, out mailcore.Outcome
 	if err != nil { // the bytes are lost: all the more the sender must know
 		q.log.Error("read the header for a report", "outbox", j.ID, "err", err)
 	}
-	report := Report{
+	report := dsn.Report{
 		EnvID: j.EnvID, ReportingMTA: q.opt.Hostname, ArrivedAt: j.CreatedAt, MessageID: body.MessageID, Subject: body.Subject, Headers: header,
-		Recipients: []ReportRecipient{{Final: j.Rcpt, Action: ActionFailed, Status: status(out), Diagnostic: diagnostic(out), RemoteMTA: out.Host}},
+		Recipients: []dsn.Recipient{{Final: j.Rcpt, Action: dsn.Failed, Status: status(out), Diagnostic: diagnostic(out), RemoteMTA: out.Host}},
 	}
-	text, err := report.Compose(Letter{From: mailcore.Address("postmaster@" + q.opt.Domain), To: j.Sender, Now: q.opt.Now()})
+	text, err := report.Compose(dsn.Letter{From: mailcore.Address("postmaster@" + q.opt.Domain), To: j.Sender, Now: q.opt.Now()})
 	if err != nil {
 		return err
 	}
@@ -62,7 +63,7 @@ func (q *Queue) header(j mailcore.Job) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the stored header: %w", err)
 	}
-	return onlyHeader(b), nil
+	return b, nil
 }
 
 // status is the enhanced code of a failure; servers that give none get the class of their answer.

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"congvan/mailcore/dsn"
 )
 
 // The client of go-smtp cannot take STARTTLS on a connection that it has greeted under a chosen name, so these are the few
@@ -22,6 +24,7 @@ import (
 const (
 	maxAnswerLines = 100
 	maxAnswerLine  = 2048
+	maxAnswerText  = 1000 // of what is kept of an answer
 	maxDialogue    = 16 << 10
 )
 
@@ -52,7 +55,7 @@ type dialogue struct{ b strings.Builder }
 
 func (d *dialogue) add(mark, format string, args ...any) {
 	if d.b.Len() < maxDialogue {
-		fmt.Fprintf(&d.b, "%s %s\n", mark, printable(fmt.Sprintf(format, args...), 512))
+		fmt.Fprintf(&d.b, "%s %s\n", mark, dsn.Printable(fmt.Sprintf(format, args...), 512))
 	}
 }
 
@@ -202,7 +205,7 @@ func (c *client) readLines(phase string, want int) (answer, []string, error) {
 			break
 		}
 	}
-	a.text = printable(strings.Join(lines, " "), maxText)
+	a.text = dsn.Printable(strings.Join(lines, " "), maxAnswerText)
 	if a.code/100 != want {
 		return a, lines, &answerError{a, phase}
 	}
@@ -225,7 +228,7 @@ func (c *client) readLine() (code int, more bool, text string, err error) {
 		return 0, false, "", errAnswer
 	}
 	if len(line) > 4 {
-		text = printable(line[4:], maxAnswerLine)
+		text = dsn.Printable(line[4:], maxAnswerLine)
 	}
 	return code, len(line) > 3 && line[3] == '-', text, nil
 }
@@ -323,7 +326,7 @@ func (c *client) rcptArgs(m *mail) string {
 	if isASCII(m.to) {
 		return " NOTIFY=" + m.notify + " ORCPT=rfc822;" + xtext(m.to)
 	}
-	return " NOTIFY=" + m.notify + " ORCPT=utf-8;" + escapeAddress(m.to)
+	return " NOTIFY=" + m.notify + " ORCPT=utf-8;" + dsn.EscapeAddress(m.to)
 }
 
 // body sends the content, then makes the dot durable, then sends the dot.

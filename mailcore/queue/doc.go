@@ -1,5 +1,5 @@
 // Package queue sends mail out: it claims rows of the outbox, finds the server that takes mail for the recipient, speaks
-// SMTP with it, and notes how it went. It also reads and writes delivery reports (RFC 3464).
+// SMTP with it, and notes how it went.
 //
 // It keeps nothing: every row is claimed under a lease, and what a dead worker held is claimed again. What becomes of a try:
 //

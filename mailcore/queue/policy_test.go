@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"congvan/mailcore"
+	"congvan/mailcore/dsn"
 	"congvan/mailcore/mailtest"
 	"congvan/mailcore/queue"
 	"congvan/mailcore/sqldb"
@@ -183,8 +184,8 @@ func TestFailureIsReportedToTheSender(t *testing.T) {
 		if strings.Contains(strings.ReplaceAll(text, "\r\n", ""), "\n") {
 			t.Error("the report has bare line feeds")
 		}
-		rep, err := queue.ParseReport(strings.NewReader(text))
-		if err != nil || rep.EnvID != "e1" || rep.MessageID != "m1@kontum.test" || len(rep.Recipients) != 1 || rep.Recipients[0].Action != queue.ActionFailed ||
+		rep, err := dsn.Parse(strings.NewReader(text))
+		if err != nil || rep.EnvID != "e1" || rep.MessageID != "m1@kontum.test" || len(rep.Recipients) != 1 || rep.Recipients[0].Action != dsn.Failed ||
 			rep.Recipients[0].Status != "5.1.1" || rep.Recipients[0].Final != "vanthu@bo.test" {
 			t.Errorf("%+v, %v", rep, err)
 		}

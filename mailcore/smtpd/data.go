@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"congvan/mailcore"
-	"congvan/mailcore/queue"
+	"congvan/mailcore/dsn"
 	"congvan/mailcore/sqldb"
 
 	"github.com/emersion/go-smtp"
@@ -187,14 +187,14 @@ func claimedName(s string) string {
 // into the sender's mailbox, or into the outbox. Nobody outside gets reports sent to an account of ours.
 func (s *session) receipt(ctx context.Context, e *envelope, m *message, now time.Time) (func(tx *sqldb.Tx) error, error) {
 	nothing := func(*sqldb.Tx) error { return nil }
-	report := queue.Report{
+	report := dsn.Report{
 		EnvID: e.id, ReportingMTA: s.run.opt.Hostname, ArrivedAt: now, Headers: m.header.raw, MessageID: m.body.MessageID,
 		Subject: m.body.Subject,
 	}
 	for _, r := range e.rcpts {
 		if r.success && !r.route.Relay {
-			report.Recipients = append(report.Recipients, queue.ReportRecipient{
-				Original: r.orcpt, Final: r.addr, Action: queue.ActionDelivered, Status: "2.1.5"})
+			report.Recipients = append(report.Recipients, dsn.Recipient{
+				Original: r.orcpt, Final: r.addr, Action: dsn.Delivered, Status: "2.1.5"})
 		}
 	}
 	if len(report.Recipients) == 0 || e.sender == "" {
@@ -208,7 +208,7 @@ func (s *session) receipt(ctx context.Context, e *envelope, m *message, now time
 	if err != nil {
 		return nil, fmt.Errorf("route report to %s: %w", e.sender, err)
 	}
-	text, err := report.Compose(queue.Letter{From: mailcore.Address("postmaster@" + s.run.opt.Domain), To: e.sender, Now: now})
+	text, err := report.Compose(dsn.Letter{From: mailcore.Address("postmaster@" + s.run.opt.Domain), To: e.sender, Now: now})
 	if err != nil {
 		return nil, err
 	}

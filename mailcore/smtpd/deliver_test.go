@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"congvan/mailcore"
+	"congvan/mailcore/dsn"
 	"congvan/mailcore/mailtest"
-	"congvan/mailcore/queue"
 	"congvan/mailcore/smtpd"
 	"congvan/mailcore/sqldb"
 )
@@ -497,11 +497,11 @@ func TestReceiptForNotifySuccess(t *testing.T) {
 		if len(jobs) != 1 || jobs[0].Sender != "" || jobs[0].Rcpt != "vanthu+d7@bo.test" {
 			t.Fatalf("outbox %+v", jobs)
 		}
-		rep, err := queue.ParseReport(strings.NewReader(h.bytes(t, jobs[0].Digest)))
+		rep, err := dsn.Parse(strings.NewReader(h.bytes(t, jobs[0].Digest)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rep.EnvID != "d7" || rep.MessageID != "m@bo.test" || rep.Subject != "Báo cáo" || len(rep.Recipients) != 1 || rep.Recipients[0].Action != queue.ActionDelivered ||
+		if rep.EnvID != "d7" || rep.MessageID != "m@bo.test" || rep.Subject != "Báo cáo" || len(rep.Recipients) != 1 || rep.Recipients[0].Action != dsn.Delivered ||
 			rep.Recipients[0].Final != "a1@kontum.test" || rep.Recipients[0].Original != "rfc822;A1+x@kontum.test" {
 			t.Errorf("report %+v", rep)
 		}
@@ -526,7 +526,7 @@ func TestReceiptForNotifySuccess(t *testing.T) {
 		if len(rows) != 3 {
 			t.Fatalf("a1 has %d messages", len(rows))
 		}
-		if _, err := queue.ParseReport(strings.NewReader(bodies[2])); err != nil {
+		if _, err := dsn.Parse(strings.NewReader(bodies[2])); err != nil {
 			t.Error(err)
 		}
 	})

@@ -38,7 +38,7 @@ func (in *increment) draw(widget types.Dict, p *page, m *Mark) error {
 		return err
 	}
 	w, h := p.size()
-	lines := face.Wrap(m.Text, m.Size, max(w/2-markRight, w/4))
+	lines := face.Wrap(m.Text, m.Size, max(w-2*min(markRight, w/20), w/4)) // one line wherever the page is wide enough
 	t, err := face.Set(lines)
 	if err != nil {
 		return fmt.Errorf("set mark: %w", err)

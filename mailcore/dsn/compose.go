@@ -1,4 +1,4 @@
-package queue
+package dsn
 
 import (
 	"bytes"
@@ -64,11 +64,11 @@ func (rep *Report) writeText(line func(string, ...any), words *wording, l Letter
 	line("Kính gửi %s,\r\n\r\n%s\r\n", l.To, words.vietnamese)
 	for _, r := range rep.Recipients {
 		line("  %s", r.Final)
-		if r.Action == ActionFailed || r.Action == ActionDelayed {
+		if r.Action == Failed || r.Action == Delayed {
 			line("    Lý do: %s", reasonOf(r.Status))
 		}
 		if r.Diagnostic != "" {
-			line("    Máy chủ bên nhận trả lời: %s", printable(typedText(r.Diagnostic), 500))
+			line("    Máy chủ bên nhận trả lời: %s", Printable(typedText(r.Diagnostic), 500))
 		}
 	}
 	line("\r\n%s", words.advice)
@@ -94,7 +94,7 @@ func (rep *Report) writeStatus(line func(string, ...any), now time.Time) {
 		if r.Original != "" {
 			original := r.Original
 			if !isASCII(original) {
-				original = escapeAddress(original)
+				original = EscapeAddress(original)
 			}
 			line("Original-Recipient: %s", original)
 		}
@@ -104,7 +104,7 @@ func (rep *Report) writeStatus(line func(string, ...any), now time.Time) {
 			line("Remote-MTA: dns; %s", asciiOnly(r.RemoteMTA))
 		}
 		if r.Diagnostic != "" {
-			line("Diagnostic-Code: %s", asciiOnly(printable(r.Diagnostic, 500)))
+			line("Diagnostic-Code: %s", asciiOnly(Printable(r.Diagnostic, 500)))
 		}
 		line("Last-Attempt-Date: %s", now.Format(dateLayout))
 	}
@@ -114,16 +114,16 @@ func (rep *Report) writeStatus(line func(string, ...any), now time.Time) {
 type wording struct{ subject, vietnamese, advice, english string }
 
 var wordings = map[Action]*wording{
-	ActionFailed: {"Thư không gửi được", "Thư sau đây không gửi được đến:",
+	Failed: {"Thư không gửi được", "Thư sau đây không gửi được đến:",
 		"Hệ thống không gửi lại thư này nữa. Hãy kiểm tra địa chỉ rồi gửi lại, hoặc hỏi người quản trị hệ thống thư.",
 		"Your message could not be delivered to the recipients below. It will not be tried again."},
-	ActionDelayed: {"Thư chưa gửi được, hệ thống còn thử tiếp", "Thư sau đây chưa gửi được đến:",
+	Delayed: {"Thư chưa gửi được, hệ thống còn thử tiếp", "Thư sau đây chưa gửi được đến:",
 		"Chưa cần làm gì: hệ thống tiếp tục gửi lại và sẽ báo nếu không gửi được.",
 		"Your message has not been delivered yet to the recipients below. It will be tried again; you need not do anything."},
-	ActionDelivered: {"Thư đã vào hộp thư", "Thư sau đây đã vào hộp thư của:",
+	Delivered: {"Thư đã vào hộp thư", "Thư sau đây đã vào hộp thư của:",
 		"Thông báo này do phần mềm thư bên gửi yêu cầu; nó không có nghĩa là người nhận đã đọc thư.",
 		"Your message was delivered to the mailboxes below. This does not mean that it has been read."},
-	ActionRelayed: {"Thư đã được chuyển tiếp", "Thư sau đây đã được chuyển sang hệ thống thư khác cho:",
+	Relayed: {"Thư đã được chuyển tiếp", "Thư sau đây đã được chuyển sang hệ thống thư khác cho:",
 		"Hệ thống kia không cho biết thư đã vào hộp thư hay chưa.",
 		"Your message was relayed for the recipients below to a mail system that does not confirm delivery."},
 }
@@ -163,10 +163,11 @@ func typed(a mailcore.Address) string {
 	if isASCII(a.String()) {
 		return "rfc822; " + a.String()
 	}
-	return "utf-8; " + escapeAddress(a.String())
+	return "utf-8; " + EscapeAddress(a.String())
 }
 
-func escapeAddress(s string) string {
+// EscapeAddress writes a UTF-8 address in ASCII, as it stands after "utf-8;" (RFC 6533 §3).
+func EscapeAddress(s string) string {
 	var b strings.Builder
 	for _, r := range s {
 		if r > ' ' && r < 0x7f && r != '\\' && r != '+' && r != '=' {
@@ -180,11 +181,11 @@ func escapeAddress(s string) string {
 
 // encodedWords is text for a header, folded between its words (RFC 2047).
 func encodedWords(s string) string {
-	return strings.ReplaceAll(mime.BEncoding.Encode("utf-8", printable(s, 2*maxText)), "?= =?", "?=\r\n =?")
+	return strings.ReplaceAll(mime.BEncoding.Encode("utf-8", Printable(s, 2*maxText)), "?= =?", "?=\r\n =?")
 }
 
 func shorten(s string, runes int) string {
-	if r := []rune(printable(s, 4*runes)); len(r) > runes {
+	if r := []rune(Printable(s, 4*runes)); len(r) > runes {
 		return string(r[:runes]) + "…"
 	} else {
 		return string(r)
@@ -209,4 +210,8 @@ func onlyHeader(b []byte) []byte {
 		b = b[:bytes.LastIndexByte(b[:64<<10], '\n')+1]
 	}
 	return bytes.TrimRight(b, "\r\n")
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r > '~' && r != 0x7f }) < 0
 }

@@ -1,4 +1,4 @@
-package queue
+package dsn
 
 import (
 	"bufio"
@@ -23,11 +23,11 @@ type Action string
 
 // The actions. Expanded means a list took it, which says nothing about its members.
 const (
-	ActionFailed    Action = "failed"
-	ActionDelayed   Action = "delayed"
-	ActionDelivered Action = "delivered"
-	ActionRelayed   Action = "relayed"
-	ActionExpanded  Action = "expanded"
+	Failed    Action = "failed"
+	Delayed   Action = "delayed"
+	Delivered Action = "delivered"
+	Relayed   Action = "relayed"
+	Expanded  Action = "expanded"
 )
 
 // A Report is a delivery status notification (RFC 3464): one that came in, or one to be composed.
@@ -35,14 +35,14 @@ type Report struct {
 	EnvID        string    // as the original's MAIL had it, "" when it had none
 	ReportingMTA string    // who says so
 	ArrivedAt    time.Time // of the original at that server; zero when not told
-	Recipients   []ReportRecipient
+	Recipients   []Recipient
 	MessageID    string // of the original, without <>
 	Subject      string // of the original, decoded
 	Headers      []byte // of the original, as far as they came back
 }
 
-// A ReportRecipient is what became of one recipient.
-type ReportRecipient struct {
+// A Recipient is what became of one recipient.
+type Recipient struct {
 	Original   string           // ORCPT, "rfc822;a@b", "" when not told
 	Final      mailcore.Address // "" when it cannot be read
 	Action     Action
@@ -52,10 +52,10 @@ type ReportRecipient struct {
 }
 
 // OriginalAddress is the address in Original, or "" when there is none that can be read.
-func (r ReportRecipient) OriginalAddress() mailcore.Address { return typedAddress(r.Original) }
+func (r Recipient) OriginalAddress() mailcore.Address { return typedAddress(r.Original) }
 
-// ErrNotReport says that a message is no delivery status notification.
-var ErrNotReport = errors.New("not a delivery report")
+// ErrNone says that a message is no delivery status notification.
+var ErrNone = errors.New("not a delivery report")
 
 // Bounds of what is read of a report. It comes from anybody.
 const (
@@ -68,12 +68,12 @@ const (
 	maxText       = 1000 // of one diagnostic
 )
 
-// ParseReport reads a delivery status notification. A message that is none gives ErrNotReport; nothing in it is believed
+// Parse reads a delivery status notification. A message that is none gives ErrNone; nothing in it is believed
 // beyond what it says: whoever acts on it must know the envelope id or the address it came to.
-func ParseReport(r io.Reader) (*Report, error) {
+func Parse(r io.Reader) (*Report, error) {
 	e, err := message.ReadWithOptions(io.LimitReader(r, maxReport), &message.ReadOptions{MaxHeaderBytes: maxOriginal})
 	if e == nil || err != nil && !tolerable(err) {
-		return nil, fmt.Errorf("read report: %w", errors.Join(ErrNotReport, err))
+		return nil, fmt.Errorf("read report: %w", errors.Join(ErrNone, err))
 	}
 	var rep Report
 	parts := 0
@@ -81,7 +81,7 @@ func ParseReport(r io.Reader) (*Report, error) {
 		return nil, fmt.Errorf("read report: %w", err)
 	}
 	if len(rep.Recipients) == 0 {
-		return nil, fmt.Errorf("read report: %w", ErrNotReport)
+		return nil, fmt.Errorf("read report: %w", ErrNone)
 	}
 	return &rep, nil
 }
@@ -149,14 +149,14 @@ func (rep *Report) readStatus(text []byte) {
 		}
 		action := Action(strings.ToLower(word(f["action"])))
 		switch action {
-		case ActionFailed, ActionDelayed, ActionDelivered, ActionRelayed, ActionExpanded:
+		case Failed, Delayed, Delivered, Relayed, Expanded:
 		default:
 			continue // nobody can act on it
 		}
 		if len(rep.Recipients) == maxReported {
 			return
 		}
-		rep.Recipients = append(rep.Recipients, ReportRecipient{
+		rep.Recipients = append(rep.Recipients, Recipient{
 			Original: f["original-recipient"], Final: typedAddress(f["final-recipient"]), Action: action,
 			Status: word(f["status"]), Diagnostic: f["diagnostic-code"], RemoteMTA: typedText(f["remote-mta"]),
 		})
@@ -182,7 +182,7 @@ func (rep *Report) readOriginal(r io.Reader) {
 	if err != nil {
 		subject = f["subject"]
 	}
-	rep.Subject = printable(subject, maxText)
+	rep.Subject = Printable(subject, maxText)
 }
 
 // groups splits at empty lines.
@@ -208,7 +208,7 @@ func fieldsOf(block []byte) map[string]string {
 	var name, value string
 	keep := func() {
 		if _, seen := fields[name]; name != "" && !seen {
-			fields[name] = printable(value, maxText)
+			fields[name] = Printable(value, maxText)
 		}
 	}
 	for line := range bytes.Lines(block) {
@@ -230,8 +230,8 @@ func fieldsOf(block []byte) map[string]string {
 	return fields
 }
 
-// printable makes text of unknown origin fit a log, a page and a database.
-func printable(s string, limit int) string {
+// Printable makes text of unknown origin fit a log, a page and a database.
+func Printable(s string, limit int) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
 			return ' '
