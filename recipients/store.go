@@ -58,9 +58,16 @@ func (s *Store) Directory(ctx context.Context, date string) (*Directory, error) 
 	if date == "" {
 		date = civilDate(s.db.Now())
 	}
-	var whole *Directory
-	var version int64
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	version, whole, err := s.all(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read directory: %w", err)
+	}
+	return s.on(version, whole, date), nil
+}
+
+// all returns the directory with everything that has ended, from the cache when nothing has changed.
+func (s *Store) all(ctx context.Context) (version int64, whole *Directory, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		var err error
 		if version, err = changes(ctx, tx); err != nil {
 			return err
@@ -71,10 +78,7 @@ func (s *Store) Directory(ctx context.Context, date string) (*Directory, error) 
 		whole, err = load(ctx, tx)
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("read directory: %w", err)
-	}
-	return s.on(version, whole, date), nil
+	return version, whole, err
 }
 
 // changes counts the committed changes. A count, and not the highest id, because ids may be committed out of order.
@@ -213,33 +217,27 @@ func (s *Store) LearnedAliases(ctx context.Context) ([]LearnedAlias, error) {
 // that has ended goes to its successor. An address of nobody is ErrNoUnit.
 func (s *Store) UnitByAddress(ctx context.Context, address string) (Unit, error) {
 	address = strings.ToLower(address)
-	var u Unit
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		d, err := load(ctx, tx)
-		if err != nil {
-			return err
-		}
-		today := civilDate(tx.Now)
-		i := slices.IndexFunc(d.units, func(u Unit) bool { return strings.ToLower(u.MailAddress(s.domain)) == address })
-		for range d.units {
-			if i < 0 {
-				return ErrNoUnit
-			}
-			if u = d.units[i]; validOn(u.From, u.To, today) {
-				return nil
-			}
-			next, ok := d.byCode[u.Successor]
-			if !ok {
-				return ErrNoUnit
-			}
-			i = next
-		}
-		return ErrNoUnit
-	})
+	version, d, err := s.all(ctx)
 	if err != nil {
 		return Unit{}, fmt.Errorf("find unit of %q: %w", address, err)
 	}
-	return u, nil
+	today := civilDate(s.db.Now())
+	s.on(version, d, today)
+	i := slices.IndexFunc(d.units, func(u Unit) bool { return strings.ToLower(u.MailAddress(s.domain)) == address })
+	for range d.units {
+		if i < 0 || address == "" {
+			break
+		}
+		if u := d.units[i]; validOn(u.From, u.To, today) {
+			return u, nil
+		}
+		next, ok := d.byCode[d.units[i].Successor]
+		if !ok {
+			break
+		}
+		i = next
+	}
+	return Unit{}, fmt.Errorf("find unit of %q: %w", address, ErrNoUnit)
 }
 
 // record writes a change of the directory; every change has its row, which also tells the caches.
