@@ -55,7 +55,7 @@ func (rep *Report) Compose(l Letter) ([]byte, error) {
 	line("\r\n--%s\r\nContent-Type: message/delivery-status\r\n", boundary)
 	rep.writeStatus(line, now)
 	line("\r\n--%s\r\nContent-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n", boundary)
-	b.Write(onlyHeader(rep.Headers))
+	b.Write(HeaderOf(rep.Headers))
 	line("\r\n--%s--", boundary)
 	return b.Bytes(), nil
 }
@@ -201,8 +201,8 @@ func asciiOnly(s string) string {
 	}, s)
 }
 
-// onlyHeader is the header lines of b without the empty line, bounded.
-func onlyHeader(b []byte) []byte {
+// HeaderOf returns the header lines of b without the empty line, bounded.
+func HeaderOf(b []byte) []byte {
 	if i := bytes.Index(b, []byte("\r\n\r\n")); i >= 0 {
 		b = b[:i+2]
 	}

@@ -63,7 +63,7 @@ func (q *Queue) header(j mailcore.Job) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the stored header: %w", err)
 	}
-	return b, nil
+	return dsn.HeaderOf(b), nil
 }
 
 // status is the enhanced code of a failure; servers that give none get the class of their answer.
