@@ -37,7 +37,7 @@ func (h *house) submit(t testing.TB, from, as, to, body string) {
 func (h *house) reply(t testing.TB, d *exchange.StatusDispatch, unit, line string) {
 	t.Helper()
 	address := unit + "@" + domain
-	h.submit(t, address, address, exchange.ReplyMailbox+"+"+d.Dispatch.Token,
+	h.submit(t, address, address, exchange.ReplyMailbox+"+"+d.Dispatch.Token(),
 		"From: "+address+"\nSubject: Re\nContent-Type: text/plain; charset=utf-8\n\n"+line+"\n\n> trích\n")
 }
 
@@ -142,7 +142,7 @@ func TestReplyOfSomebodyElseChangesNothing(t *testing.T) {
 		st := h.issue(t, proposal("50/SNV-VP", "Sở Y tế=syt"))
 		d := copyTo(t, st, "syt")
 		h.reply(t, d, "stc", "Từ chối: không phải việc của đơn vị") // another unit's account
-		h.submit(t, "syt@tinh.test", "", exchange.ReplyMailbox+"+"+d.Dispatch.Token, "From: syt@tinh.test\n\nĐã tiếp nhận, số đến 1\n")
+		h.submit(t, "syt@tinh.test", "", exchange.ReplyMailbox+"+"+d.Dispatch.Token(), "From: syt@tinh.test\n\nĐã tiếp nhận, số đến 1\n")
 		h.submit(t, "x@y.test", "", exchange.ReplyMailbox+"+khong-co", "From: x@y.test\n\nĐã tiếp nhận\n")
 		got := copyTo(t, h.status(t, st.Document.ID), "syt")
 		if got.Handling != exchange.Received || !got.Happened(exchange.EventUnverified) {
@@ -162,7 +162,7 @@ func TestReplyThatIsNoActGoesToTheIssuer(t *testing.T) {
 			t.Errorf("issuer has %q", got)
 		}
 		d := copyTo(t, st, "syt")
-		h.submit(t, "syt@tinh.test", "syt@tinh.test", exchange.ReplyMailbox+"+"+d.Dispatch.Token,
+		h.submit(t, "syt@tinh.test", "syt@tinh.test", exchange.ReplyMailbox+"+"+d.Dispatch.Token(),
 			"From: syt@tinh.test\nAuto-Submitted: auto-replied\n\nĐã tiếp nhận\n")
 		if got := copyTo(t, h.status(t, st.Document.ID), "syt"); got.Handling != exchange.Received {
 			t.Errorf("a vacation notice was an act")
@@ -224,7 +224,7 @@ func TestQueueAndReportsMoveAnOutsideCopy(t *testing.T) {
 		report := "From: mailer-daemon@bo.test\nMime-Version: 1.0\nContent-Type: multipart/report; report-type=delivery-status; boundary=b\n\n--b\n\nok\n--b\n" +
 			"Content-Type: message/delivery-status\n\nReporting-MTA: dns; bo.test\n\nFinal-Recipient: rfc822; vanthu@bo.test\nAction: delivered\nStatus: 2.0.0\n\n--b--\n"
 		for range 2 { // the second says nothing new
-			h.submit(t, "", "", exchange.BounceMailbox+"+"+d.Dispatch.Token, report)
+			h.submit(t, "", "", exchange.BounceMailbox+"+"+d.Dispatch.Token(), report)
 		}
 		if d := copyTo(t, h.status(t, st.Document.ID), "bo"); d.Transport != exchange.Delivered || d.Handling != exchange.Received {
 			t.Errorf("after the report: %s %s", d.Transport, d.Handling)
@@ -260,8 +260,8 @@ func TestNobodyActsForAnotherUnit(t *testing.T) {
 
 func TestCheckNamesWhatWasTamperedWith(t *testing.T) {
 	for name, sql := range map[string]string{
-		"event changed":     `UPDATE event SET actor = 'x' WHERE dispatch_id > 0`,
-		"event removed":     `DELETE FROM event WHERE dispatch_id > 0`,
+		"event changed":     `UPDATE event SET actor = 'x' WHERE chain % 1048576 > 0`,
+		"event removed":     `DELETE FROM event WHERE chain % 1048576 > 0`,
 		"state changed":     `UPDATE dispatch SET handling = 'accepted'`,
 		"owner taken away":  `UPDATE dispatch SET owner = ''`,
 		"copy removed":      `DELETE FROM mailbox_message`,

@@ -78,25 +78,26 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 	}
 	var copies []Dispatch
 	var events []Event
-	if err := tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE document_id = $1`, doc.ID); err != nil {
+	least, greatest := doc.ID.span()
+	if err := tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2`, least, greatest); err != nil {
 		return err
 	}
-	err = tx.SelectContext(ctx, &events, `SELECT document_id, dispatch_id, ordinal, kind, at, actor, detail, digest FROM event
-		WHERE document_id = $1 ORDER BY dispatch_id, ordinal`, doc.ID)
+	err = tx.SelectContext(ctx, &events, `SELECT chain, ordinal, kind, at, actor, detail, digest FROM event
+		WHERE chain BETWEEN $1 AND $2 ORDER BY chain, ordinal`, doc.ID.chain(), greatest)
 	if err != nil {
 		return err
 	}
-	journal := map[DispatchID][]Event{}
+	journal := map[int64][]Event{}
 	for _, e := range events {
-		journal[e.Dispatch] = append(journal[e.Dispatch], e)
+		journal[e.Chain] = append(journal[e.Chain], e)
 	}
-	issue := c.documentEvents(doc, journal[0])
+	issue := c.documentEvents(doc, journal[doc.ID.chain()])
 	c.coverage(doc, all, copies)
 	for i := range copies {
-		c.dispatch(doc, &copies[i], journal[copies[i].ID], issue)
-		delete(journal, copies[i].ID)
+		c.dispatch(doc, &copies[i], journal[int64(copies[i].ID)], issue)
+		delete(journal, int64(copies[i].ID))
 	}
-	delete(journal, 0)
+	delete(journal, doc.ID.chain())
 	for id := range journal {
 		c.sayf("document %d: events of dispatch %d, which is not there", doc.ID, id)
 	}

@@ -10,7 +10,7 @@ import (
 	"congvan/recipients"
 )
 
-// A DispatchID names one document on its way to one recipient.
+// A DispatchID names one document on its way to one recipient: the document's id and the copy's number in one.
 type DispatchID int64
 
 // A Transport is how far one dispatch has come on its way.
@@ -85,7 +85,7 @@ type Dispatch struct {
 	Line          int                 `db:"line"` // ordinal of the line that named it first
 	Purpose       string              `db:"purpose"`
 	Parent        *DispatchID         `db:"parent"`
-	Token         string              `db:"token"` // names this copy in reply and bounce addresses
+	Secret        string              `db:"token"` // vouches for this copy in reply and bounce addresses
 	Transport     Transport           `db:"transport"`
 	Handling      Handling            `db:"handling"`
 	ArrivalNumber string              `db:"arrival_number"` // số đến
@@ -200,7 +200,7 @@ func act(ctx context.Context, tx *sqldb.Tx, d *Dispatch, agency recipients.UnitC
 	if stateChanged {
 		d.duty(agency, tx.Now)
 	}
-	e, err := newEvent(d.Document, d.ID, was, kind, tx.Now, by, detail, d.Head)
+	e, err := newEvent(int64(d.ID), was, kind, tx.Now, by, detail, d.Head)
 	if err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func moveDocument(ctx context.Context, tx *sqldb.Tx, doc *Document, to State, by
 // recordDocument appends an event to the document's own chain.
 func recordDocument(ctx context.Context, tx *sqldb.Tx, id DocumentID, kind string, by Actor, detail any) (Event, error) {
 	var last []Event
-	err := tx.SelectContext(ctx, &last, `SELECT ordinal, digest FROM event WHERE document_id = $1 AND dispatch_id = 0 ORDER BY ordinal DESC LIMIT 1`, id)
+	err := tx.SelectContext(ctx, &last, `SELECT ordinal, digest FROM event WHERE chain = $1 ORDER BY ordinal DESC LIMIT 1`, id.chain())
 	if err != nil {
 		return Event{}, fmt.Errorf("events of document %d: %w", id, err)
 	}
@@ -160,7 +160,7 @@ func recordDocument(ctx context.Context, tx *sqldb.Tx, id DocumentID, kind strin
 	if len(last) > 0 {
 		ordinal, prev = last[0].Ordinal+1, last[0].Digest
 	}
-	e, err := newEvent(id, 0, ordinal, kind, tx.Now, by, detail, prev)
+	e, err := newEvent(id.chain(), ordinal, kind, tx.Now, by, detail, prev)
 	if err != nil {
 		return e, err
 	}

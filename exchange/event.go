@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"congvan/mailcore"
@@ -45,22 +44,33 @@ const (
 // An Event is one row of the journal of a document or of a dispatch. Events are chained: each digest covers the one
 // before, and a dispatch's chain hangs on the document's event of issue.
 type Event struct {
-	Document DocumentID `db:"document_id"`
-	Dispatch DispatchID `db:"dispatch_id"` // 0: the document's own
-	Ordinal  int64      `db:"ordinal"`
-	Kind     string     `db:"kind"`
-	At       int64      `db:"at"`
-	Actor    string     `db:"actor"`
-	Detail   string     `db:"detail"` // JSON, by kind; "" for none
-	Digest   []byte     `db:"digest"`
+	Chain   int64  `db:"chain"` // of a document or a dispatch
+	Ordinal int64  `db:"ordinal"`
+	Kind    string `db:"kind"`
+	At      int64  `db:"at"`
+	Actor   string `db:"actor"`
+	Detail  string `db:"detail"` // JSON, by kind; "" for none
+	Digest  []byte `db:"digest"`
 }
 
-func newEvent(doc DocumentID, d DispatchID, ordinal int64, kind string, at time.Time, by Actor, detail any, prev []byte) (Event, error) {
-	e := Event{Document: doc, Dispatch: d, Ordinal: ordinal, Kind: kind, At: at.UnixMicro(), Actor: by.String()}
+// copyBits is how many bits of a DispatchID number the copies of one document.
+const copyBits = 20
+
+// chain is the document's own chain of events. Chains of its dispatches are the ids between it and the next document's.
+func (id DocumentID) chain() int64 { return int64(id) << copyBits }
+
+// span returns the least and the greatest id that dispatches of the document may have.
+func (id DocumentID) span() (least, greatest int64) { return id.chain() + 1, (id + 1).chain() - 1 }
+
+// copyID is the id of the n-th copy of the document, from 1.
+func (id DocumentID) copyID(n int) DispatchID { return DispatchID(id.chain() + int64(n)) }
+
+func newEvent(chain, ordinal int64, kind string, at time.Time, by Actor, detail any, prev []byte) (Event, error) {
+	e := Event{Chain: chain, Ordinal: ordinal, Kind: kind, At: at.UnixMicro(), Actor: by.String()}
 	if detail != nil {
 		text, err := json.Marshal(detail)
 		if err != nil {
-			return e, fmt.Errorf("event %s of document %d: %w", kind, doc, err)
+			return e, fmt.Errorf("event %s of chain %d: %w", kind, chain, err)
 		}
 		e.Detail = string(text)
 	}
@@ -78,7 +88,7 @@ func (e *Event) digest(prev []byte) []byte {
 		h.Write(b)
 	}
 	put(prev)
-	for _, n := range []int64{int64(e.Document), int64(e.Dispatch), e.Ordinal, e.At} {
+	for _, n := range []int64{e.Chain, e.Ordinal, e.At} {
 		var b [8]byte
 		binary.BigEndian.PutUint64(b[:], uint64(n))
 		put(b[:])
@@ -89,54 +99,11 @@ func (e *Event) digest(prev []byte) []byte {
 	return h.Sum(nil)
 }
 
-// rowsPerStatement bounds multi-row statements under both databases' limits of parameters.
-const rowsPerStatement = 500
-
 // insertEvents writes many events in few statements.
 func insertEvents(ctx context.Context, tx *sqldb.Tx, events []Event) error {
 	rows := make([][]any, len(events))
 	for i, e := range events {
-		rows[i] = []any{e.Document, e.Dispatch, e.Ordinal, e.Kind, e.At, e.Actor, e.Detail, e.Digest}
+		rows[i] = []any{e.Chain, e.Ordinal, e.Kind, e.At, e.Actor, e.Detail, e.Digest}
 	}
-	return insertRows(ctx, tx, `INSERT INTO event (document_id, dispatch_id, ordinal, kind, at, actor, detail, digest)`, rows)
-}
-
-// insertRows writes rows after the head of an INSERT, some hundred in a statement.
-func insertRows(ctx context.Context, tx *sqldb.Tx, head string, rows [][]any) error {
-	for len(rows) > 0 {
-		n := min(len(rows), rowsPerStatement)
-		if _, err := tx.ExecContext(ctx, head+" VALUES "+places(n, len(rows[0])), flat(rows[:n])...); err != nil {
-			return fmt.Errorf("%s: %w", head[:strings.IndexByte(head, '(')], err)
-		}
-		rows = rows[n:]
-	}
-	return nil
-}
-
-// places returns ($1,$2),($3,$4)… for n rows of width columns.
-func places(n, width int) string {
-	var b strings.Builder
-	for i := range n {
-		for j := range width {
-			switch {
-			case j > 0:
-				b.WriteByte(',')
-			case i > 0:
-				b.WriteString(",(")
-			default:
-				b.WriteByte('(')
-			}
-			fmt.Fprintf(&b, "$%d", i*width+j+1)
-		}
-		b.WriteByte(')')
-	}
-	return b.String()
-}
-
-func flat(rows [][]any) []any {
-	out := make([]any, 0, len(rows)*len(rows[0]))
-	for _, r := range rows {
-		out = append(out, r...)
-	}
-	return out
+	return tx.InsertRows(ctx, `INSERT INTO event (chain, ordinal, kind, at, actor, detail, digest)`, rows, "")
 }

@@ -2,8 +2,10 @@ package exchange
 
 import (
 	"context"
+	"crypto/subtle"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -266,19 +268,21 @@ func peers(ctx context.Context, tx *sqldb.Tx, d *Dispatch) ([]DispatchID, error)
 		return []DispatchID{d.ID}, nil
 	}
 	var ids []DispatchID
-	err := tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch WHERE document_id = $1 AND address = $2 AND way = $3 ORDER BY id`, d.Document, d.Address, ByMailbox)
+	least, greatest := d.Document.span()
+	err := tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch WHERE id BETWEEN $1 AND $2 AND address = $3 AND way = $4 ORDER BY id`, least, greatest, d.Address, ByMailbox)
 	return ids, err
 }
 
+// byToken finds the copy that a token names; a wrong secret is no copy.
 func byToken(ctx context.Context, tx *sqldb.Tx, token string) (*Dispatch, error) {
-	var found []Dispatch
-	if token != "" {
-		if err := tx.SelectContext(ctx, &found, `SELECT `+dispatchColumns+` FROM dispatch WHERE token = $1 AND token <> ''`, token); err != nil {
-			return nil, fmt.Errorf("dispatch by token: %w", err)
-		}
-	}
-	if len(found) == 0 {
+	number, secret, _ := strings.Cut(token, ".")
+	id, err := strconv.ParseInt(number, 36, 64)
+	if err != nil {
 		return nil, &Error{Missing, CodeNoDispatch, token}
 	}
-	return &found[0], nil
+	d, err := dispatch(ctx, tx, DispatchID(id))
+	if err == nil && subtle.ConstantTimeCompare([]byte(secret), []byte(d.Secret)) != 1 {
+		return nil, &Error{Missing, CodeNoDispatch, token}
+	}
+	return d, err
 }

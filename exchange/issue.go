@@ -119,8 +119,8 @@ func insertLines(ctx context.Context, tx *sqldb.Tx, id DocumentID, lines []Line)
 		}
 		rows[i] = []any{id, l.Ordinal, l.Block, l.Text, l.Kind, l.Purpose, l.Outcome, l.Why, l.Confidence, l.Units, l.Name, l.Address, l.DecidedBy, at}
 	}
-	return insertRows(ctx, tx, `INSERT INTO recipient_line (document_id, ordinal, block, text, kind, purpose, outcome, why, confidence, units,
-		name, address, decided_by, decided_at)`, rows)
+	return tx.InsertRows(ctx, `INSERT INTO recipient_line (document_id, ordinal, block, text, kind, purpose, outcome, why, confidence, units,
+		name, address, decided_by, decided_at)`, rows, "")
 }
 
 // Seal puts the agency's signature on a registered document. The key works outside any transaction; when two do it at
@@ -299,7 +299,7 @@ func (s *Store) address(u recipients.Unit) mailcore.Address {
 }
 
 func (p *plan) add(doc *Document, d Dispatch) {
-	d.Document, d.Token, d.Head = doc.ID, newToken(), []byte{}
+	d.Document, d.Secret = doc.ID, newSecret()
 	address := mailcore.Address(d.Address)
 	switch _, ours := p.accounts[address]; {
 	case ours:
@@ -313,5 +313,8 @@ func (p *plan) add(doc *Document, d Dispatch) {
 	p.dispatches = append(p.dispatches, d)
 }
 
-// newToken returns a name for one copy that nobody can guess.
-func newToken() string { return strings.ToLower(rand.Text()[:20]) }
+// newSecret returns eighty bits that nobody can guess.
+func newSecret() string { return strings.ToLower(rand.Text()[:16]) }
+
+// Token names the copy in addresses that only its recipient is told: its id and its secret.
+func (d *Dispatch) Token() string { return strconv.FormatInt(int64(d.ID), 36) + "." + d.Secret }

@@ -214,8 +214,7 @@ func (s *Store) actOne(ctx context.Context, ev mailcore.Event, id DispatchID, by
 func (s *Store) cameBy(ctx context.Context, id DispatchID, mailEvent mailcore.EventID) (bool, error) {
 	var details []string
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		return tx.SelectContext(ctx, &details, `SELECT detail FROM event WHERE dispatch_id = $1 AND detail <> ''
-			AND document_id = (SELECT document_id FROM dispatch WHERE id = $1)`, id)
+		return tx.SelectContext(ctx, &details, `SELECT detail FROM event WHERE chain = $1 AND detail <> ''`, id)
 	})
 	for _, text := range details {
 		var d struct{ Mail int64 }
@@ -372,7 +371,7 @@ func (s *Store) Expire(ctx context.Context) error {
 // lastOutbox finds the outbox row of a copy in the events that the queue wrote about it.
 func lastOutbox(ctx context.Context, tx *sqldb.Tx, d *Dispatch) (mailcore.OutboxID, error) {
 	var details []string
-	err := tx.SelectContext(ctx, &details, `SELECT detail FROM event WHERE document_id = $1 AND dispatch_id = $2 AND detail <> '' ORDER BY ordinal DESC`, d.Document, d.ID)
+	err := tx.SelectContext(ctx, &details, `SELECT detail FROM event WHERE chain = $1 AND detail <> '' ORDER BY ordinal DESC`, d.ID)
 	for _, text := range details {
 		var v struct{ Outbox int64 }
 		if json.Unmarshal([]byte(text), &v) == nil && v.Outbox != 0 {

@@ -3,7 +3,6 @@ package exchange
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -23,8 +22,8 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 		return err
 	}
 	doc.IssuedAt = &at
-	if err := insertDispatches(ctx, tx, doc, p.dispatches); err != nil {
-		return err
+	for i := range p.dispatches {
+		p.dispatches[i].ID = doc.ID.copyID(i + 1)
 	}
 	places, err := s.deliverCopies(ctx, tx, p)
 	if err != nil {
@@ -34,46 +33,28 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 		return err
 	}
 	events := make([]Event, len(p.dispatches))
-	for i, d := range p.dispatches {
-		if events[i], err = newEvent(doc.ID, d.ID, 0, string(d.Transport), tx.Now, by, places[d.ID], issued.Digest); err != nil {
+	for i := range p.dispatches {
+		d := &p.dispatches[i]
+		d.duty(doc.Agency, tx.Now)
+		if events[i], err = newEvent(int64(d.ID), 0, string(d.Transport), tx.Now, by, places[d.ID], issued.Digest); err != nil {
 			return err
 		}
+		d.Events, d.Head = 1, events[i].Digest
 	}
-	if err := insertEvents(ctx, tx, events); err != nil {
+	if err := insertDispatches(ctx, tx, p.dispatches); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE dispatch SET events = 1, head = e.digest FROM event e
-		WHERE dispatch.document_id = $1 AND e.document_id = $1 AND e.dispatch_id = dispatch.id AND e.ordinal = 0`, doc.ID)
-	return err
+	return insertEvents(ctx, tx, events)
 }
 
-// insertDispatches writes the rows and fills in their ids, which RETURNING gives in no promised order: the token joins them.
-func insertDispatches(ctx context.Context, tx *sqldb.Tx, doc *Document, all []Dispatch) error {
-	byToken := make(map[string]*Dispatch, len(all))
-	for i := range all {
-		all[i].duty(doc.Agency, tx.Now)
-		byToken[all[i].Token] = &all[i]
+func insertDispatches(ctx context.Context, tx *sqldb.Tx, all []Dispatch) error {
+	rows := make([][]any, len(all))
+	for i, d := range all {
+		rows[i] = []any{d.ID, d.Document, d.Unit, d.Name, d.Address, d.Way, d.Line, d.Purpose, d.Parent, d.Secret, d.Transport, d.Handling,
+			d.Owner, d.Deadline, d.Events, d.Head, tx.Now.UnixMicro()}
 	}
-	for chunk := range slices.Chunk(all, rowsPerStatement) {
-		rows := make([][]any, len(chunk))
-		for i, d := range chunk {
-			rows[i] = []any{d.Document, d.Unit, d.Name, d.Address, d.Way, d.Line, d.Purpose, d.Parent, d.Token, d.Transport, d.Handling,
-				d.Owner, d.Deadline, d.Head, tx.Now.UnixMicro()}
-		}
-		var ids []struct {
-			ID    DispatchID `db:"id"`
-			Token string     `db:"token"`
-		}
-		err := tx.SelectContext(ctx, &ids, `INSERT INTO dispatch (document_id, unit, name, address, way, line, purpose, parent, token, transport,
-			handling, owner, deadline, head, changed_at) VALUES `+places(len(rows), len(rows[0]))+` RETURNING id, token`, flat(rows)...)
-		if err != nil {
-			return fmt.Errorf("dispatches of document %d: %w", doc.ID, err)
-		}
-		for _, r := range ids {
-			byToken[r.Token].ID = r.ID
-		}
-	}
-	return nil
+	return tx.InsertRows(ctx, `INSERT INTO dispatch (id, document_id, unit, name, address, way, line, purpose, parent, token, transport, handling,
+		owner, deadline, events, head, changed_at)`, rows, "")
 }
 
 // A place is the detail of a local copy's first event: where it lies.
@@ -106,7 +87,7 @@ func (s *Store) deliverCopies(ctx context.Context, tx *sqldb.Tx, p *plan) (map[D
 	}
 	copies := make([]mailcore.Copy, len(order))
 	for i, id := range order {
-		copies[i] = mailcore.Copy{Account: id, Prefix: s.prefix(shared[id][0].Token), Ref: refOf(shared[id])}
+		copies[i] = mailcore.Copy{Account: id, Prefix: s.prefix(shared[id][0]), Ref: refOf(shared[id])}
 	}
 	placed, err := s.Mail.DeliverTx(ctx, tx, p.body, copies)
 	if err != nil {
@@ -120,9 +101,9 @@ func (s *Store) deliverCopies(ctx context.Context, tx *sqldb.Tx, p *plan) (map[D
 	return out, nil
 }
 
-// prefix is what stands before the body in one copy alone: replies name their copy by the token.
-func (s *Store) prefix(token string) []byte {
-	return []byte("Reply-To: <" + ReplyMailbox + "+" + token + "@" + s.Domain + ">\r\n")
+// prefix is what stands before the body in one copy alone: replies name their copy by its token.
+func (s *Store) prefix(d *Dispatch) []byte {
+	return []byte("Reply-To: <" + ReplyMailbox + "+" + d.Token() + "@" + s.Domain + ">\r\n")
 }
 
 const refKind = "dispatch:"
@@ -142,8 +123,8 @@ func (s *Store) enqueueCopies(ctx context.Context, tx *sqldb.Tx, doc *Document, 
 		if d.Way != ByMail {
 			continue
 		}
-		out = append(out, mailcore.Outgoing{Sender: mailcore.Address(BounceMailbox + "+" + d.Token + "@" + s.Domain), Rcpt: mailcore.Address(d.Address),
-			EnvID: d.Token, Prefix: s.prefix(d.Token), Urgency: urgencyLane(doc.Urgency), Ref: refOf([]*Dispatch{d}), Life: outboxLife})
+		out = append(out, mailcore.Outgoing{Sender: mailcore.Address(BounceMailbox + "+" + d.Token() + "@" + s.Domain), Rcpt: mailcore.Address(d.Address),
+			EnvID: d.Token(), Prefix: s.prefix(d), Urgency: urgencyLane(doc.Urgency), Ref: refOf([]*Dispatch{d}), Life: outboxLife})
 	}
 	if len(out) == 0 {
 		return nil

@@ -82,6 +82,7 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 	var all []Line
 	var copies []Dispatch
 	var events []Event
+	least, greatest := id.span()
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
 		if st.Document, err = document(ctx, tx, id); err != nil {
 			return err
@@ -89,11 +90,10 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 		if all, err = lines(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE document_id = $1 ORDER BY line, unit, id`, id); err != nil {
+		if err := tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2 ORDER BY line, unit, id`, least, greatest); err != nil {
 			return fmt.Errorf("dispatches of document %d: %w", id, err)
 		}
-		return tx.SelectContext(ctx, &events, `SELECT dispatch_id, kind, at, actor, detail FROM event WHERE document_id = $1 AND dispatch_id > 0
-			ORDER BY dispatch_id, ordinal`, id)
+		return tx.SelectContext(ctx, &events, `SELECT chain, kind, at, actor, detail FROM event WHERE chain BETWEEN $1 AND $2 ORDER BY chain, ordinal`, least, greatest)
 	})
 	if err != nil {
 		return nil, err
@@ -102,12 +102,12 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 	for _, l := range all {
 		st.Lines = append(st.Lines, StatusLine{Line: l, Codes: append([]recipients.UnitCode{}, l.Codes()...)})
 	}
-	journal := map[DispatchID][]StatusEvent{}
+	journal := map[int64][]StatusEvent{}
 	for _, e := range events {
-		journal[e.Dispatch] = append(journal[e.Dispatch], StatusEvent{time.UnixMicro(e.At).In(hanoi), e.Kind, e.Actor, e.Detail})
+		journal[e.Chain] = append(journal[e.Chain], StatusEvent{time.UnixMicro(e.At).In(hanoi), e.Kind, e.Actor, e.Detail})
 	}
 	for i := range copies {
-		st.Dispatches = append(st.Dispatches, copies[i].status(journal[copies[i].ID]))
+		st.Dispatches = append(st.Dispatches, copies[i].status(journal[int64(copies[i].ID)]))
 	}
 	return st, nil
 }

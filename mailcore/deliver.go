@@ -200,17 +200,13 @@ func (s *Store) lockInOrder(ctx context.Context, tx *sqldb.Tx, ids []MailboxID) 
 	return err
 }
 
-func insertCopies(ctx context.Context, tx *sqldb.Tx, message MessageID, at time.Time, rows []placement) error {
-	a := args{message, at.UnixMicro()}
-	values := make([]string, len(rows))
-	for i := range rows {
-		r := &rows[i]
-		values[i] = "(" + a.add(r.Mailbox) + ", " + a.add(r.uid) + ", $1, " + a.add(r.modseq) + ", $2, " + a.add(r.flags) + ", " +
-			a.add(append([]byte{}, r.Prefix...)) + ", " + a.add(r.Ref) + ")"
+func insertCopies(ctx context.Context, tx *sqldb.Tx, message MessageID, at time.Time, copies []placement) error {
+	rows := make([][]any, len(copies))
+	for i := range copies {
+		c := &copies[i]
+		rows[i] = []any{c.Mailbox, c.uid, message, c.modseq, at.UnixMicro(), c.flags, append([]byte{}, c.Prefix...), c.Ref}
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO mailbox_message (mailbox_id, uid, message_id, modseq, received_at, flags, prefix, ref)
-		VALUES `+strings.Join(values, ", "), a...)
-	return err
+	return tx.InsertRows(ctx, `INSERT INTO mailbox_message (mailbox_id, uid, message_id, modseq, received_at, flags, prefix, ref)`, rows, "")
 }
 
 func tellArrived(ctx context.Context, tx *sqldb.Tx, message MessageID, rows []placement) error {

@@ -3,8 +3,6 @@ package mailcore
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"congvan/mailcore/sqldb"
@@ -40,22 +38,15 @@ type Event struct {
 // insertEvents writes what happened, at the transaction's time, in one statement for some hundred. One that may stand only
 // once and does stand is left as it is.
 func insertEvents(ctx context.Context, tx *sqldb.Tx, events []Event) error {
-	for chunk := range slices.Chunk(events, maxChunk) {
-		a := args{tx.Now.UnixMicro()}
-		values := make([]string, len(chunk))
-		for i, e := range chunk {
-			values[i] = "($1, " + a.row(e.Kind, e.Ref, e.Account, e.Mailbox, e.UID, e.Message, e.Actor, e.Detail)[1:]
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO mail_event (at, kind, ref, account_id, mailbox_id, uid, message_id, actor, detail)
-			VALUES `+strings.Join(values, ", ")+` ON CONFLICT DO NOTHING`, a...)
-		if err != nil {
-			return fmt.Errorf("write mail events: %w", err)
-		}
+	if len(events) == 0 {
+		return nil
 	}
-	if len(events) > 0 {
-		tx.Wake(TopicEvents)
+	rows := make([][]any, len(events))
+	for i, e := range events {
+		rows[i] = []any{tx.Now.UnixMicro(), e.Kind, e.Ref, e.Account, e.Mailbox, e.UID, e.Message, e.Actor, e.Detail}
 	}
-	return nil
+	tx.Wake(TopicEvents)
+	return tx.InsertRows(ctx, `INSERT INTO mail_event (at, kind, ref, account_id, mailbox_id, uid, message_id, actor, detail)`, rows, `ON CONFLICT DO NOTHING`)
 }
 
 // PendingEvents returns events that nobody has handled, oldest first.

@@ -58,7 +58,6 @@ CREATE TABLE mailbox_message (
     PRIMARY KEY (mailbox_id, uid)
 );
 CREATE INDEX mailbox_message_by_modseq ON mailbox_message (mailbox_id, modseq);
-CREATE INDEX mailbox_message_by_message ON mailbox_message (message_id);
 CREATE INDEX mailbox_message_by_ref ON mailbox_message (ref) WHERE ref <> '';
 
 -- What left a mailbox, so that other sessions and nodes can say EXPUNGE.

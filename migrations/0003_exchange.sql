@@ -70,9 +70,10 @@ CREATE TABLE recipient_line (
     UNIQUE (document_id, ordinal)
 );
 
--- One document on its way to one recipient.
+-- One document on its way to one recipient. The id is the document's times 2^20 plus the copy's own number from 1, so it is
+-- known before the row is, and a document's copies are a range of ids.
 CREATE TABLE dispatch (
-    id          {{id}},
+    id          BIGINT PRIMARY KEY,
     document_id BIGINT NOT NULL REFERENCES document (id),
     unit        TEXT NOT NULL DEFAULT '',           -- directory code, '' for an off-system one
     name        TEXT NOT NULL DEFAULT '',           -- off-system: as the clerk named it
@@ -81,7 +82,7 @@ CREATE TABLE dispatch (
     line        BIGINT NOT NULL,                    -- ordinal of the line that named it first
     purpose     TEXT NOT NULL DEFAULT '',
     parent      BIGINT,                             -- forward or "gửi bổ sung"
-    token       TEXT NOT NULL DEFAULT '',           -- names this copy in reply and bounce addresses
+    token       TEXT NOT NULL,                      -- secret that vouches for this copy in reply and bounce addresses
     transport   TEXT NOT NULL CHECK (transport IN ('queued', 'relayed', 'uncertain', 'exception', 'delivered', 'settled',
                                                    'undelivered', 'cancelled', 'recalled', 'superseded')),
     handling    TEXT NOT NULL DEFAULT '' CHECK (handling IN ('', 'received', 'accepted', 'assigned', 'in_progress', 'completed',
@@ -96,20 +97,19 @@ CREATE TABLE dispatch (
     changed_at  BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX dispatch_unit_once ON dispatch (document_id, unit) WHERE unit <> '' AND parent IS NULL;
-CREATE INDEX dispatch_by_token ON dispatch (token) WHERE token <> '';
 CREATE INDEX dispatch_due ON dispatch (deadline) WHERE deadline > 0;
 
--- Append-only. Chained: digest covers the row's content and the digest before it.
+-- Append-only. A chain is a document's own (its id times 2^20) or a dispatch's (its id); each digest covers the row and the
+-- digest before it.
 CREATE TABLE event (
-    document_id BIGINT NOT NULL REFERENCES document (id),
-    dispatch_id BIGINT NOT NULL,                    -- 0: the document's own
-    ordinal     BIGINT NOT NULL,
-    kind        TEXT NOT NULL,
-    at          BIGINT NOT NULL,
-    actor       TEXT NOT NULL,
-    detail      TEXT NOT NULL DEFAULT '',           -- JSON, by kind
-    digest      {{bytes}} NOT NULL,
-    PRIMARY KEY (document_id, dispatch_id, ordinal)
+    chain   BIGINT NOT NULL,
+    ordinal BIGINT NOT NULL,
+    kind    TEXT NOT NULL,
+    at      BIGINT NOT NULL,
+    actor   TEXT NOT NULL,
+    detail  TEXT NOT NULL DEFAULT '',               -- JSON, by kind
+    digest  {{bytes}} NOT NULL,
+    PRIMARY KEY (chain, ordinal)
 );
 
 -- A unit's register of arrivals (sổ văn bản đến).
