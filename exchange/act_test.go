@@ -86,12 +86,12 @@ func TestMoveIntoAFolderIsTheAct(t *testing.T) {
 
 func TestEveryActIsAnsweredOnce(t *testing.T) {
 	forEachHouse(t, func(t *testing.T, h *house) {
-		st := h.issue(t, proposal("30/SNV-VP", "Sở Y tế=syt"))
+		h.issue(t, proposal("30/SNV-VP", "Sở Y tế=syt"))
 		h.move(t, "syt", "Đã tiếp nhận")
 		if got := h.subjects(t, "syt"); !slices.Equal(got, []string{"Đã tiếp nhận, số đến 1: 30/SNV-VP"}) {
 			t.Errorf("answers %q", got)
 		}
-		st = h.issue(t, proposal("31/SNV-VP", "Sở Tài chính=stc"))
+		st := h.issue(t, proposal("31/SNV-VP", "Sở Tài chính=stc"))
 		h.move(t, "stc", "Từ chối")
 		if got := h.subjects(t, "stc"); !slices.Equal(got, []string{"Cần lý do từ chối: 31/SNV-VP"}) {
 			t.Errorf("answers %q", got)

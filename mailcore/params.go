@@ -90,7 +90,7 @@ func joinExtended(raw map[string]string, base string) (string, bool) {
 	for i := range maxParams {
 		name := base + "*" + strconv.Itoa(i)
 		if v, ok := raw[name+"*"]; ok {
-			piece := []byte(v)
+			var piece []byte
 			if i == 0 {
 				cs, piece = splitExtended(v)
 			} else {

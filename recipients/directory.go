@@ -3,7 +3,6 @@ package recipients
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"congvan/mailcore/viettext"
 )
@@ -219,12 +218,4 @@ func foldWords(s string) []string {
 		}
 	}
 	return words
-}
-
-func joinCodes(codes []UnitCode) string {
-	texts := make([]string, len(codes))
-	for i, c := range codes {
-		texts[i] = string(c)
-	}
-	return strings.Join(texts, ", ")
 }

@@ -76,10 +76,10 @@ func kontum(t testing.TB) *recipients.Directory {
 
 // A tally counts how rows came out.
 type tally struct {
-	wanted, found, wrong     int // copies
-	unknownRight, unknownAll int // rows whose unknown is exact
-	linesRight, lines        int // expected lines met exactly
-	docs                     int
+	wanted, found, wrong int // copies
+	unknownRight         int // rows whose unknown is exact
+	linesRight, lines    int // expected lines met exactly
+	docs                 int
 }
 
 func (a *tally) String() string {

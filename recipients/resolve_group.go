@@ -15,8 +15,6 @@ type classPhrase struct {
 	committee bool     // "UBND" stands before the classes
 }
 
-func (p classPhrase) key() string { return strings.Join(p.atoms, ",") }
-
 // A groupReading is one group of the directory with every set of classes that its name and aliases write.
 type groupReading struct {
 	unit  *Unit

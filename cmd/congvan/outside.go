@@ -92,7 +92,8 @@ func (s *outsideSession) Data(r io.Reader) error {
 	sum := sha256.Sum256(body)
 	for _, to := range s.rcpts {
 		path := filepath.Join(s.o.dir, filepath.Base(to), hex.EncodeToString(sum[:8])+".eml")
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err == nil {
+		err := os.MkdirAll(filepath.Dir(path), 0o755)
+		if err == nil {
 			err = writeFile(path, body, 0o644)
 		}
 		if err != nil {

@@ -39,12 +39,11 @@ func TestDialogues(t *testing.T) {
 }
 
 type dialogue struct {
-	h      *house
-	plain  bool
-	conns  map[string]*peer
-	never  []*regexp.Regexp
-	place  string
-	client int
+	h     *house
+	plain bool
+	conns map[string]*peer
+	never []*regexp.Regexp
+	place string
 }
 
 type peer struct {

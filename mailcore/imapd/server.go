@@ -88,9 +88,8 @@ type listening struct {
 	queue    *queue
 	ended    sync.WaitGroup // one for each connection
 
-	mu       sync.Mutex
-	fronts   map[*front]struct{}
-	stopping bool
+	mu     sync.Mutex
+	fronts map[*front]struct{}
 }
 
 func (s *Server) serve(ctx context.Context, ln net.Listener, implicit bool) error {

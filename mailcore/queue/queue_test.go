@@ -462,7 +462,7 @@ func TestPeerDown(t *testing.T) {
 	if s.Phase != "connect" || s.Enhanced != "4.4.1" || !strings.Contains(s.Dialogue, "connection refused") {
 		t.Errorf("%+v", s)
 	}
-	if wait := time.UnixMicro(s.NextAt).Sub(time.Now()); wait < 55*time.Minute || wait > time.Hour {
+	if wait := time.Until(time.UnixMicro(s.NextAt)); wait < 55*time.Minute || wait > time.Hour {
 		t.Errorf("next try in %v", wait)
 	}
 }
