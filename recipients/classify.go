@@ -137,7 +137,7 @@ func namesBody(sh shadow) bool {
 			}
 			from, to := at+m[0], at+m[1]
 			at = to
-			if re == tailClass && (from == 0 && strings.HasPrefix(a, "cac") || isOwnItem(a, from, to) || notClass.MatchString(beforeClass(a[from:to], a[:from])) || weakClass.MatchString(a[from:to]) && fieldWord.MatchString(a[to:])) {
+			if re == tailClass && !isClassTail(a, from, to) {
 				continue
 			}
 			if !namedAfter(sh, to) {
@@ -146,6 +146,19 @@ func namesBody(sh shadow) bool {
 		}
 	}
 	return !twoParties.MatchString(a) && !areaTail.MatchString(strings.TrimRight(a, " .,"))
+}
+
+// isClassTail reports whether the match a[from:to] of tailClass says that what stands before it is a class: it is no item
+// of its own, and no part of a name.
+func isClassTail(a string, from, to int) bool {
+	match := a[from:to]
+	switch {
+	case from == 0 && strings.HasPrefix(a, "cac"), isOwnItem(a, from, to):
+		return false
+	case notClass.MatchString(beforeClass(match, a[:from])):
+		return false
+	}
+	return !weakClass.MatchString(match) || !fieldWord.MatchString(a[to:])
 }
 
 // listsPlaces reports whether the head before a colon announces places: "UBND các huyện:".

@@ -48,7 +48,7 @@ var (
 		khoa phong chi_nhanh vung mien dia_ban cum quan_khu cap hoi thon ap to_dan_pho khu_pho doanh_nghiep co_so nuoc xom ban dang_bo chi_bo benh_vien`)[3:]
 
 	memberLead = regexp.MustCompile(`^(?:(?:cac|nhung|toan (?:the|bo)|tat ca|mot so)\b|ca[a-z] ?-? ?(?:uy ban|ub|doan the|so|hoi|ban)\b)`)
-	comrade    = regexp.MustCompile(`^(?:(?:cac |nhung )?(?:dong chi|d/ ?c|d\.c|dc|ong ?[/(,]? ?ba\)?|ong|ba|ngai|vi|quy)\b[. :]*)+`)
+	comrade    = regexp.MustCompile(`^(?:(?:cac |nhung )?(?:dong chi|d/ ?c|d\.c|dc|dic|ong ?[/(,]? ?ba\)?|ong|ba|ngai|vi|quy)\b[. :]*)+`)
 
 	titleHead = regexp.MustCompile(`^(?:` + phrases(`tong_bi_thu pho_bi_thu bi_thu chu_tich pho_chu_tich thu_tuong pho_thu_tuong bo_truong thu_truong
 		tong_giam_doc pho_tong_giam_doc giam_doc pho_giam_doc cuc_truong pho_cuc_truong vu_truong pho_vu_truong tong_cuc_truong

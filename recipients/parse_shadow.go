@@ -29,7 +29,35 @@ func newShadow(s string) shadow {
 		b.WriteByte(c)
 		at = append(at, i)
 	}
-	return shadow{text: s, ascii: b.String(), at: append(at, len(s))}
+	return shadow{text: s, ascii: mendOCR(b.String(), s, at), at: append(at, len(s))}
+}
+
+// mendOCR puts right, in the ASCII shadow of text, what a reader without Vietnamese makes of marked vowels: digits inside
+// words in small letters (ph6 for phố), and d where no syllable can have it (cdc for các, trudng for trưởng).
+func mendOCR(ascii, text string, at []int) string {
+	var mended []byte
+	for i := 1; i < len(ascii); i++ {
+		c := ascii[i]
+		if c != 'd' && c != '6' && c != '0' && c != '4' || !isSmall(ascii[i-1], text[at[i-1]]) || c == 'd' && text[at[i]] != 'd' {
+			continue
+		}
+		if mended == nil {
+			mended = []byte(ascii)
+		}
+		mended[i] = 'o'
+		if c == '4' || c == 'd' && ascii[i-1] == 'c' && i+1 < len(ascii) && ascii[i+1] == 'c' {
+			mended[i] = 'a'
+		}
+	}
+	if mended == nil {
+		return ascii
+	}
+	return string(mended)
+}
+
+// isSmall reports whether the letter plain, written with the first byte raw, is a small one.
+func isSmall(plain, raw byte) bool {
+	return 'a' <= plain && plain <= 'z' && (raw == plain || raw >= 0x80)
 }
 
 // cut returns the characters i to j of the text.

@@ -78,7 +78,11 @@ func cutShouting(s string) string {
 	if from == len(ws) {
 		return s
 	}
-	for from > 1 && isCapitals(ws[from-1]) && (!strings.ContainsAny(ws[from-1], ";),.:") || signLead.MatchString(ws[from-1])) { // "TL. TONG", "CỤC" before the first sure word
+	for from > 1 { // "TL. TONG", "CỤC" before the first sure word
+		w := ws[from-1]
+		if !isCapitals(w) || !isTitleWord(w) || strings.ContainsAny(w, ";),.:") && !signLead.MatchString(w) {
+			break
+		}
 		from--
 	}
 	return strings.Join(ws[:from], " ")
@@ -86,6 +90,14 @@ func cutShouting(s string) string {
 
 // signLead is the abbreviation before a signer's title.
 var signLead = regexp.MustCompile(`^(?:TM|KT|TL|TUQ|Q)[./]`)
+
+// isTitleWord reports whether w may belong to a title in capitals: a syllable, a dash or KT., not an abbreviation (HĐND).
+func isTitleWord(w string) bool {
+	l := lettersOnly(w)
+	return l == "" || signLead.MatchString(w) || syllable.MatchString(l)
+}
+
+var syllable = regexp.MustCompile(`^(?:ngh?|[bcdghklmnpqrstvx]{0,2})[aeiouy]{1,3}(?:ch|ng|nh|[cmnpt])?$`)
 
 // isCapitals reports whether w has only capitals and signs.
 func isCapitals(w string) bool {
@@ -113,7 +125,7 @@ func cutScraps(s string) string {
 	dropped := strings.HasSuffix(s, ";")
 	for _, p := range pieces[1:] {
 		if note, after := leadingNote(p); note != "" {
-			if !signedNote.MatchString(plainOf(note)) {
+			if !signedNote.MatchString(plainOf(note)) && len(kept[len(kept)-1]) < maxEntry {
 				kept[len(kept)-1] += " " + note
 			}
 			if p = strings.Trim(after, " ;.,"); p == "" {
@@ -131,6 +143,9 @@ func cutScraps(s string) string {
 		}
 	}
 	out := strings.Join(kept[:sure], "; ")
+	if !dropped && len(pieces) == 1 && !endsEntry(s) {
+		out = strayEnd.ReplaceAllString(out, "")
+	}
 	switch {
 	case dropped:
 		return out + ";"
@@ -139,6 +154,9 @@ func cutScraps(s string) string {
 	}
 	return cutLoose(out)
 }
+
+// strayEnd is a lone scrap at the end of a broken line: "Thường trực k" before "HĐND tỉnh;".
+var strayEnd = regexp.MustCompile("\\s+(?:[a-xzđ]|['\"`´’‘~^_|*=<>«»¬!?])$")
 
 // signedEnd is such a note at the end of a line.
 var signedEnd = regexp.MustCompile(`(?i)[;.,]?\s*\((?:đã )?ký(?: tên| và đóng dấu)?\)\s*\.?$`)

@@ -11,7 +11,7 @@ var purposeWords = []struct {
 	pattern *regexp.Regexp
 	purpose string
 }{
-	{regexp.MustCompile(`^(?:bao ?cao|b ?[/.] ?c(?:ao)?|bc|b/cc?|bi ?c|blc|b1c|bjc)\b`), "báo cáo"},
+	{regexp.MustCompile(`^(?:bao ?cao|b ?[/.] ?c(?:ao)?|bc|b/c[ao]o|b/cc?|b/[?0e]|bi ?c|blc|b1c|bjc)(?:\b|$)`), "báo cáo"},
 	{regexp.MustCompile(`^(?:thuc ?hien|th?[/.] ?h(?:ien)?|th ?/ ?hien|thien|th)\b`), "thực hiện"},
 	{regexp.MustCompile(`^(?:phoi ?hop|ph?[/.] ?h(?:op)?|ph ?/ ?hop|phop|ph)\b`), "phối hợp"},
 	{regexp.MustCompile(`^(?:dang cong bao|dang cb)\b`), "đăng công báo"},

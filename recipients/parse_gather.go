@@ -1,0 +1,339 @@
+package recipients
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// A gatherer puts the lines of a block together into the texts of entries.
+type gatherer struct {
+	kind       blockKind
+	bullets    bool // the block has bullets
+	separators bool // most entries end with a separator
+	shouting   bool // the block is written in capitals
+	texts      []string
+	closed     bool // the last entry ended with a separator
+	width      int  // characters in the longest line
+	lastWidth  int  // characters in the last line that went into an entry
+	gapAfter   bool // an empty line or a line of the signer's column came after the last entry
+	done       bool
+}
+
+// gather returns the texts of the entries of a block, with notes after the separator joined to the entry before.
+func gather(lines []string, kind blockKind) []string {
+	g := &gatherer{kind: kind}
+	g.survey(lines)
+	for _, l := range lines {
+		if g.done {
+			break
+		}
+		g.line(l)
+	}
+	return g.texts
+}
+
+// survey looks at the whole block once: whether it has bullets, whether separators are usual, whether it shouts.
+func (g *gatherer) survey(lines []string) {
+	var bulleted, plain, small, bulletEnds, plainEnds, tails, upper, lower int
+	for _, l := range lines {
+		t := strings.TrimSpace(l)
+		if t == "" {
+			continue
+		}
+		ends := count(strings.ContainsAny(t[len(t)-1:], ";,.") || strings.Contains(t, ";"))
+		if len(t) < 400 {
+			g.width = max(g.width, utf8.RuneCountInString(strings.TrimSpace(beforeGap(l))))
+		}
+		if !bulletMark.MatchString(l) && !numbered.MatchString(l) {
+			plain++
+			plainEnds += ends
+			tails += count(strings.HasSuffix(t, ";"))
+			continue
+		}
+		bulleted++
+		bulletEnds += ends
+		small += count(startsLower(strings.TrimLeft(t, " -–+*")))
+		for _, r := range firstBytes(t, 120) {
+			upper += count(unicode.IsUpper(r))
+			lower += count(unicode.IsLower(r))
+		}
+	}
+	g.bullets = bulleted > 0 && (small < bulleted || bulleted*3 > plain) // lines that begin "- xã hội" are halves
+	if g.bullets {
+		g.separators = (bulletEnds+tails)*2 >= bulleted
+	} else {
+		g.separators = plainEnds*2 >= plain
+	}
+	g.shouting = g.bullets && lower*4 < upper
+}
+
+// count is 1 for true.
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// line takes one line of the block.
+func (g *gatherer) line(l string) {
+	if strings.TrimSpace(l) == "" {
+		g.gapAfter = len(g.texts) > 0
+		return
+	}
+	text, bulleted := cutBullet(beforeGap(l))
+	if g.archived() && numbered.MatchString(l) { // the body of an annex
+		g.done = true
+		return
+	}
+	if !bulleted && farRight.MatchString(l) && g.bullets {
+		g.gapAfter = true
+		return
+	}
+	parts := cutInline(text)
+	for i, p := range parts {
+		if i > 0 {
+			p, _ = cutBullet(p)
+			bulleted = true
+		}
+		if g.done {
+			return
+		}
+		g.part(p, bulleted)
+	}
+	g.gapAfter = false
+	g.lastWidth = utf8.RuneCountInString(strings.TrimSpace(beforeGap(l)))
+}
+
+// farRight is a line that begins in the right half of the page.
+var farRight = regexp.MustCompile(`^(?:\s{18,}|\t{3,})\S`)
+
+// part takes one piece of a line that may be an entry, the rest of one, or none.
+func (g *gatherer) part(p string, bulleted bool) {
+	p = strings.TrimSpace(p)
+	if bulleted {
+		g.bullet(p)
+		return
+	}
+	if f := plainOf(firstBytes(p, 60)); metadata.MatchString(f) || signedNote.MatchString(f) {
+		return
+	}
+	if note, after := leadingNote(p); note != "" && len(g.texts) > 0 && strings.Trim(after, " ;.,") == "" {
+		g.join(note)
+		g.closed = true
+		return
+	}
+	if g.bullets {
+		g.loose(p)
+		return
+	}
+	g.bare(p)
+}
+
+// metadata are lines under an addressee that name no recipient.
+var metadata = regexp.MustCompile(`^\(?(?:d/?c|dia chi|p/c|p/e|mst|ma so thue|ma so|dt|dien thoai|email|e-mail|fax|sdt|cmnd|so cmnd|cccd|tel|website) ?:`)
+
+// bullet takes the text behind a bullet.
+func (g *gatherer) bullet(p string) {
+	if g.separators && !g.closed && len(g.texts) > 0 && startsLower(p) && !g.archived() && !looksRecipient(p) {
+		g.join("- " + cutSigner(p, g.shouting)) // "chính trị" and "- xã hội" on two lines
+		return
+	}
+	if g.archived() && !(looksRecipient(p) && !g.gapAfter) && !refHead.MatchString(plainOf(firstBytes(p, 40))) {
+		g.done = true
+		return
+	}
+	t := cutSigner(p, g.shouting)
+	if lettersOnly(t) == "" {
+		return
+	}
+	if note, after := leadingNote(t); note != "" && strings.Trim(after, " ;.,") == "" && len(g.texts) > 0 {
+		g.join(note)
+		return
+	}
+	g.open(t)
+}
+
+// loose takes a line without a bullet in a block that has bullets: the rest of a broken line, an entry whose bullet was
+// lost, or the signer's column.
+func (g *gatherer) loose(p string) {
+	f := plainOf(firstBytes(p, 60))
+	starts := refHead.MatchString(f) || archiveHead.MatchString(f) && !strings.HasPrefix(f, "ho so")
+	switch {
+	case len(g.texts) == 0:
+		if starts || looksRecipient(p) && !isSignerLine(p, g.shouting) {
+			g.open(cutSigner(p, g.shouting))
+		}
+	case starts && !g.archived():
+		g.open(cutSigner(p, g.shouting))
+	case g.archived():
+		if g.continues() && !isSignerLine(p, false) && (!g.gapAfter || isAbbreviation(strings.TrimRight(firstItem(p), ". "))) {
+			g.join(cutSigner(p, g.shouting))
+			return
+		}
+		g.done = true
+	case isSignerLine(p, g.shouting) && !g.continuesWith(cutSigner(p, g.shouting)):
+		return
+	case g.stopped() && (startsLower(p) || g.wraps(p) && !looksRecipient(p)) && strings.Contains(p, ";"):
+		n := len(g.texts) - 1 // the stop was a speck
+		g.texts[n] = strings.TrimRight(g.texts[n], ". ")
+		g.join(cutSigner(p, g.shouting))
+	case !g.closed && (g.separators || startsLower(p) || g.continues() || strings.HasPrefix(p, "(") || g.wraps(p)),
+		g.closed && g.wraps(p) && g.listsRooms():
+		g.join(cutSigner(p, g.shouting))
+	case looksRecipient(p) && !startsLower(p):
+		g.open(cutSigner(p, g.shouting))
+	case !g.closed && !looksRecipient(p):
+		g.join(cutSigner(p, g.shouting))
+	}
+}
+
+// wraps reports whether the last line was full, so that the first word of p had no room on it.
+func (g *gatherer) wraps(p string) bool {
+	return g.width > 24 && g.lastWidth+1+utf8.RuneCountInString(firstWord(p)) >= g.width-1
+}
+
+// stopped reports whether the last entry ended with a stop in a block that ends its entries with semicolons.
+func (g *gatherer) stopped() bool {
+	return g.closed && g.separators && len(g.texts) > 0 && strings.HasSuffix(g.texts[len(g.texts)-1], ".")
+}
+
+// listsRooms reports whether the last entry is a body with its rooms after a colon, which ";" may divide.
+func (g *gatherer) listsRooms() bool {
+	return len(g.texts) > 0 && topColon(g.texts[len(g.texts)-1]) > 0 && !g.archived()
+}
+
+// continuesWith reports whether p can only be the rest of the open entry: it closes its bracket or begins small.
+func (g *gatherer) continuesWith(p string) bool {
+	if g.closed || len(g.texts) == 0 {
+		return false
+	}
+	last := g.texts[len(g.texts)-1]
+	if strings.Count(last, "(") > strings.Count(last, ")") && strings.Contains(p, ")") {
+		return true
+	}
+	if !strings.HasSuffix(strings.TrimSpace(p), ";") {
+		return false
+	}
+	return startsLower(p) && len([]rune(p)) > 3 || g.continues() || g.separators && g.wraps(p)
+}
+
+// bare takes a line of a block without bullets.
+func (g *gatherer) bare(p string) {
+	if g.archived() {
+		if !g.continues() || g.gapAfter || isSignerLine(p, false) {
+			g.done = true
+			return
+		}
+		g.join(cutSigner(p, false))
+		return
+	}
+	if len(g.texts) > 0 && isSignerLine(p, g.shouting) && !g.continuesWith(p) {
+		return
+	}
+	if len(g.texts) == 0 && g.kind != kinhGui && isSignerLine(p, g.shouting) && !looksRecipient(p) {
+		return
+	}
+	for i, s := range cutSemicolons(p) {
+		f := plainOf(firstBytes(s, 60))
+		starts := refHead.MatchString(f) || archiveHead.MatchString(f)
+		if note, after := leadingNote(s); note != "" && strings.Trim(after, " .,") == "" && len(g.texts) > 0 {
+			g.join(note)
+			g.closed = strings.HasSuffix(p, ";")
+			continue
+		}
+		if i == 0 && len(g.texts) > 0 && !g.closed && !starts && (startsLower(s) || strings.HasPrefix(s, "(") || g.continues() || g.separators && !g.gapAfter) {
+			g.join(cutSigner(s, g.shouting))
+		} else {
+			g.open(cutSigner(s, g.shouting))
+		}
+	}
+	g.closed = strings.ContainsAny(p[len(p)-1:], ";.")
+}
+
+// cutSemicolons divides a line without bullets at the semicolons outside brackets.
+func cutSemicolons(p string) []string {
+	var out []string
+	depth := depths(p)
+	from := 0
+	for i := 0; i < len(p); i++ {
+		if p[i] == ';' && depth[i] == 0 {
+			if s := strings.TrimSpace(p[from:i]); s != "" {
+				out = append(out, s)
+			}
+			from = i + 1
+		}
+	}
+	if s := strings.TrimSpace(p[from:]); s != "" {
+		out = append(out, s)
+	}
+	return out
+}
+
+// open begins a new entry.
+func (g *gatherer) open(t string) {
+	if lettersOnly(t) == "" {
+		return
+	}
+	g.texts = append(g.texts, t)
+	g.closed = endsEntry(t)
+}
+
+// join adds the rest of a broken line or a note to the last entry.
+func (g *gatherer) join(t string) {
+	n := len(g.texts) - 1
+	last := strings.TrimRight(g.texts[n], " ")
+	if strings.HasPrefix(t, "(") {
+		last = strings.TrimRight(last, " ;.")
+	}
+	if len(last) > 4*maxEntry {
+		g.open(t)
+		return
+	}
+	g.texts[n] = last + " " + t
+	g.closed = endsEntry(t)
+}
+
+func endsEntry(t string) bool {
+	t = strings.TrimRight(t, " '\"`")
+	return strings.HasSuffix(t, ";") || strings.HasSuffix(t, ".") && !strings.HasSuffix(t, "..")
+}
+
+// continues reports whether the last entry is unfinished: it ends with a comma, a dash, an open bracket or a word that
+// wants another.
+func (g *gatherer) continues() bool {
+	if len(g.texts) == 0 {
+		return false
+	}
+	last := strings.TrimSpace(g.texts[len(g.texts)-1])
+	if strings.Count(last, "(") > strings.Count(last, ")") {
+		return true
+	}
+	return unfinished.MatchString(plainOf(tailOf(last, 40)))
+}
+
+var unfinished = regexp.MustCompile(`(?:[,:&/(-]|\b(?:va|cac|thuoc|cua|truc thuoc|voi|tai|ve|cho|uy ban|hoi dong)|` +
+	`(?:^|[,;] |va )(?:thuong truc|ban thuong vu|van phong|vp|tt|so|bo|ban|cuc|vu|phong|hoi))$`)
+
+// tailOf returns at most the last n bytes of s, from the beginning of a word.
+func tailOf(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	s = s[len(s)-n:]
+	if i := strings.IndexByte(s, ' '); i >= 0 {
+		return s[i:]
+	}
+	return ""
+}
+
+// archived reports whether the last entry is the archive line, which ends a block.
+func (g *gatherer) archived() bool {
+	if len(g.texts) == 0 {
+		return false
+	}
+	last := g.texts[len(g.texts)-1]
+	return archiveHead.MatchString(plainOf(firstBytes(last, 60))) || isSpacedArchive(last)
+}
