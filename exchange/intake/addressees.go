@@ -30,7 +30,11 @@ func readAddressees(p page, rest []line) *addressees {
 }
 
 func collectAddressees(p page, rest []line, at int) *addressees {
+	from := beside(rest, at)
 	a := &addressees{lines: rest[at : at+1], next: at + 1}
+	for _, l := range rest[from:at] {
+		a.add(l.text())
+	}
 	first, content := cutLabel(rest[at])
 	if first != "" {
 		a.add(first)
@@ -39,8 +43,26 @@ func collectAddressees(p page, rest []line, at int) *addressees {
 		a.add(rest[a.next].text())
 		a.next++
 	}
-	a.lines = rest[at:a.next]
+	a.lines = rest[from:a.next]
 	return a
+}
+
+// beside goes up from the label over the lines that stand right of it: in a table the label may be level with the middle of
+// the list.
+func beside(rest []line, at int) int {
+	label := rest[at]
+	end := label.x1
+	for i, w := range label.words {
+		if strings.HasSuffix(w.text, ":") || strings.HasPrefix(fold(w.text), "gui") {
+			end = label.words[i].x1
+			break
+		}
+	}
+	from := at
+	for from > 0 && rest[from-1].x0 > end-2 && rest[from].base-rest[from-1].base < 2.6*label.size {
+		from--
+	}
+	return from
 }
 
 // cutLabel gives what stands behind "Kính gửi:" on its line and the x where that begins (or the label ends).

@@ -142,11 +142,14 @@ func (d *Draft) fillSignature(s signature) {
 // fillBody collects the text between the head and the block Nơi nhận, and the Điều in it. What follows the block is an
 // annex with Điều of its own.
 func (d *Draft) fillBody(pages []page, rest []line, l *label) {
-	var body []line
+	var texts []string
 	for i, p := range pages {
 		lines := rest
 		if i > 0 {
 			lines = linesOf(p.words, p.number)
+		}
+		for ln := range strings.Lines(p.text) {
+			texts = append(texts, strings.Join(strings.Fields(ln), " "))
 		}
 		for _, ln := range lines {
 			if l != nil && i == l.page && ln.base > l.at.base-0.3*ln.size {
@@ -155,15 +158,11 @@ func (d *Draft) fillBody(pages []page, rest []line, l *label) {
 			if i > 0 && isPageNumber(p, ln) {
 				continue
 			}
-			body = append(body, ln)
+			texts = append(texts, ln.text())
 		}
 		if l != nil && i == l.page {
 			break
 		}
-	}
-	texts := make([]string, len(body))
-	for i, ln := range body {
-		texts[i] = ln.text()
 	}
 	d.Body = strings.Join(texts, "\n")
 	d.Articles = articlesOf(texts)

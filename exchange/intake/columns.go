@@ -103,25 +103,42 @@ func (r *Reader) columnsAgain(ctx context.Context, p *page, s scanned, dpi float
 	return nil
 }
 
-// replace puts words in the place of those that stand in an area of the picture.
+// replace puts words in the place of those that stand in an area of the picture. A line that was read whole the first time,
+// and surer, stays.
 func (p *page) replace(again []word, area image.Rectangle, scale float64) {
-	var kept []word
-	before, after := 0, 0
+	var kept, first []word
 	for _, w := range p.words {
 		mx, my := int((w.x0+w.x1)/2/scale), int((w.base-0.3*min(w.size, 14))/scale)
 		if (image.Point{mx, my}).In(area) {
-			before += len([]rune(w.text))
+			first = append(first, w)
 			continue
 		}
 		kept = append(kept, w)
 	}
-	for _, w := range again {
-		after += len([]rune(w.text))
-	}
-	if after*10 < before*7 {
+	if letters(again)*10 < letters(first)*7 {
 		return
 	}
-	p.words = append(kept, again...)
+	before := linesOf(first, p.number)
+	for _, n := range linesOf(again, p.number) {
+		best := n.words
+		for _, o := range before {
+			same := letters(o.words) - letters(n.words)
+			if math.Abs(o.base-n.base) < 0.3*n.size && same*same < 9 && o.x0 < n.x0+6 && o.sureness() > n.sureness()+1 {
+				best = o.words
+			}
+		}
+		kept = append(kept, best...)
+	}
+	p.words = kept
+}
+
+// letters counts the characters of words.
+func letters(words []word) int {
+	n := 0
+	for _, w := range words {
+		n += len([]rune(w.text))
+	}
+	return n
 }
 
 // gutter finds the widest white stripe that runs through a band of the picture from top to bottom, in its middle part.

@@ -19,9 +19,10 @@ type label struct {
 type distribution struct {
 	label   label
 	entries []string
-	lines   []line // without the label
-	right   []line // the column beside the block, over the pages it was looked for
-	archive bool   // the entry Lưu has been seen
+	lines   []line  // without the label
+	right   []line  // the column beside the block, over the pages it was looked for
+	archive bool    // the entry Lưu has been seen
+	pitch   float64 // the widest distance of two lines so far, in font sizes
 }
 
 // findLabel gives the most likely head of the block: the first of those that look best. Annexes may have blocks of their
@@ -157,7 +158,7 @@ func columnEnd(p page, x, top float64) float64 {
 			break
 		}
 		for _, piece := range row.pieces(0.85 * row.size)[min(1, len(row.pieces(0.85*row.size))-1):] {
-			if piece.x0 > x+0.22*p.width && piece.middle() > 0.5*p.width {
+			if piece.x0 > x+0.18*p.width && piece.middle() > 0.4*p.width {
 				starts = append(starts, piece.x0)
 				middles = append(middles, piece.middle())
 				break
@@ -235,6 +236,9 @@ func (d *distribution) walk(p page, lines []line, prev line, newPage bool) line 
 		if p.ocr && clipped(l, text) {
 			continue
 		}
+		if l.page == prev.page {
+			d.pitch = max(d.pitch, (l.base-prev.base)/max(l.size, prev.size))
+		}
 		d.add(l, text)
 		prev = l
 	}
@@ -259,9 +263,9 @@ func (d *distribution) mayContinue(l line, text string) bool {
 func (d *distribution) belongs(l, prev line, text string) bool {
 	rest, bullet := cutBullet(text)
 	pitch := (l.base - prev.base) / max(l.size, prev.size)
-	room := 2.1
-	if len(d.lines) == 0 {
-		room = 3.2
+	room := 3.2
+	if len(d.lines) > 0 { // no wider than the lines before, whose distance is the producer's
+		room = max(2.1, 1.25*d.pitch)
 	}
 	if pitch > room || l.x0 > d.label.at.x0+75 || l.size > 1.45*d.label.at.size || rest == "" || ruleLine.MatchString(text) {
 		return false
@@ -274,7 +278,7 @@ func (d *distribution) belongs(l, prev line, text string) bool {
 	}
 	if d.archive && !bullet {
 		last := d.entries[len(d.entries)-1]
-		return pitch < 1.6 && !strings.HasSuffix(last, ".")
+		return pitch < max(1.6, 0.8*d.pitch) && !strings.HasSuffix(last, ".")
 	}
 	return true
 }

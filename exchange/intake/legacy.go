@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"regexp"
 	"strings"
 
 	"congvan/mailcore/viettext"
@@ -69,6 +70,24 @@ func (w *word) set(text string) {
 		w.raw = w.text
 	}
 	w.text = text
+}
+
+// plain says whether the words are good Unicode Vietnamese as they stand, so that their fonts need not be asked.
+func plain(words []word) bool {
+	var b strings.Builder
+	for _, w := range words {
+		b.WriteString(w.text)
+		b.WriteByte(' ')
+	}
+	return viettext.Plausible(b.String()) >= 0.9
+}
+
+// needsPlaces finds what makes the places of a page's words matter: the label of the block, or a word of ô 10a in capitals.
+var needsPlaces = regexp.MustCompile(`(?i:n[ơo]i\s+nh[ậâa]n)|M\s*[ẬÂA]\s*T\b`)
+
+// ordinary says whether the plain text of a page is good Vietnamese in which nothing is to be looked for.
+func ordinary(text string) bool {
+	return !needsPlaces.MatchString(text) && viettext.Plausible(text) >= 0.9
 }
 
 // usable counts the characters of a text layer and says whether it can be taken: enough of its words are Vietnamese, or look like words of

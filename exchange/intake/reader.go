@@ -225,14 +225,17 @@ func (r *Reader) readPages(ctx context.Context, d *Draft, data []byte) ([]page, 
 // readText reads the text layers, which are fast, and lists the pages that have none.
 func (j *job) readText(ctx context.Context) error {
 	j.pages = make([]page, len(j.list))
+	block, found := true, false // block: the page before has the label, and the block may go on
 	for k, i := range j.list {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		p, scan, err := j.file.readPage(i)
+		p, scan, err := j.file.readPage(i, block || !found && k == len(j.list)-1)
 		if err != nil {
 			return err
 		}
+		block = findLabel([]page{p}) != nil
+		found = found || block
 		if scan {
 			p.unread = true
 			j.scans = append(j.scans, k)

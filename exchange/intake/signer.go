@@ -5,13 +5,27 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"congvan/mailcore/viettext"
 )
 
-// positions are the words with which the title of a signer begins; they are no names.
-var positions = []string{"giam doc", "pho ", "chu tich", "chanh ", "truong ", "bo truong", "thu truong", "cuc truong", "tong ", "vien truong",
-	"hieu truong", "thu tuong", "bi thu", "chi cuc", "to truong", "hat truong", "doi truong", "uy vien", "thuong truc", "ke toan", "thu ky", "nguoi ",
-	"chi huy", "chinh uy", "tm ", "tm. ", "tim. ", "kt.", "kt ", "tl.", "tl ", "tuq", "q.", "thua ", "thay mat", "ky thay", "dai dien", "quyen ", "noi nhan",
-	"da ky", "ky boi", "ngay ky", "bo ", "so ", "uy ban", "ban ", "hoi dong", "thanh tra", "vu truong", "doan ", "cong ty", "sao y", "xac nhan"}
+// positions are the words with which the title of a signer begins, in the form of viettext.Key. They keep their marks:
+// Trưởng is a post, Trương is a family name.
+var positions = func() []string {
+	list := []string{"giám đốc", "phó ", "chủ tịch", "chánh ", "trưởng ", "bộ trưởng", "thứ trưởng", "cục trưởng", "tổng ", "viện trưởng",
+		"hiệu trưởng", "thủ tướng", "bí thư", "chi cục", "tổ trưởng", "hạt trưởng", "đội trưởng", "ủy viên", "thường trực", "kế toán", "thư ký",
+		"người ", "chỉ huy", "chính ủy", "tư lệnh", "tham mưu", "tm.", "tm ", "tim.", "kt.", "kt ", "tl.", "tl ", "tuq", "q.", "t/m", "k/t", "t/l",
+		"thừa ", "thay mặt", "ký thay", "đại diện", "quyền ", "nơi nhận", "đã ký", "ký bởi", "ngày ký", "bộ ", "sở ", "ủy ban", "ban ", "hội đồng",
+		"thanh tra", "vụ trưởng", "công ty", "sao y", "xác nhận", "thủ trưởng", "đoàn trưởng"}
+	for i, p := range list {
+		k := viettext.Key(p)
+		if strings.HasSuffix(p, " ") {
+			k += " "
+		}
+		list[i] = k
+	}
+	return list
+}()
 
 // A signature is the block of the signer (ô 7).
 type signature struct {
@@ -70,7 +84,7 @@ func signFor(text string) bool {
 }
 
 func isPosition(text string) bool {
-	f := fold(text) + " "
+	f := viettext.Key(text) + " "
 	return slices.ContainsFunc(positions, func(p string) bool { return strings.HasPrefix(f, p) })
 }
 
@@ -111,9 +125,13 @@ func personName(text string) bool {
 	return small
 }
 
-// cutTitle drops an academic title or a rank before a name, which the rules do not allow but people print.
+// cutTitle drops an academic title before a name, which the rules do not allow but people print, and a rank.
 func cutTitle(text string) string {
 	words := strings.Fields(text)
+	if len(words) > 3 && slices.Contains([]string{"thiếu", "trung", "thượng", "đại", "chuẩn"}, strings.ToLower(words[0])) &&
+		slices.Contains([]string{"tướng", "tá", "úy", "uý"}, strings.ToLower(words[1])) {
+		words = words[2:]
+	}
 	for len(words) > 2 {
 		w := strings.ToLower(strings.TrimRight(words[0], ".,"))
 		if !slices.Contains([]string{"ts", "ths", "gs", "pgs", "gs.ts", "pgs.ts", "bs", "ks", "cn", "ths.bs", "bsckii", "bscki", "ckii", "ông", "bà"}, w) {

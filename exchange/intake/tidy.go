@@ -14,6 +14,8 @@ var (
 	ocrClerks   = regexp.MustCompile(`^(\W*Lưu\s*:?\s*)V\p{L}{1,2}([,.;]?)(\s|$)`) // "VT," runs together
 	ocrChairman = regexp.MustCompile(`^(\W*)C\p{L}\s+((các )?PCT\b)`)              // so does "CT,"
 	spaceBefore = regexp.MustCompile(`\s+([;,.:)])`)
+	ocrDesk     = regexp.MustCompile(`\b(TH|VX|KT|NC|NN|CN|TC|NL|XD|KG)[Il]\b`) // desks of an office are numbered: TH1, VX3
+	mixedComma  = regexp.MustCompile(`[;.]\s*,`)
 	doubleMark  = regexp.MustCompile(`([;,.:])[;,.:'’‘"“”]+$`)
 )
 
@@ -27,6 +29,7 @@ func tidyEntry(s string) string {
 	s = ocrJoin.ReplaceAllString(s, "(${1}p/h)")
 	s = ocrDo2.ReplaceAllString(s, "(t/h)")
 	s = spaceBefore.ReplaceAllString(s, "$1")
+	s = mixedComma.ReplaceAllString(s, ",")
 	s = doubleMark.ReplaceAllString(s, "$1")
 	s = ocrChairman.ReplaceAllString(s, "${1}CT, $2")
 	if m := ocrClerks.FindStringSubmatchIndex(s); m != nil {
@@ -38,7 +41,7 @@ func tidyEntry(s string) string {
 	}
 	if isArchive(s) { // its codes are parted by commas
 		body, end := s[:max(0, len(s)-1)], s[max(0, len(s)-1):]
-		s = strings.ReplaceAll(body, ";", ",") + end
+		s = ocrDesk.ReplaceAllString(strings.ReplaceAll(body, ";", ","), "${1}1") + end
 	}
 	return s
 }

@@ -113,15 +113,38 @@ func (h *head) inSubject(p page, start, i int) bool {
 	if i > start {
 		above = h.rest[i-1]
 	}
-	gap := l.base - above.base
-	if i == start && gap > 4*title.size || i > start && gap > 1.9*max(l.size, above.size) {
+	if i > start && h.namesAuthority(start, i) {
+		return false
+	}
+	bold := l.bold() && !p.ocr
+	if gap := (l.base - above.base) / max(l.size, above.size); !bold && gap > 2 || gap > 4 || i > start && gap > 2.6 {
+		return false
+	}
+	if !bold && i == start && strings.HasSuffix(text, ":") {
 		return false
 	}
 	centred := math.Abs(l.middle()-title.middle()) < 0.018*p.width
-	if !centred && !(i > start && l.bold() && !p.ocr) {
+	if !centred && !(i > start && bold) {
 		return false
 	}
-	return !h.fullWidth(p, l) || upperShare(text) > 0.9 || l.bold() && !p.ocr
+	return !h.fullWidth(p, l) || upperShare(text) > 0.9 || bold
+}
+
+// namesAuthority says whether line i names who decides, in capitals under the trích yếu: "CHỦ TỊCH ỦY BAN NHÂN DÂN TỈNH".
+func (h *head) namesAuthority(start, i int) bool {
+	l, before := h.rest[i], h.rest[i-1]
+	text := l.text()
+	if upperShare(text) < 0.95 || len(l.words) < 2 {
+		return false
+	}
+	if upperShare(joinLines(h.rest[start:i])) < 0.6 {
+		return true
+	}
+	pitch := 0.0
+	if i-1 > start {
+		pitch = before.base - h.rest[i-2].base
+	}
+	return (isPosition(text) || beginsName(text)) && l.base-before.base > max(1.15*pitch, 1.5*l.size)
 }
 
 // fullWidth says whether a line fills the text area as lines of the body do.

@@ -34,6 +34,7 @@ type page struct {
 	number        int // from 1
 	width, height float64
 	words         []word
+	text          string // instead of words, on pages where places do not matter
 	ocr           bool   // the words were read from a picture
 	unread        bool   // the page has content that could not be read
 	encoding      string // the old encoding its text layer was in, "" for Unicode
@@ -106,6 +107,7 @@ func makeWord(run []glyph) (word, bool) {
 	w := word{x0: math.Inf(1), y0: math.Inf(1), x1: math.Inf(-1), y1: math.Inf(-1), font: run[0].font, conf: 100}
 	var text strings.Builder
 	bold := 0
+	var sizes []float64
 	for _, g := range run {
 		r := g.r
 		if r == 0 || r == '\ufffe' || r >= 0xE000 && r < 0xF900 && !symbolBullet(r) {
@@ -117,11 +119,13 @@ func makeWord(run []glyph) (word, bool) {
 		text.WriteRune(r)
 		w.x0, w.y0 = min(w.x0, g.x0), min(w.y0, g.y0)
 		w.x1, w.y1 = max(w.x1, g.x1), max(w.y1, g.y1)
-		w.size = max(w.size, g.size)
+		sizes = append(sizes, g.size)
 		if g.bold {
 			bold++
 		}
 	}
+	slices.Sort(sizes)
+	w.size = sizes[len(sizes)/2]
 	w.text = text.String()
 	w.bold = bold*2 > len(run)
 	w.base = baseline(run)
