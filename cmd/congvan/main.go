@@ -84,9 +84,7 @@ func newRoot(s *streams) *cobra.Command {
 	})
 	root.AddCommand(demoCommand(s), initCommand(s), serveCommand(s), checkCommand(s), directoryCommand(s), accountCommand(s),
 		issueCommand(s), statusCommand(s), readCommand(s), headingCommand(s), recipientsCommand(s), recodeCommand(s), verifyCommand(s))
-	for _, c := range root.Commands() {
-		asUsage(c)
-	}
+	asUsage(root)
 	return root
 }
 
