@@ -109,11 +109,9 @@ func raiseOldFonts(lines []headLine) {
 
 // typeOfReference tells the type by the symbol alone. A symbol without one is a công văn's (NĐ 30/2020, Phụ lục III).
 func typeOfReference(ref reference, lines []headLine) string {
-	for _, part := range strings.FieldsFunc(ref.symbol, func(r rune) bool { return r == '-' || r == '/' }) {
-		if kind := symbolTypes[part]; kind != "" {
-			return kind
-		}
-		break
+	first, _, _ := strings.Cut(strings.TrimLeft(strings.ReplaceAll(ref.symbol, "/", "-"), "-"), "-")
+	if kind := symbolTypes[first]; kind != "" {
+		return kind
 	}
 	for _, l := range lines {
 		if strings.HasPrefix(l.low, "kinh gui") {

@@ -197,7 +197,7 @@ func TestParseHeading(t *testing.T) {
 			intake.Heading{Type: "Thông tư", Reference: "/2020/TT-BYT", Year: "2020", Symbol: "TT-BYT", Place: "Hà Nội", Date: "2020",
 				Subject: "Quy định về kê đơn thuốc", Issuer: "BỘ Y TẾ", IssuerName: "Bộ Y tế"}},
 		{"old font",
-			"ubnd tØnh kon tum\nsë th«ng tin vµ truyÒn th«ng\nSè: 146/stttt-cntt\nV/v ®¨ng ký cÊp míi hép th­ ®iÖn tö\nKon Tum, ngµy 12 th¸ng 5 n¨m 2009\n\nKÝnh göi: C¸c Së",
+			"ubnd tØnh kon tum\nsë th«ng tin vµ truyÒn th«ng\nSè: 146/stttt-cntt\nV/v ®¨ng ký cÊp míi hép th\u00ad ®iÖn tö\nKon Tum, ngµy 12 th¸ng 5 n¨m 2009\n\nKÝnh göi: C¸c Së",
 			intake.Heading{Type: "Công văn", Reference: "146/STTTT-CNTT", Number: "146", Symbol: "STTTT-CNTT", Place: "Kon Tum", Date: "2009-05-12",
 				Subject: "đăng ký cấp mới hộp thư điện tử", Issuer: "SỞ THÔNG TIN VÀ TRUYỀN THÔNG", Superior: "UBND TỈNH KON TUM", IssuerName: "Sở Thông tin và Truyền thông"}},
 		{"joint circular, date in figures, title and subject in one line",
