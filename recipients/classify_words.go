@@ -81,7 +81,6 @@ var (
 	fieldWord = regexp.MustCompile(`^ (?:kinh te|ky thuat|nghe|cong nghiep|quoc te|tin dung|phi chinh phu|lang gieng|nho|vua|asean)`)
 	// notClass stands before a "các" that is part of a name: "Khối các cơ quan", "Ban Quản lý các khu công nghiệp".
 	notClass = regexp.MustCompile(`\b(?:khoi|bql|ban quan ly|ban ql|lien hiep|lien minh|hiep hoi|van de|ve|tai|o|doi voi|cho|vi|giua|cua)$`)
-	ofAll    = regexp.MustCompile(`^(?:trung uong|tw|tu|ban chi dao|hoi dong)`)
 
 	listClass = regexp.MustCompile(`^(?:cac |nhung )?((?:` + phrases(`bo so ban vu cuc tong_cuc chi_cuc phong p\. vien huyen xa phuong tinh thanh_pho thi_xa thi_tran quan van_phong vp thuong_truc ban_thuong_vu truong truong_(?:thpt|thcs|tieu_hoc|dai_hoc|cao_dang|mam_non) trung_tam
 		benh_vien hoi doan quan_khu quan_chung don_vi co_quan doanh_nghiep cong_ty tap_doan tong_cong_ty ban_quan_ly ngan_hang khoa to doi hat kho_bac doan_the ban_dang

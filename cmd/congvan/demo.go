@@ -621,7 +621,8 @@ func (d *demo) report(ctx context.Context) (bool, error) {
 		for _, c := range st.Dispatches {
 			units[c.Unit] = true
 		}
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", st.Reference, len(st.Lines), len(units), n.copies, arrived, n.opened, n.accepted, n.refused, strings.Join(bad, "; "))
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", st.Reference, len(st.Lines), len(units), n.copies, arrived, n.opened, n.accepted, n.refused,
+			strings.Join(append(decidedLines(st), bad...), "; "))
 		trouble = append(trouble, bad...)
 	}
 	t.Flush()
@@ -631,6 +632,20 @@ func (d *demo) report(ctx context.Context) (bool, error) {
 		d.sayf("\nChưa đến nơi: %d bản.", len(trouble))
 	}
 	return ok, nil
+}
+
+// decidedLines says how many lines were open until the clerk's decisions settled them.
+func decidedLines(st *exchange.Status) []string {
+	n := 0
+	for _, l := range st.Lines {
+		if l.DecidedBy != "" {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d nơi nhận chưa rõ, văn thư đã quyết định", n)}
 }
 
 // missing lists the copies of a document that did not arrive with a valid signature. Copies in our mailboxes are read as
