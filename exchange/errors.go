@@ -35,6 +35,7 @@ func (e *Error) Error() string {
 const (
 	CodeSecret        = "secret"          // the document bears a mark of secrecy
 	CodeSecrecyAsked  = "secrecy_unasked" // nobody has said that the document is not secret
+	CodeUnreadPages   = "unread_pages"    // pages could not be read, and nobody has looked at them
 	CodeOpenLines     = "open_lines"      // lines are left for the clerk
 	CodeNoRecipients  = "no_recipients"   // neither Kính gửi nor Nơi nhận was found
 	CodeNoUnits       = "no_units"        // every line is excused: nobody would get a copy

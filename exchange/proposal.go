@@ -24,6 +24,8 @@ type Proposal struct {
 	Urgency   string              `json:"urgency"`
 	Secrecy   string              `json:"secrecy"`    // the mark of secrecy that the reader saw
 	NotSecret bool                `json:"not_secret"` // a person has answered "độ mật: không"
+	Unread    []int               `json:"unread"`     // pages that no guard has seen
+	Seen      bool                `json:"seen"`       // a person has looked at those pages: no mark of secrecy
 	Pages     int                 `json:"pages"`
 	FileName  string              `json:"file"`
 	Lines     []Line              `json:"lines"`
@@ -113,6 +115,8 @@ func (p *Proposal) Ready() error {
 		return &Error{Invalid, CodeNoRecipients, p.FileName}
 	case len(p.OpenLines()) > 0:
 		return &Error{Conflict, CodeOpenLines, p.OpenLines()[0].Text}
+	case len(p.Unread) > 0 && !p.Seen:
+		return &Error{Conflict, CodeUnreadPages, strings.Trim(fmt.Sprint(p.Unread), "[]")}
 	case !p.NotSecret:
 		return &Error{Conflict, CodeSecrecyAsked, p.FileName}
 	case !slices.ContainsFunc(p.Lines, func(l Line) bool { return l.Units != "" || l.Outcome == OffSystem }):

@@ -15,6 +15,7 @@ import (
 //	[[document]]
 //	reference  = "145/STTTT-CNTT"
 //	not_secret = true                       # độ mật: không
+//	seen_pages = true                       # đã xem các trang máy không đọc được: không có dấu mật
 //	[[document.line]]
 //	text       = "Trung tâm CNTT&TT (để th/h)"
 //	off_system = "Trung tâm Công nghệ thông tin và Truyền thông"
@@ -29,6 +30,7 @@ type decisions struct {
 	Document []struct {
 		Reference string `toml:"reference"`
 		NotSecret bool   `toml:"not_secret"`
+		SeenPages bool   `toml:"seen_pages"`
 		Line      []struct {
 			Text      string                `toml:"text"`
 			Units     []recipients.UnitCode `toml:"units"`
@@ -63,7 +65,7 @@ func checkDecisions(path string, md toml.MetaData, err error) error {
 		return &hintError{fmt.Errorf("tệp quyết định %s: %w", path, err), "kiểm tra tên tệp"}
 	}
 	if unknown := md.Undecoded(); len(unknown) > 0 {
-		return &hintError{fmt.Errorf("tệp quyết định %s: không hiểu khóa %q", path, unknown[0]), "các khóa: reference, not_secret, text, units, off_system, address, excused"}
+		return &hintError{fmt.Errorf("tệp quyết định %s: không hiểu khóa %q", path, unknown[0]), "các khóa: reference, not_secret, seen_pages, text, units, off_system, address, excused"}
 	}
 	return nil
 }
@@ -74,7 +76,7 @@ func (d *decisions) apply(dir *recipients.Directory, by exchange.Actor, p *excha
 		if doc.Reference != p.Reference {
 			continue
 		}
-		p.NotSecret = doc.NotSecret
+		p.NotSecret, p.Seen = doc.NotSecret, doc.SeenPages
 		for _, l := range doc.Line {
 			err := p.Decide(dir, by, []exchange.Decision{{Text: l.Text, Units: l.Units, OffSystem: l.OffSystem, Address: l.Address, Excused: l.Excused}})
 			if err != nil {

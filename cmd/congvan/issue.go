@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"congvan/exchange"
+	"congvan/exchange/intake"
+	"congvan/mailcore/viettext"
 	"congvan/recipients"
 	"congvan/signing"
 
@@ -63,6 +65,9 @@ type issueResult struct {
 }
 
 func issueFiles(ctx context.Context, s *streams, f issueFlags, files []string) error {
+	if _, err := time.Parse(time.DateOnly, f.date); err != nil && f.date != "" {
+		return &usageError{fmt.Errorf("--date %q is no date", f.date), "write it as 2009-03-18"}
+	}
 	cfg, err := loadConfig(f.data)
 	if err != nil {
 		return err
@@ -138,6 +143,9 @@ func (d *desk) issue(ctx context.Context, file string) (*issueResult, error) {
 	if err != nil {
 		return res, err
 	}
+	if p := r.draft.Problem(intake.NeedsManual); p != nil {
+		return res, p
+	}
 	p := r.proposal()
 	d.override(p)
 	by := d.actor(p.Agency)
@@ -156,6 +164,9 @@ func (d *desk) issue(ctx context.Context, file string) (*issueResult, error) {
 	}
 	if !d.flags.json {
 		if err := d.confirm(r, p, by); err != nil {
+			if p.Secrecy != "" { // the clerk said so
+				err = errors.Join(d.in.exchange.RefuseSecret(ctx, by, p.Agency, p.Secrecy), err)
+			}
 			return res, err
 		}
 	}
@@ -245,6 +256,13 @@ func (d *desk) confirm(r *reading, p *exchange.Proposal, by exchange.Actor) erro
 			}
 		}
 	}
+	if len(p.Unread) > 0 {
+		answer, err := d.question(fmt.Sprintf("Máy chưa đọc được trang %s. Đã xem, các trang đó không có dấu mật (có/không)? ", strings.Trim(fmt.Sprint(p.Unread), "[]")))
+		if err != nil {
+			return err
+		}
+		p.Seen = isYes(answer)
+	}
 	if !p.NotSecret {
 		answer, err := d.question("Độ mật của văn bản (không / mật / tối mật / tuyệt mật)? ")
 		if err != nil {
@@ -268,10 +286,15 @@ func (d *desk) confirm(r *reading, p *exchange.Proposal, by exchange.Actor) erro
 	if err != nil {
 		return err
 	}
-	if a := strings.ToLower(answer); a != "có" && a != "co" && a != "c" {
+	if !isYes(answer) {
 		return &hintError{errors.New("đã dừng, chưa phát hành gì"), "chạy lại khi sẵn sàng"}
 	}
 	return nil
+}
+
+func isYes(answer string) bool {
+	a := strings.ToLower(viettext.NFC(answer))
+	return a == "có" || a == "co" || a == "c"
 }
 
 // question reads one line; the end of the input is an error, so that nothing is ever answered by nobody.

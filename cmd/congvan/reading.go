@@ -70,14 +70,20 @@ func (r *reading) proposal() *exchange.Proposal {
 	h := r.draft.Heading
 	p := &exchange.Proposal{Agency: r.issuer, Reference: h.Reference, Number: h.Number, Symbol: h.Symbol, Kind: h.Type, Abstract: h.Subject,
 		IssuedOn: h.Date, Place: h.Place, Signer: r.draft.Signer, Urgency: r.draft.Urgency, Secrecy: r.draft.Secrecy, Pages: r.draft.Pages,
-		FileName: r.draft.Name}
+		FileName: filepath.Base(r.draft.Name), Unread: r.draft.Unread}
 	p.SetLines(r.resolved)
 	return p
 }
 
-// record is the object of "congvan read --json".
-func (r *reading) record() intake.Record {
-	v := r.draft.Record()
+// A record is the object of "congvan read --json".
+type record struct {
+	intake.Record
+	Problems []*intake.Problem `json:"problems,omitempty"`
+	Warnings []string          `json:"warnings,omitempty"`
+}
+
+func (r *reading) record() record {
+	v := record{r.draft.Record(), r.draft.Problems, r.draft.Warnings}
 	v.File = filepath.Base(r.draft.Name)
 	codes, unknown := r.units()
 	if r.draft.Secrecy != "" {

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -37,6 +38,11 @@ func assemble(d *Draft, pages []page) {
 	if pages[l.page].ocr {
 		for i, e := range d.NoiNhan {
 			d.NoiNhan[i] = tidyEntry(e)
+		}
+		for _, ln := range block.lines {
+			if ln.sureness() < 65 {
+				d.Warnings = append(d.Warnings, fmt.Sprintf("Nơi nhận có dòng khó đọc: «%s». Hãy so với bản quét.", ln.text()))
+			}
 		}
 	}
 	d.place(FieldNoiNhan, append([]line{l.at}, block.lines...))
@@ -130,6 +136,9 @@ func (d *Draft) fillMarks(marks []mark) {
 }
 
 func (d *Draft) fillSignature(s signature) {
+	if s.at != nil && s.at.words[0].conf < 100 && strings.HasPrefix(s.name, "V ") { // no family name, but Y is one
+		s.name = "Y " + s.name[2:]
+	}
 	d.Signer, d.SignFor = s.name, s.above
 	if s.at != nil {
 		d.place(FieldSigner, []line{*s.at})

@@ -233,7 +233,7 @@ func (d *distribution) walk(p page, lines []line, prev line, newPage bool) line 
 		} else if !d.belongs(l, prev, text) {
 			return prev
 		}
-		if p.ocr && clipped(l, text) {
+		if p.ocr && clipped(p, l, text) {
 			continue
 		}
 		if l.page == prev.page {
@@ -246,8 +246,11 @@ func (d *distribution) walk(p page, lines []line, prev line, newPage bool) line 
 }
 
 // clipped says whether a recognised line is no line: dirt, or what a page break left of one that stands whole overleaf.
-func clipped(l line, text string) bool {
-	return l.sureness() < 40 || strings.IndexFunc(text, isLetterOrDigit) < 0
+func clipped(p page, l line, text string) bool {
+	if strings.IndexFunc(text, isLetterOrDigit) < 0 {
+		return true
+	}
+	return l.sureness() < 40 && (letters(l.words) < 4 || l.base > 0.87*p.height)
 }
 
 // mayContinue says whether the first line of the next page goes on with the block.

@@ -186,8 +186,8 @@ func (h *head) readLeft(lines []line, old bool) {
 	var names []line
 	for _, l := range lines {
 		text := l.text()
-		if ruleLine.MatchString(text) {
-			continue
+		if ruleLine.MatchString(text) || l.sureness() < 60 && letters(l.words) < 5 {
+			continue // rules, and what is left of the frame of a stamp
 		}
 		if s, u := markOf(text, old); s != "" || u != "" {
 			h.marks = append(h.marks, mark{l, s, u})

@@ -47,7 +47,7 @@ var (
 	referenceText = regexp.MustCompile(`\d+\s*[/-]\s*(\d{4}\s*/\s*)?\p{L}[\p{L}&]*([-/.]\p{L}[\p{L}\d&.]*)+`)
 	aboutLine     = regexp.MustCompile(`(?i)^\(?\s*(v\s*/\s*v|v\.v|[vV][ềeê]\s+vi[ệeê]c)\b\s*[:.]?\s*`)
 	articleRef    = regexp.MustCompile(`^Đi[ềêế]u\s+(\d{1,3})\s*[.:\s]`)
-	ruleLine      = regexp.MustCompile(`^[\s\-_–—=*~.·•]+$`)
+	ruleLine      = regexp.MustCompile(`^[\s\-_–—=*~.·•|\[\]]+$`)
 )
 
 // upperShare is the share of the letters of s that are capitals.

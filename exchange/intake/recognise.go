@@ -3,6 +3,7 @@ package intake
 import (
 	"context"
 	"image"
+	"math"
 	"slices"
 	"strings"
 	"unicode"
@@ -69,8 +70,33 @@ func (s scanned) words(found []ocrWord, dx, dy float64) []word {
 		out = append(out, w)
 	}
 	typicalSizes(out)
+	settle(out)
 	evenSizes(out)
 	return out
+}
+
+// settle puts a word whose box took in a bit of the line above or below onto the line of the words next to it.
+func settle(words []word) {
+	for i := range words {
+		w := &words[i]
+		var near []word
+		for _, k := range []int{i - 1, i + 1} {
+			if k < 0 || k >= len(words) || strings.IndexFunc(words[k].text, isLetterOrDigit) < 0 {
+				continue
+			}
+			n := words[k]
+			gap := max(n.x0-w.x1, w.x0-n.x1)
+			if gap > -2 && gap < 1.2*n.size && min(n.y1, w.y1)-max(n.y0, w.y0) > 0.3*(n.y1-n.y0) {
+				near = append(near, n)
+			}
+		}
+		if len(near) == 0 || math.Abs(near[0].base-near[len(near)-1].base) > 0.15*near[0].size {
+			continue
+		}
+		if math.Abs(w.base-near[0].base) > 0.25*near[0].size && (len(near) == 2 || w.size > 1.3*near[0].size) {
+			w.base, w.size = near[0].base, near[0].size
+		}
+	}
 }
 
 // typicalSizes gives signs without letters, whose shape says nothing, and words whose box is no word's, the size that most

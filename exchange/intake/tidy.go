@@ -12,7 +12,7 @@ var (
 	ocrJoin     = regexp.MustCompile(`\(\s*(để\s+)?[pP]\s*/\s*[hHb]\s*\)`)
 	ocrDo2      = regexp.MustCompile(`\(\s*th\s*\)`)
 	ocrClerks   = regexp.MustCompile(`^(\W*Lưu\s*:?\s*)V\p{L}{1,2}([,.;]?)(\s|$)`) // "VT," runs together
-	ocrChairman = regexp.MustCompile(`^(\W*)C\p{L}\s+((các )?PCT\b)`)              // so does "CT,"
+	ocrChairman = regexp.MustCompile(`^(\W*)C[\p{L};.,]+\s+((các )?PCT\b)`)        // so does "CT,"
 	spaceBefore = regexp.MustCompile(`\s+([;,.:)])`)
 	ocrDesk     = regexp.MustCompile(`\b(TH|VX|KT|NC|NN|CN|TC|NL|XD|KG)[Il]\b`) // desks of an office are numbered: TH1, VX3
 	mixedComma  = regexp.MustCompile(`[;.]\s*,`)
