@@ -185,9 +185,9 @@ func reported(ctx context.Context, tx *sqldb.Tx, r *Receipt, rcpt dsn.Recipient)
 	d := r.Dispatch
 	detail := map[string]string{"proof": "dsn", "status": rcpt.Status, "rcpt": string(rcpt.Final), "text": rcpt.Diagnostic}
 	switch {
-	case rcpt.Action == dsn.Delayed:
+	case rcpt.Action == dsn.Delayed && !d.Closed():
 		return r.act(ctx, tx, EventLater, Gateway, detail, nil)
-	case to == "" || d.Closed() || d.Transport == to || d.Transport == Delivered:
+	case to == "" || d.Closed():
 		return nil
 	}
 	if _, _, err := d.moved(string(to)); err != nil {

@@ -135,7 +135,7 @@ func (s *Store) delivery(ctx context.Context, tx *sqldb.Tx, r *Receipt, ev mailc
 		kind = EventLater
 	}
 	d := r.Dispatch
-	if d.Closed() || to != "" && (d.Transport == to || d.Transport == Delivered) {
+	if _, _, err := d.moved(kind); err != nil || d.Closed() {
 		return nil // a late word about what is known better by now
 	}
 	return r.act(ctx, tx, kind, Gateway, json.RawMessage(orNull(ev.Detail)), nil)
