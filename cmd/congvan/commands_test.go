@@ -340,3 +340,30 @@ func TestAccountsAreOpenedOnceAndPasswordsChanged(t *testing.T) {
 		t.Error(out)
 	}
 }
+
+func TestRegisterIsTakenVoidedAndItsGapsListed(t *testing.T) {
+	dir := newInstallation(t)
+	of := func(args ...string) []string {
+		return append(append([]string{"register"}, args...), "--data", dir, "--unit", "stttt", "--year", "2009")
+	}
+	mustRun(t, "", of("mode", "here")...)
+	for _, want := range []string{"01/STTTT-VP\n", "02/STTTT-VP\n"} {
+		if out := mustRun(t, "", of("take", "STTTT-VP")...); out != want {
+			t.Errorf("took %q, want %q", out, want)
+		}
+	}
+	if code, _, errOut := congvan(t, "", of("void", "02/STTTT-VP")...); code != 1 || !strings.Contains(errOut, "lý do") {
+		t.Errorf("exit %d: %s", code, errOut)
+	}
+	mustRun(t, "", append(of("void", "02/STTTT-VP"), "--reason", "in hỏng")...)
+	if out := mustRun(t, "", of("gaps")...); out != "Không thiếu số nào.\n" {
+		t.Error(out)
+	}
+	if code, _, errOut := congvan(t, "", of("mode", "paper")...); code != 1 || errOut == "" {
+		t.Errorf("a register with numbers changed its mode: exit %d", code)
+	}
+	mustRun(t, "", "check", "--data", dir)
+	if got := ranges([]int64{1, 2, 3, 7, 9, 10}); got != "1-3, 7, 9-10" {
+		t.Error(got)
+	}
+}
