@@ -48,7 +48,7 @@ func (r *Reader) footAgain(ctx context.Context, p *page, s scanned, dpi float64)
 // footTop finds the height at which the foot begins: the label, or the first line of the signer when the label was lost.
 func footTop(p page) (float64, bool) {
 	if l := findLabel([]page{p}); l != nil && l.tail == "" {
-		return l.at.base - 14, true
+		return min(l.at.base-14, l.at.y0-3), true
 	}
 	lines := linesOf(p.words, p.number)
 	at := -1
@@ -123,7 +123,7 @@ func (p *page) replace(again []word, area image.Rectangle, scale float64) {
 		best := n.words
 		for _, o := range before {
 			same := letters(o.words) - letters(n.words)
-			if math.Abs(o.base-n.base) < 0.3*n.size && same*same < 9 && o.x0 < n.x0+6 && o.sureness() > n.sureness()+1 {
+			if math.Abs(o.base-n.base) < 0.4*n.size && same*same < 9 && o.x0 < n.x0+6 && o.sureness() > n.sureness()+1 {
 				best = o.words
 			}
 		}

@@ -50,7 +50,7 @@ func findLabel(pages []page) *label {
 // alone: "nơi nhận" within a sentence has neither.
 func labelAt(p page, row line, at int) (label, bool) {
 	w := row.words
-	if !startsUpper(w[at].text) || fold(w[at].text) != "noi" {
+	if first := fold(w[at].text); !startsUpper(w[at].text) || first != "noi" && !(p.ocr && at == 0 && strings.HasSuffix(first, "oi") && len(first) < 5) {
 		return label{}, false
 	}
 	if at+1 >= len(w) || p.ocr && w[at+1].x0-w[at].x1 > 2*row.size {
@@ -100,7 +100,7 @@ func labelAt(p page, row line, at int) (label, bool) {
 // halfLabel takes a lone "Nơi" at the left of a recognised page for the label.
 func halfLabel(p page, row line, at int) (label, bool) {
 	w := row.words[at]
-	if !p.ocr || at > 0 || w.x0 > 0.35*p.width {
+	if !p.ocr || at > 0 || w.x0 > 0.35*p.width || fold(w.text) != "noi" {
 		return label{}, false
 	}
 	head := line{words: []word{w}, base: w.base, size: min(w.size, 14)}
@@ -258,7 +258,7 @@ func (d *distribution) mayContinue(l line, text string) bool {
 	if _, bullet := cutBullet(text); !bullet && len(d.entries) > 0 && endsEntry(d.entries[len(d.entries)-1]) {
 		return isArchive(text)
 	}
-	return math.Abs(l.x0-d.label.at.x0) < 40 && upperShare(text) < 0.95 && l.size < 1.35*d.label.at.size
+	return math.Abs(l.x0-d.label.at.x0) < 40 && upperShare(text) < 0.95 && l.size < 1.35*max(d.label.at.size, 11)
 }
 
 // belongs says whether a line under the block is part of it: near the line before, at the left edge of the column, in its
@@ -270,7 +270,7 @@ func (d *distribution) belongs(l, prev line, text string) bool {
 	if len(d.lines) > 0 { // no wider than the lines before, whose distance is the producer's
 		room = max(2.1, 1.25*d.pitch)
 	}
-	if pitch > room || l.x0 > d.label.at.x0+75 || l.size > 1.45*d.label.at.size || rest == "" || ruleLine.MatchString(text) {
+	if pitch > room || l.x0 > d.label.at.x0+75 || l.size > 1.45*max(d.label.at.size, 11) || rest == "" || ruleLine.MatchString(text) {
 		return false
 	}
 	if len(d.lines) > 1 && l.size > 1.2*d.lines[0].size && !bullet {

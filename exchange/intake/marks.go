@@ -13,6 +13,22 @@ var (
 // markOf reads a piece of text that stands alone as a mark. It must be in capitals: "mật" in a sentence or in a table is a
 // word. old admits small letters, because capitals of old fonts are small letters in the file.
 func markOf(text string, old bool) (secrecy, urgency string) {
+	if secrecy, urgency = wholeMark(text, old); secrecy != "" || urgency != "" {
+		return secrecy, urgency
+	}
+	var words []string // without what OCR makes of the frame: "Í MẬT |"
+	for _, w := range strings.Fields(text) {
+		if n := len(fold(w)); n > 1 {
+			words = append(words, strings.Trim(w, "|[](){}!'\"“”.,:;-–—_"))
+		}
+	}
+	if len(words) > 0 && len(words) <= 5 {
+		return wholeMark(strings.Join(words, " "), old)
+	}
+	return "", ""
+}
+
+func wholeMark(text string, old bool) (secrecy, urgency string) {
 	if len(text) > 60 || upperShare(strings.TrimPrefix(strings.TrimPrefix(text, "Độ mật"), "Độ khẩn")) < 0.99 && !old {
 		return "", ""
 	}

@@ -126,7 +126,7 @@ func parseTSV(s string) []ocrWord {
 // noise says whether a word is what dust, seals and signatures leave: signs without a letter or digit that tesseract itself
 // is not sure of. Bullets and punctuation that stand alone are kept when it is.
 func noise(text string, conf float64) bool {
-	if conf < 8 {
+	if conf < 8 || conf < 35 && len([]rune(text)) == 1 {
 		return true
 	}
 	if strings.ContainsAny(text, "-–—:") && len(text) <= 3 {

@@ -81,7 +81,7 @@ func settle(words []word) {
 		w := &words[i]
 		var near []word
 		for _, k := range []int{i - 1, i + 1} {
-			if k < 0 || k >= len(words) || strings.IndexFunc(words[k].text, isLetterOrDigit) < 0 {
+			if k < 0 || k >= len(words) || words[k].conf < 60 || strings.IndexFunc(words[k].text, isLetterOrDigit) < 0 {
 				continue
 			}
 			n := words[k]
