@@ -15,6 +15,7 @@ func assemble(d *Draft, pages []page) {
 	}
 	old := d.Encoding != ""
 	first := pages[0]
+	d.Original = original(pages)
 	h := readHead(first, old)
 	d.fillHead(h, old)
 	start := 0
@@ -47,6 +48,22 @@ func assemble(d *Draft, pages []page) {
 	}
 	d.place(FieldNoiNhan, append([]line{l.at}, block.lines...))
 	d.fillSignature(readSignature(block.right))
+}
+
+// original gives the lines that were decoded as they stood in the file.
+func original(pages []page) string {
+	var lines []string
+	for _, p := range pages {
+		if p.encoding == "" {
+			continue
+		}
+		for _, l := range linesOf(p.words, p.number) {
+			if raw := l.raw(); raw != l.text() {
+				lines = append(lines, raw)
+			}
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 func (d *Draft) place(name FieldName, lines []line) {

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"math"
-	"slices"
 	"strings"
 )
 
@@ -111,21 +110,32 @@ func columnSplit(p page, rows []line, nation, motto, date int) float64 {
 // rightStart is the x at which the right column's text begins in a row: at its first known word, and for the date at the
 // place before it.
 func rightStart(r line, date bool, limit float64) float64 {
-	anchors := []string{"cong", "doc", "dang", "lap"}
+	at := anchor(r, [][2]string{{"cong", "hoa"}, {"doc", "lap"}, {"dang", "cong"}})
 	if date {
-		anchors = []string{"ngay"}
-	}
-	at := len(r.words) - 1
-	for i, w := range r.words {
-		if slices.Contains(anchors, fold(w.text)) {
-			at = i
-			break
-		}
+		at = anchor(r, [][2]string{{"ngay", ""}})
 	}
 	for date && at > 0 && r.words[at].x0-r.words[at-1].x1 < 1.1*r.size && r.words[at-1].x0 > limit {
 		at--
 	}
 	return r.words[at].x0
+}
+
+// anchor is the index of the first word of one of the pairs; of its first word alone, the last time it stands there, when
+// OCR spoilt the second. "SỞ CÔNG THƯƠNG" in the other column has a word of Quốc hiệu, but no pair.
+func anchor(r line, pairs [][2]string) int {
+	single := len(r.words) - 1
+	for i, w := range r.words {
+		for _, p := range pairs {
+			if fold(w.text) != p[0] {
+				continue
+			}
+			if p[1] == "" || i+1 < len(r.words) && fold(r.words[i+1].text) == p[1] {
+				return i
+			}
+			single = i
+		}
+	}
+	return single
 }
 
 // rightPiece is the part of a row that stands in the right column.
@@ -152,15 +162,21 @@ func leftColumn(p page, rows []line, top, right, split float64) (left, below []l
 	end := math.Inf(1)
 	for _, r := range rows {
 		text := r.text()
-		if r.base > right+0.3*r.size && !loneMark(r) && (reaches(r, split) || isKinhGui(text) || titleType(text, false) != "") {
+		if r.base > right+0.3*r.size && !loneMark(r) && !wideAbout(r, p) && (reaches(r, split) || isKinhGui(text) || titleType(text, false) != "") {
 			end = r.base - 0.5*r.size
 			break
 		}
 	}
 	var words []word
-	for _, w := range p.words {
-		if w.base < end && w.base > top && (w.x0+w.x1)/2 < split {
-			words = append(words, w)
+	for _, r := range rows {
+		limit := split
+		if wideAbout(r, p) && r.base > right {
+			limit = p.width
+		}
+		for _, w := range r.words {
+			if w.base < end && w.base > top && (w.x0+w.x1)/2 < limit {
+				words = append(words, w)
+			}
 		}
 	}
 	for _, r := range rows {
@@ -169,6 +185,11 @@ func leftColumn(p page, rows []line, top, right, split float64) (left, below []l
 		}
 	}
 	return linesOf(words, p.number), below
+}
+
+// wideAbout says whether a row is a V/v that is wider than its column, but no wider than a cell may be.
+func wideAbout(r line, p page) bool {
+	return aboutLine.MatchString(r.text()) && r.x1 < 0.62*p.width
 }
 
 // reaches says whether a row has text on the right side of the split.

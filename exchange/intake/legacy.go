@@ -19,6 +19,9 @@ func decodePage(words []word) string {
 		}
 		found = string(enc)
 		text := viettext.Decode(enc, w.text)
+		if enc == viettext.TCVN3 {
+			text = hyphenHorn(text)
+		}
 		if capitals {
 			text = strings.ToUpper(text)
 		}
@@ -29,6 +32,23 @@ func decodePage(words []word) string {
 	}
 	return found
 }
+
+// hyphenHorn gives back the ư of TCVN3 where it came as a hyphen: its code is that of the soft hyphen, which the encodings of
+// PDF show as one. It is a ư where only that makes a syllable: "đ-ợc", "L-u:", "Nh-", but not "PT-TH" or "Tài chính-Kế".
+func hyphenHorn(s string) string {
+	return wordWithHyphen.ReplaceAllStringFunc(s, func(run string) string {
+		horn := "ư"
+		if strings.ToUpper(run) == run && len(run) > 3 {
+			horn = "Ư"
+		}
+		if fixed := viettext.NFC(strings.ReplaceAll(run, "-", horn)); viettext.IsSyllable(fixed) {
+			return fixed
+		}
+		return run
+	})
+}
+
+var wordWithHyphen = regexp.MustCompile(`[\p{L}-]*\p{L}[\p{L}-]*`)
 
 // recodeWords lets the content of the page decide, and puts what was decoded back word by word.
 func recodeWords(words []word) string {
