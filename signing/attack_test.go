@@ -267,7 +267,7 @@ func resign(t *testing.T, file []byte, ranges [4]int) []byte {
 		}
 	}
 	id := theIssuer().ids[signing.P256]
-	der := must(cms.Build(id.Key, id.Chain, h.Sum(nil)))
+	der := must(cms.Build(id.Key, id.Chain, h.Sum(nil), nil))
 	r := byteRange(file)
 	room := out[r[1]+1 : r[2]-1]
 	copy(room, bytes.Repeat([]byte("0"), len(room)))
@@ -342,7 +342,7 @@ func TestKeyOfAnotherIsNotTheSigners(t *testing.T) {
 	digest := sha256.New()
 	digest.Write(file[:r[1]])
 	digest.Write(file[r[2]:])
-	der := must(cms.Build(mallory, genuine.Chain, digest.Sum(nil))) // names the genuine certificate, signed by another key
+	der := must(cms.Build(mallory, genuine.Chain, digest.Sum(nil), nil)) // names the genuine certificate, signed by another key
 	out := bytes.Clone(file)
 	copy(out[r[1]+1:r[2]-1], bytes.Repeat([]byte("0"), r[2]-r[1]-2))
 	copy(out[r[1]+1:], hex.EncodeToString(der))

@@ -23,6 +23,10 @@ var (
 	ErrCertificate = errors.New("certificate cannot seal")
 	ErrPermissions = errors.New("key file is open to others")
 	ErrPassword    = errors.New("wrong password for the key file")
+	ErrRevoked     = errors.New("certificate is revoked")
+	ErrUnavailable = errors.New("authority cannot be reached") // a time stamp or revocation service; trying later may help
+	ErrTimestamp   = errors.New("time stamp is not usable")
+	ErrLevel       = errors.New("level cannot be reached")
 )
 
 // An InputError says that a file cannot be taken as it is. Code is a short word for programs: "empty", "not_pdf",
@@ -49,11 +53,16 @@ var inputErrors = []struct {
 	{pdfdoc.ErrTimeout, ErrTimeout, "timeout"},
 	{pdfdoc.ErrNoChanges, ErrNoChanges, "no_changes"},
 	{pdfdoc.ErrDamaged, ErrDamaged, "damaged"},
+	{pdfdoc.ErrNoPlace, ErrMark, "mark"},
 	{typeface.ErrGlyph, ErrMark, "mark"},
 }
 
 // inputError turns an inner error into an *InputError where it is about the input.
 func inputError(err error) error {
+	var known *InputError
+	if errors.As(err, &known) {
+		return err
+	}
 	for _, e := range inputErrors {
 		if errors.Is(err, e.inner) {
 			return &InputError{e.code, fmt.Errorf("%w: %w", e.outer, err)}

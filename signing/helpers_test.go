@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"encoding/asn1"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -103,7 +105,7 @@ func wantStatus(t testing.TB, in []byte, want signing.Status) *signing.Report {
 func explain(r *signing.Report) string {
 	var b strings.Builder
 	for _, s := range r.Signatures {
-		for _, c := range []signing.Check{s.Intact, s.Coverage, s.Signer, s.Chain, s.Time} {
+		for _, c := range []signing.Check{s.Intact, s.Coverage, s.Signer, s.Chain, s.Time, s.Revocation, s.Timestamp} {
 			fmt.Fprintf(&b, "\n  %s: %s %s (%s) %s", s.Field, c.Answer, c.Code, c.Reason, c.Detail)
 		}
 	}
@@ -149,3 +151,37 @@ func write(t testing.TB, name string, b []byte) string {
 	}
 	return path
 }
+
+func atoi(b []byte) int {
+	n := 0
+	for _, c := range b {
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+// trimDER cuts off what stands behind the first DER value.
+func trimDER(b []byte) []byte {
+	var raw asn1.RawValue
+	must(asn1.Unmarshal(b, &raw))
+	return raw.FullBytes
+}
+
+// signatureValue reads the value of the only signer, by openssl's own description of the structure.
+func signatureValue(t testing.TB, der []byte) []byte {
+	t.Helper()
+	out := mustRun(t, "openssl", "cms", "-cmsout", "-print", "-inform", "DER", "-in", write(t, "sig.der", trimDER(der)))
+	from := strings.LastIndex(out[:strings.Index(out, "unsignedAttrs:")], "signature:")
+	var digits strings.Builder
+	for _, line := range strings.Split(out[from:strings.Index(out, "unsignedAttrs:")], "\n")[1:] {
+		_, line, ok := strings.Cut(line, " - ")
+		if !ok {
+			continue
+		}
+		line, _, _ = strings.Cut(line, "   ")
+		digits.WriteString(strings.NewReplacer(" ", "", "-", "").Replace(line))
+	}
+	return must(hex.DecodeString(digits.String()))
+}
+
+func theChain(p *pki, name string) []*x509.Certificate { return []*x509.Certificate{p.cert(name)} }

@@ -27,3 +27,10 @@ func MarkText(kind CopyKind, agency string, at time.Time) string {
 	agency = strings.Join(strings.Fields(norm.NFC.String(agency)), " ")
 	return string(kind) + "; " + agency + "; " + at.In(vietnam).Format("02/01/2006; 15:04:05 -07:00")
 }
+
+// AnnexText is the line for an annex that travels as a file of its own (NĐ 30/2020 Phụ lục I mục II.8):
+// "Số: 22/2009/QĐ-UBND; 18/03/2009; 08:05:30 +07:00". reference is the number and symbol of the document it belongs to.
+func AnnexText(reference string, at time.Time) string {
+	reference = strings.Join(strings.Fields(norm.NFC.String(reference)), " ")
+	return "Số: " + reference + "; " + at.In(vietnam).Format("02/01/2006; 15:04:05 -07:00")
+}

@@ -50,7 +50,9 @@ type TimeSource string
 
 // The sources of time. The signer's own claim is shown but never used to judge a certificate.
 const (
-	TimeOfCheck TimeSource = "verification" // the moment of verifying
+	TimeOfCheck         TimeSource = "verification"       // the moment of verifying
+	TimeOfStamp         TimeSource = "timestamp"          // a time stamp in the signature
+	TimeOfDocumentStamp TimeSource = "document_timestamp" // a time stamp over the file
 )
 
 // A SignatureReport answers the questions about one signature.
@@ -66,8 +68,11 @@ type SignatureReport struct {
 	Signer     Check `json:"signer"`     // the certificate is the one that the signature names
 	Chain      Check `json:"chain"`      // it leads to a trusted root
 	Time       Check `json:"time"`       // at the time of TimeSource it was in force
-	Revocation Check `json:"revocation"` // always "not_checked" so far
-	Timestamp  Check `json:"timestamp"`  // always "not_checked" so far, or that there is none
+	Revocation Check `json:"revocation"` // it was not revoked at that time; see RevocationPolicy
+	Timestamp  Check `json:"timestamp"`  // its time stamp, or the document time stamp itself
+
+	Level     Level `json:"level,omitempty"`     // the PAdES level that it fulfils as far as was checked, empty for other formats
+	Certified int   `json:"certified,omitempty"` // what a certifying signature allows afterwards (DocMDP): 1 nothing, 2 forms and signatures, 3 comments too
 
 	Changes []string `json:"changes,omitempty"` // what came after: "signature", "timestamp", "dss", "form_fill", "metadata"
 
@@ -79,6 +84,8 @@ type SignatureReport struct {
 	NotAfter     *time.Time `json:"not_after,omitempty"`
 
 	ClaimedTime *time.Time `json:"claimed_time,omitempty"` // what the signer says, unproven
+	StampedTime *time.Time `json:"stamped_time,omitempty"` // what the time stamp says, when Timestamp has passed
+	StampedBy   string     `json:"stamped_by,omitempty"`   // its authority
 	UsedTime    time.Time  `json:"used_time"`
 	TimeSource  TimeSource `json:"time_source"`
 
@@ -93,6 +100,10 @@ type Report struct {
 	Code       string            `json:"code"`
 	Reason     string            `json:"reason"` // in Vietnamese
 	Signatures []SignatureReport `json:"signatures"`
+
+	// RenewBy is when the certificate of the newest valid document time stamp ends. Until then the file must get another
+	// (Extend with LevelLTA), or what it proves is lost.
+	RenewBy *time.Time `json:"renew_by,omitempty"`
 }
 
 // Overall is the outcome for the file: valid when it has signatures and each of them is valid, invalid when one is,
@@ -104,7 +115,7 @@ func (r *Report) Overall() Status {
 		switch {
 		case s.Status == Invalid:
 			return Invalid
-		case s.Kind == "timestamp": // time stamps are not checked yet and take nothing from what they follow
+		case s.Kind == "timestamp": // one that proves nothing takes nothing from what it follows
 		case s.Status == Indeterminate:
 			return r.worst(Indeterminate)
 		default:

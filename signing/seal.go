@@ -3,7 +3,7 @@ package signing
 import (
 	"context"
 	"crypto"
-	_ "crypto/sha256" // the digest of every seal
+	"crypto/sha256" // the digest of every seal
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -12,6 +12,7 @@ import (
 
 	"congvan/signing/internal/cms"
 	"congvan/signing/internal/pdfdoc"
+	"congvan/signing/internal/revocation"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -54,14 +55,28 @@ func NewSealer(signer crypto.Signer, chain []*x509.Certificate) (*Sealer, error)
 	return &Sealer{signer: signer, chain: slices.Clone(chain), reserve: n + spare}, nil
 }
 
-// maySign reads the key usage (RFC 5280 §4.2.1.3). A certificate without one may do everything.
+// maySign reads the key usage and the extended one (RFC 5280 §4.2.1.3, §4.2.1.12). A certificate without them may do
+// everything; one that is for servers, programs, time stamps or OCSP alone may not sign documents.
 func maySign(c *x509.Certificate) bool {
 	const signing = x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment
-	return !c.IsCA && (c.KeyUsage == 0 || c.KeyUsage&signing != 0)
+	if c.IsCA || c.KeyUsage != 0 && c.KeyUsage&signing == 0 {
+		return false
+	}
+	other := func(u x509.ExtKeyUsage) bool {
+		switch u {
+		case x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageCodeSigning, x509.ExtKeyUsageTimeStamping, x509.ExtKeyUsageOCSPSigning:
+			return false
+		}
+		return true
+	}
+	return len(c.ExtKeyUsage) == 0 || len(c.UnknownExtKeyUsage) > 0 || slices.ContainsFunc(c.ExtKeyUsage, other)
 }
 
 // Certificate is the certificate that the seals are made with.
 func (s *Sealer) Certificate() *x509.Certificate { return s.chain[0] }
+
+// Chain is a copy of the certificate chain, the key's own certificate first.
+func (s *Sealer) Chain() []*x509.Certificate { return slices.Clone(s.chain) }
 
 // SealOptions says how one document is sealed. All texts may be in any script.
 type SealOptions struct {
@@ -71,9 +86,35 @@ type SealOptions struct {
 	Location  string    // optional
 	At        time.Time // the claimed time of signing, now when zero
 	FieldName string    // name of the new signature field, chosen when empty
+	Picture   *Picture  // shown instead of a mark
+
+	// Level is the level to reach, B-B when empty and without a Timestamper, else B-T. B-T and above need a Timestamper,
+	// B-LT and above also Revocation, and a chain that goes up to the root.
+	Level       Level
+	Timestamper *Timestamper
+	Revocation  *RevocationSource
 }
 
-// Seal returns the PDF with a seal added, read back and checked. in is not changed. Bad input gives an *InputError.
+func (o *SealOptions) level() (Level, error) {
+	l := o.Level
+	switch {
+	case l == "" && o.Timestamper == nil:
+		return LevelB, nil
+	case l == "":
+		return LevelT, nil
+	case l.rank() == 0:
+		return "", fmt.Errorf("%w: unknown level %q", ErrLevel, l)
+	case l.AtLeast(LevelT) && o.Timestamper == nil:
+		return "", fmt.Errorf("%w: %s needs a time stamp authority", ErrLevel, l)
+	case l.AtLeast(LevelLT) && o.Revocation == nil:
+		return "", fmt.Errorf("%w: %s needs a source of revocation answers", ErrLevel, l)
+	}
+	return l, nil
+}
+
+// Seal returns the PDF with a seal added at the wanted level, read back and checked, or nothing. in is not changed. Bad
+// input gives an *InputError. When a time stamp or revocation authority is out of reach the error wraps ErrUnavailable;
+// that is found out before the key is used wherever it can be.
 func (s *Sealer) Seal(ctx context.Context, in []byte, opt SealOptions) ([]byte, error) {
 	if opt.At.IsZero() {
 		opt.At = time.Now()
@@ -100,32 +141,108 @@ func (s *Sealer) seal(ctx context.Context, in []byte, opt SealOptions) (out []by
 			out, err = nil, fmt.Errorf("%w: %v", pdfdoc.ErrDamaged, p)
 		}
 	}()
+	level, err := opt.level()
+	if err != nil {
+		return nil, err
+	}
+	if level.AtLeast(LevelLT) {
+		if err := s.checkRevocation(ctx, opt.Revocation); err != nil {
+			return nil, err
+		}
+	}
+	var ts *Timestamper
+	if level.AtLeast(LevelT) {
+		ts = opt.Timestamper
+	}
+	out, err = s.sign(ctx, in, opt, ts)
+	if errors.Is(err, errNoRoom) && ts != nil { // the authority's tokens have grown: by now it is known how much
+		out, err = s.sign(ctx, in, opt, ts)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := proofread(ctx, out); err != nil || !level.AtLeast(LevelLT) {
+		return out, err
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(s.chain[len(s.chain)-1])
+	size := len(out)
+	return extend(ctx, out, ExtendOptions{
+		Level: level, Timestamper: ts, Revocation: opt.Revocation, Roots: roots, TSARoots: ts.Roots, Intermediates: s.chain,
+	}, func(sig *pdfdoc.Signature, _ *SignatureReport) bool { return sig.End == size })
+}
+
+// errNoRoom means that a signature came out longer than the room kept for it.
+var errNoRoom = errors.New("signature is longer than the room kept for it")
+
+// sign adds one signature, with a time stamp in it when ts is given.
+func (s *Sealer) sign(ctx context.Context, in []byte, opt SealOptions, ts *Timestamper) ([]byte, error) {
 	doc, err := pdfdoc.Open(ctx, in)
 	if err != nil {
 		return nil, err
 	}
-	file, err := doc.AddSignature(s.field(opt))
+	field, err := s.field(opt)
 	if err != nil {
 		return nil, err
 	}
-	before, after := file.Ranges()
-	h := crypto.SHA256.New()
-	h.Write(before)
-	h.Write(after)
+	var stamp func([]byte) ([]byte, error)
+	if ts != nil {
+		n, err := ts.size(ctx)
+		if err != nil {
+			return nil, err
+		}
+		field.Reserve += n + cms.StampOverhead
+		stamp = func(value []byte) ([]byte, error) {
+			digest := sha256.Sum256(value)
+			return ts.Timestamp(ctx, digest[:])
+		}
+	}
+	file, err := doc.AddSignature(field)
+	if err != nil {
+		return nil, err
+	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	der, err := cms.Build(s.signer, s.chain, h.Sum(nil))
+	der, err := cms.Build(s.signer, s.chain, digestOf(file), stamp)
 	if err != nil {
 		return nil, err
 	}
-	if len(der) > s.reserve {
-		return nil, errors.New("signature is longer than a key of this kind may make")
+	if len(der) > field.Reserve {
+		return nil, errNoRoom
 	}
-	if out, err = file.Fill(der); err != nil {
-		return nil, err
+	return file.Fill(der)
+}
+
+// digestOf is the SHA-256 digest of the ranges to be signed.
+func digestOf(file *pdfdoc.Unsigned) []byte {
+	before, after := file.Ranges()
+	h := sha256.New()
+	h.Write(before)
+	h.Write(after)
+	return h.Sum(nil)
+}
+
+// checkRevocation asks about the own chain before the key is used.
+func (s *Sealer) checkRevocation(ctx context.Context, source *RevocationSource) error {
+	top := s.chain[len(s.chain)-1]
+	if top.CheckSignatureFrom(top) != nil {
+		return fmt.Errorf("%w: the chain ends at %q before its root", ErrLevel, top.Subject.CommonName)
 	}
-	return out, proofread(ctx, out)
+	for i := range s.chain[:len(s.chain)-1] {
+		cert, issuer := s.chain[i], s.chain[i+1]
+		src, err := source.ask(ctx, cert, issuer)
+		if errors.Is(err, errNoAddress) {
+			return fmt.Errorf("%w: certificate %q: %w", ErrLevel, cert.Subject.CommonName, err)
+		}
+		if err != nil {
+			return fmt.Errorf("ask about certificate %q: %w", cert.Subject.CommonName, err)
+		}
+		if a, err := src.Answer(cert, issuer); err != nil || a.Status == revocation.Revoked {
+			return errors.Join(fmt.Errorf("%w: %q", ErrRevoked, cert.Subject.CommonName), err)
+		}
+	}
+	return nil
 }
 
 // proofread opens the sealed file as a stranger would and wants the seal found, intact and over the whole file. An input
@@ -139,7 +256,7 @@ func proofread(ctx context.Context, out []byte) error {
 	if err != nil {
 		return fmt.Errorf("read sealed file: %w", err)
 	}
-	v := verifier{ctx: ctx, doc: doc}
+	v := newVerifier(ctx, doc, nil, VerifyOptions{})
 	for _, s := range list {
 		if s.End != len(out) {
 			continue
@@ -152,7 +269,7 @@ func proofread(ctx context.Context, out []byte) error {
 	return fmt.Errorf("%w: the seal is not found in the sealed file", pdfdoc.ErrDamaged)
 }
 
-func (s *Sealer) field(opt SealOptions) pdfdoc.SignatureField {
+func (s *Sealer) field(opt SealOptions) (pdfdoc.SignatureField, error) {
 	f := pdfdoc.SignatureField{
 		Field: opt.FieldName, Reserve: s.reserve, At: opt.At.In(vietnam),
 		Name:     norm.NFC.String(opt.Name),
@@ -162,8 +279,17 @@ func (s *Sealer) field(opt SealOptions) pdfdoc.SignatureField {
 	if f.Name == "" {
 		f.Name = s.chain[0].Subject.CommonName
 	}
-	if opt.Mark != "" {
+	switch {
+	case opt.Mark != "" && opt.Picture != nil:
+		return f, &InputError{"mark", fmt.Errorf("%w: both a text and a picture", ErrMark)}
+	case opt.Mark != "":
 		f.Mark = &pdfdoc.Mark{Text: opt.Mark, Size: markSize}
+	case opt.Picture != nil:
+		p, err := opt.Picture.decode()
+		if err != nil {
+			return f, &InputError{"mark", fmt.Errorf("%w: %w", ErrMark, err)}
+		}
+		f.Picture = p
 	}
-	return f
+	return f, nil
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,8 +16,11 @@ import (
 // VerifyOptions says whom to trust and when.
 type VerifyOptions struct {
 	Roots         *x509.CertPool      // trusted roots; nil trusts nobody, and the system's roots are never used
+	TSARoots      *x509.CertPool      // roots of time stamp authorities; with nil no time stamp proves anything
 	Intermediates []*x509.Certificate // known in addition to those in the file
-	At            time.Time           // the time to judge certificates at, now when zero
+	At            time.Time           // the time to judge at where no time stamp proves an earlier one, now when zero
+	Revocation    RevocationPolicy    // what must be known about revocation
+	Online        *RevocationSource   // asked where the file has no evidence; nil stays off the network
 }
 
 // verifyTimeout bounds one call of Verify.
@@ -55,20 +59,61 @@ func verify(ctx context.Context, in []byte, opt VerifyOptions) (report *Report, 
 	if err != nil {
 		return nil, err
 	}
-	v := verifier{ctx: ctx, doc: doc, opt: opt}
-	report = &Report{Signatures: make([]SignatureReport, 0, len(list))}
-	for _, s := range list {
-		report.Signatures = append(report.Signatures, v.signature(s))
-	}
-	report.conclude()
-	return report, nil
+	v := newVerifier(ctx, doc, list, opt)
+	return v.report(list), nil
 }
 
 // A verifier holds what the signatures of one file share.
 type verifier struct {
-	ctx context.Context
-	doc *pdfdoc.Doc
-	opt VerifyOptions
+	ctx      context.Context
+	doc      *pdfdoc.Doc
+	opt      VerifyOptions
+	evidence *evidence
+	known    proof // since when the revision looked at is proven to exist
+	revised  map[int]*pdfdoc.Doc
+
+	needed map[string]pdfdoc.Evidence // what the answers rest on, by VRIKey; nil when nobody wants to know
+}
+
+func newVerifier(ctx context.Context, doc *pdfdoc.Doc, list []*pdfdoc.Signature, opt VerifyOptions) *verifier {
+	v := &verifier{ctx: ctx, doc: doc, opt: opt, revised: map[int]*pdfdoc.Doc{}, known: proof{at: opt.At, source: TimeOfCheck}}
+	v.evidence = v.readEvidence(list)
+	return v
+}
+
+// report goes from the newest signature to the oldest, because a document time stamp proves what came before it.
+func (v *verifier) report(list []*pdfdoc.Signature) *Report {
+	report := &Report{Signatures: make([]SignatureReport, len(list))}
+	for i, s := range slices.Backward(list) {
+		r := v.signature(s)
+		report.Signatures[i] = r
+		if r.Kind == "timestamp" && r.Status == Valid {
+			if report.RenewBy == nil {
+				report.RenewBy = r.NotAfter
+			}
+			v.known = proof{at: *r.StampedTime, source: TimeOfDocumentStamp}
+			if doc, err := v.revision(s.End); err == nil {
+				v.evidence.prove(doc.DSS(), v.known.at)
+			}
+		}
+	}
+	report.conclude()
+	return report
+}
+
+// revision reads the file as it was at the end of a signed revision.
+func (v *verifier) revision(end int) (*pdfdoc.Doc, error) {
+	if end == len(v.doc.Data) {
+		return v.doc, nil
+	}
+	if d := v.revised[end]; d != nil {
+		return d, nil
+	}
+	d, err := pdfdoc.Open(v.ctx, v.doc.Data[:end:end])
+	if err == nil {
+		v.revised[end] = d
+	}
+	return d, err
 }
 
 var unanswered = Check{NotChecked, "not_checked", "Chưa kiểm tra được vì bước trước không đạt.", ""}
@@ -76,9 +121,9 @@ var unanswered = Check{NotChecked, "not_checked", "Chưa kiểm tra được vì
 func (v *verifier) signature(s *pdfdoc.Signature) SignatureReport {
 	r := SignatureReport{
 		Field: s.Field, Kind: "signature", SubFilter: s.SubFilter, Name: s.Name, ReasonOfSigning: s.Reason,
-		Location: s.Location, UsedTime: v.opt.At.UTC(), TimeSource: TimeOfCheck,
+		Location: s.Location, UsedTime: v.known.at.UTC(), TimeSource: v.known.source,
 		Intact: unanswered, Coverage: unanswered, Signer: unanswered, Chain: unanswered, Time: unanswered,
-		Revocation: Check{NotChecked, "revocation_not_checked", "Chưa kiểm tra chứng thư số có bị thu hồi hay không.", ""},
+		Revocation: revocationNotChecked, Certified: s.Certified,
 	}
 	if s.Timestamp {
 		r.Kind = "timestamp"
@@ -112,9 +157,6 @@ func (v *verifier) answer(s *pdfdoc.Signature, r *SignatureReport) {
 		r.Intact = cmsFailure(err)
 		return
 	}
-	if sig.HasTimestamp {
-		r.Timestamp = Check{NotChecked, "timestamp_not_checked", "Có dấu thời gian nhưng chưa kiểm tra.", ""}
-	}
 	if r.ClaimedTime == nil && !sig.SigningTime.IsZero() {
 		t := sig.SigningTime.UTC()
 		r.ClaimedTime = &t
@@ -126,14 +168,14 @@ func (v *verifier) answer(s *pdfdoc.Signature, r *SignatureReport) {
 	}
 	r.Signer = v.signer(s, sig)
 	r.Coverage, r.Changes = v.coverage(s)
-	if s.Timestamp {
-		r.Timestamp = Check{NotChecked, "timestamp_not_checked", "Dấu thời gian của tài liệu chưa được kiểm tra.", ""}
-		r.Chain = Check{Unknown, "timestamp_not_checked", "Chưa kiểm tra đơn vị cấp dấu thời gian.", ""}
+	if sig.Signer == nil {
 		return
 	}
-	if sig.Signer != nil {
-		r.Chain, r.Time = v.chain(sig)
+	if s.Timestamp {
+		v.documentStamp(s, sig, r)
+		return
 	}
+	v.prove(s, sig, r)
 }
 
 // supported are the encodings of ISO 32000-2 §12.8.3 that are not withdrawn.
@@ -207,7 +249,7 @@ func (v *verifier) signer(s *pdfdoc.Signature, sig *cms.Signature) Check {
 	err := sig.CheckBinding()
 	switch {
 	case err == nil:
-		if !sig.Signer.IsCA && (maySign(sig.Signer) || s.Timestamp) {
+		if s.Timestamp && stampsOnly(sig.Signer) || !s.Timestamp && maySign(sig.Signer) {
 			return Check{Passed, "signer_bound", "Chứng thư số đúng là của người ký.", ""}
 		}
 		return failed("key_usage", "Chứng thư số không được dùng để ký.", errors.New("key usage"))
@@ -225,7 +267,7 @@ func (v *verifier) coverage(s *pdfdoc.Signature) (Check, []string) {
 	if s.End == len(v.doc.Data) {
 		return Check{Passed, "whole_file", "Chữ ký bao trùm toàn bộ tệp.", ""}, nil
 	}
-	signed, err := pdfdoc.Open(v.ctx, v.doc.Data[:s.End:s.End])
+	signed, err := v.revision(s.End)
 	if err != nil {
 		return v.uncovered(err), nil
 	}
@@ -264,45 +306,4 @@ func (v *verifier) uncovered(err error) Check {
 		return unknown("timeout", "Tệp quá phức tạp, chưa so sánh được với bản đã ký.", err)
 	}
 	return failed("revision_unreadable", "Không đọc được bản tại thời điểm ký.", err)
-}
-
-// chain builds the way from the signer's certificate to a trusted root, at the time of verification: the signer's own
-// claim of the time proves nothing.
-func (v *verifier) chain(sig *cms.Signature) (chain, at Check) {
-	if v.opt.Roots == nil {
-		return unknown("no_roots", "Chưa khai báo chứng thư số gốc được tin cậy.", nil), unanswered
-	}
-	leaf := sig.Signer
-	opts := x509.VerifyOptions{
-		Roots: v.opt.Roots, Intermediates: x509.NewCertPool(), CurrentTime: v.opt.At,
-		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
-	}
-	for _, c := range sig.Certificates {
-		opts.Intermediates.AddCert(c)
-	}
-	for _, c := range v.opt.Intermediates {
-		opts.Intermediates.AddCert(c)
-	}
-	inForce := Check{Passed, "in_force", "Chứng thư số còn hiệu lực tại thời điểm kiểm tra.", ""}
-	switch {
-	case v.opt.At.After(leaf.NotAfter):
-		// Whether it was in force when it signed could only be told by a time stamp.
-		inForce = unknown("expired", "Chứng thư số đã hết hạn; chưa có căn cứ về thời điểm ký.", nil)
-		opts.CurrentTime = leaf.NotAfter
-	case v.opt.At.Before(leaf.NotBefore):
-		inForce = unknown("not_yet_valid", "Chứng thư số chưa có hiệu lực.", nil)
-		opts.CurrentTime = leaf.NotBefore
-	}
-	if _, err := leaf.Verify(opts); err != nil {
-		return chainFailure(err), inForce
-	}
-	return Check{Passed, "trusted", "Chứng thư số do đơn vị được tin cậy cấp.", ""}, inForce
-}
-
-func chainFailure(err error) Check {
-	var invalid x509.CertificateInvalidError
-	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
-		return unknown("issuer_expired", "Chứng thư số của đơn vị cấp đã hết hạn.", err)
-	}
-	return unknown("untrusted", "Chứng thư số không do đơn vị được tin cậy cấp.", err)
 }

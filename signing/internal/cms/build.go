@@ -39,8 +39,10 @@ func MaxSignatureLen(pub crypto.PublicKey) (int, error) {
 }
 
 // Build signs a SHA-256 digest of the document and returns the DER of the whole ContentInfo. chain[0] is the signer's
-// certificate; the others are carried along.
-func Build(signer crypto.Signer, chain []*x509.Certificate, digest []byte) ([]byte, error) {
+// certificate; the others are carried along. stamp, unless nil, is asked for a time stamp token over the signature value,
+// which goes along as an unsigned attribute (id-aa-timeStampToken).
+func Build(signer crypto.Signer, chain []*x509.Certificate, digest []byte,
+	stamp func(value []byte) (token []byte, err error)) ([]byte, error) {
 	attrs, err := signedAttributes(chain[0], digest)
 	if err != nil {
 		return nil, err
@@ -49,8 +51,19 @@ func Build(signer crypto.Signer, chain []*x509.Certificate, digest []byte) ([]by
 	if err != nil {
 		return nil, fmt.Errorf("sign attributes: %w", err)
 	}
-	return assemble(chain, attrs, sig)
+	if stamp == nil {
+		return assemble(chain, attrs, sig, nil)
+	}
+	token, err := stamp(sig)
+	if err != nil {
+		return nil, err
+	}
+	return assemble(chain, attrs, sig, token)
 }
+
+// StampOverhead is the most that a token adds to a signature beyond its own length: the attribute around it, and longer
+// length fields further out.
+const StampOverhead = 64
 
 // MaxLen is the longest DER that Build can return for this chain. Nothing is signed to find out.
 func MaxLen(chain []*x509.Certificate) (int, error) {
@@ -62,7 +75,7 @@ func MaxLen(chain []*x509.Certificate) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	der, err := assemble(chain, attrs, make([]byte, n))
+	der, err := assemble(chain, attrs, make([]byte, n), nil)
 	return len(der), err
 }
 
@@ -99,7 +112,7 @@ func signedAttributes(leaf *x509.Certificate, digest []byte) ([]byte, error) {
 	return asn1.Marshal(asn1.RawValue{Tag: asn1.TagSet, IsCompound: true, Bytes: bytes.Join(members, nil)})
 }
 
-func assemble(chain []*x509.Certificate, attrs, sig []byte) ([]byte, error) {
+func assemble(chain []*x509.Certificate, attrs, sig, token []byte) ([]byte, error) {
 	sha256 := pkix.AlgorithmIdentifier{Algorithm: oidSHA256}
 	alg := pkix.AlgorithmIdentifier{Algorithm: oidECDSASHA256}
 	if _, ok := chain[0].PublicKey.(*rsa.PublicKey); ok {
@@ -111,10 +124,19 @@ func assemble(chain []*x509.Certificate, attrs, sig []byte) ([]byte, error) {
 	}
 	implicit := slices.Clone(attrs)
 	implicit[0] = 0xA0 // the same bytes, stored as [0] IMPLICIT
-	si, err := asn1.Marshal(signerInfo{
+	info := signerInfo{
 		Version: 1, SID: asn1.RawValue{FullBytes: sid}, DigestAlgorithm: sha256,
 		SignedAttrs: asn1.RawValue{FullBytes: implicit}, SigAlgorithm: alg, Signature: sig,
-	})
+	}
+	if token != nil {
+		set := asn1.RawValue{Tag: asn1.TagSet, IsCompound: true, Bytes: token}
+		a, err := asn1.Marshal(attribute{oidTimestamp, set})
+		if err != nil {
+			return nil, fmt.Errorf("encode time stamp: %w", err)
+		}
+		info.UnsignedAttrs = asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 1, IsCompound: true, Bytes: a}
+	}
+	si, err := asn1.Marshal(info)
 	if err != nil {
 		return nil, fmt.Errorf("encode signer info: %w", err)
 	}

@@ -2,11 +2,13 @@
 //
 // Build makes a CAdES baseline SignedData (ETSI EN 319 122-1, RFC 5652): no encapsulated content, the signed
 // attributes contentType, messageDigest and signing-certificate-v2 (RFC 5035), and no signing-time, which PAdES forbids
-// (ETSI EN 319 142-1 §6.2.1). Parse reads what other producers make: DER only, one signer, bounded sizes. It never
-// panics on hostile input and decides nothing about trust.
+// (ETSI EN 319 142-1 §6.2.1). Parse reads what other producers make: DER only, one signer, bounded sizes. Time stamps
+// (RFC 3161) are signatures of the same form with the stamp inside; requests for them and the replies are here too.
+// Nothing panics on hostile input, and nothing decides about trust.
 package cms
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -19,12 +21,13 @@ var (
 	oidSignedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}
 	oidTSTInfo    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}
 
-	oidContentType   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
-	oidMessageDigest = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 4}
-	oidSigningTime   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 5}
-	oidSigningCert   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}
-	oidSigningCertV2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}
-	oidTimestamp     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 14}
+	oidContentType     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
+	oidMessageDigest   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 4}
+	oidSigningTime     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 5}
+	oidSigningCert     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 12}
+	oidSigningCertV2   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47}
+	oidAdobeRevocation = asn1.ObjectIdentifier{1, 2, 840, 113583, 1, 1, 8}
+	oidTimestamp       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 14}
 
 	oidSHA1   = asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}
 	oidSHA256 = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
@@ -100,9 +103,13 @@ var hashes = []struct {
 	{oidSHA256, crypto.SHA256}, {oidSHA384, crypto.SHA384}, {oidSHA512, crypto.SHA512}, {oidSHA1, crypto.SHA1},
 }
 
-func hashOf(oid asn1.ObjectIdentifier) crypto.Hash {
+// hashOf returns 0 for what it does not know. The parameters must be absent or NULL (RFC 5754 §2).
+func hashOf(alg pkix.AlgorithmIdentifier) crypto.Hash {
+	if p := alg.Parameters.FullBytes; len(p) != 0 && !bytes.Equal(p, asn1.NullBytes) {
+		return 0
+	}
 	for _, h := range hashes {
-		if h.oid.Equal(oid) {
+		if h.oid.Equal(alg.Algorithm) {
 			return h.hash
 		}
 	}

@@ -66,7 +66,7 @@ func TestEveryKindOfKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			for range 20 { // ECDSA values differ in length
-				der, err := cms.Build(key, chain, digest[:])
+				der, err := cms.Build(key, chain, digest[:], nil)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -113,7 +113,7 @@ func TestExchangedCertificateIsNoticed(t *testing.T) {
 	}
 	mine, other := certify(t, key, 7), certify(t, key, 7, time.Hour) // same issuer and serial, other bytes
 	digest := sha256.Sum256(nil)
-	der, err := cms.Build(key, []*x509.Certificate{mine}, digest[:])
+	der, err := cms.Build(key, []*x509.Certificate{mine}, digest[:], nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 	digest := sha256.Sum256(nil)
-	der, err := cms.Build(key, []*x509.Certificate{certify(f, key, 1)}, digest[:])
+	der, err := cms.Build(key, []*x509.Certificate{certify(f, key, 1)}, digest[:], nil)
 	if err != nil {
 		f.Fatal(err)
 	}

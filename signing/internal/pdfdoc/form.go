@@ -97,6 +97,14 @@ func (d *Doc) permission() int {
 	if err != nil || sig == nil {
 		return 0
 	}
+	if p := d.certifies(sig); p != 0 {
+		return p
+	}
+	return 2 // a certification that cannot be read must not allow more than the default
+}
+
+// certifies is the P of a signature dictionary with a DocMDP transform, 0 without one.
+func (d *Doc) certifies(sig types.Dict) int {
 	refs, _ := d.array(sig["Reference"])
 	for _, o := range refs[:min(len(refs), 16)] {
 		ref, _ := d.dict(o)
@@ -109,5 +117,5 @@ func (d *Doc) permission() int {
 		}
 		return 2
 	}
-	return 2 // a certification that cannot be read must not allow more than the default
+	return 0
 }

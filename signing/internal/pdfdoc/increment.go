@@ -21,13 +21,15 @@ var (
 
 // A SignatureField is what AddSignature puts into a file. Texts may be in any script.
 type SignatureField struct {
-	Field    string // name of the new field, chosen when empty
-	Name     string
-	Reason   string
-	Location string
-	At       time.Time
-	Reserve  int   // bytes kept for the CMS
-	Mark     *Mark // nil for an invisible signature
+	Field     string // name of the new field, chosen when empty
+	Timestamp bool   // a document time stamp: nothing below but Reserve is used
+	Name      string
+	Reason    string
+	Location  string
+	At        time.Time
+	Reserve   int      // bytes kept for the CMS
+	Mark      *Mark    // a text on page 1
+	Picture   *Picture // a picture instead of a text; an invisible signature has neither
 }
 
 // An Unsigned file ends in an increment with a signature whose /Contents is still empty.
@@ -44,7 +46,8 @@ const (
 // AddSignature appends an increment with a new signature field. The file's own bytes stay as they are, and so do its
 // form fields and the kind of its cross reference. d must not be used afterwards.
 func (d *Doc) AddSignature(f SignatureField) (*Unsigned, error) {
-	if p := d.permission(); p == 1 {
+	// A time stamp is never forbidden (ISO 32000-2 §12.8.2.2.2).
+	if d.permission() == 1 && !f.Timestamp {
 		return nil, ErrNoChanges
 	}
 	form, err := d.formFields()
@@ -54,7 +57,7 @@ func (d *Doc) AddSignature(f SignatureField) (*Unsigned, error) {
 	if f.Field, err = fieldName(f.Field, form); err != nil {
 		return nil, err
 	}
-	pg, err := d.firstPage()
+	pg, err := d.pageOf(f, form)
 	if err != nil {
 		return nil, err
 	}
@@ -65,10 +68,14 @@ func (d *Doc) AddSignature(f SignatureField) (*Unsigned, error) {
 		"T": text(f.Field), "V": value, "F": types.Integer(4 | 128), // print, locked
 		"P": *types.NewIndirectRef(pg.number, in.generation(pg.number)), "Rect": rectangle(Rect{}),
 	}
-	if f.Mark != nil {
-		if err := in.draw(widget, pg, f.Mark); err != nil {
-			return nil, err
-		}
+	switch {
+	case f.Picture != nil:
+		err = in.drawPicture(widget, pg, f.Picture, form)
+	case f.Mark != nil:
+		err = in.draw(widget, pg, f.Mark)
+	}
+	if err != nil {
+		return nil, err
 	}
 	ref := in.add(widget)
 	if err := in.addToForm(ref); err != nil {
@@ -80,14 +87,26 @@ func (d *Doc) AddSignature(f SignatureField) (*Unsigned, error) {
 	return in.finish(f.Reserve)
 }
 
+// pageOf is the page that a signature stands on: page 1, or the one of its picture.
+func (d *Doc) pageOf(f SignatureField, form *form) (*page, error) {
+	if f.Picture == nil {
+		return d.page(1)
+	}
+	return d.picturePage(f.Picture, form)
+}
+
 func signatureValue(f SignatureField) types.Dict {
 	v := types.Dict{
 		"Type": types.Name("Sig"), "Filter": types.Name("Adobe.PPKLite"), "SubFilter": types.Name("ETSI.CAdES.detached"),
-		"M":        types.StringLiteral(types.DateString(f.At)),
 		"Contents": types.HexLiteral(strings.Repeat("0", 2*f.Reserve)),
 		"ByteRange": types.Array{types.Integer(0), types.Integer(9999999999), types.Integer(9999999999),
 			types.Integer(9999999999)},
 	}
+	if f.Timestamp {
+		v["Type"], v["SubFilter"] = types.Name("DocTimeStamp"), types.Name("ETSI.RFC3161")
+		return v
+	}
+	v["M"] = types.StringLiteral(types.DateString(f.At))
 	for key, s := range map[string]string{"Name": f.Name, "Reason": f.Reason, "Location": f.Location} {
 		if s != "" {
 			v[key] = text(s)
@@ -215,26 +234,34 @@ func (in *increment) addToPage(p *page, widget types.IndirectRef) error {
 	return in.change(p.number, p.dict)
 }
 
-// finish writes the increment behind the file and finds the placeholders in it, nowhere else.
-func (in *increment) finish(reserve int) (*Unsigned, error) {
+// write appends the increment to the file. base is where it begins.
+func (in *increment) write() (out []byte, base int, err error) {
 	var tail bytes.Buffer
 	if err := api.WriteIncrement(in.d.x, &tail); err != nil {
-		return nil, fmt.Errorf("write increment: %w", err)
+		return nil, 0, fmt.Errorf("write increment: %w", err)
 	}
 	size := in.base + int64(tail.Len())
 	if size > maxFileSize {
-		return nil, fmt.Errorf("write increment: file of %d bytes", size)
+		return nil, 0, fmt.Errorf("write increment: file of %d bytes", size)
 	}
-	out := make([]byte, 0, size)
+	out = make([]byte, 0, size)
 	out = append(out, in.d.Data...)
 	if int64(len(out)) < in.base {
 		out = append(out, '\n')
 	}
-	out = append(out, tail.Bytes()...)
+	return append(out, tail.Bytes()...), int(in.base), nil
+}
+
+// finish writes the increment and finds the placeholders in it, nowhere else.
+func (in *increment) finish(reserve int) (*Unsigned, error) {
+	out, base, err := in.write()
+	if err != nil {
+		return nil, err
+	}
 	u := &Unsigned{data: out, start: int(in.d.x.Write.OffsetSigContents)}
 	u.end = u.start + 2*reserve + 2
 	at := int(in.d.x.Write.OffsetSigByteRange)
-	if at < int(in.base) || u.start < int(in.base) || u.end > len(out) ||
+	if at < base || u.start < base || u.end > len(out) ||
 		!bytes.HasPrefix(out[at:], []byte(byteRangePlaceholder)) || out[u.start] != '<' || out[u.end-1] != '>' ||
 		len(bytes.Trim(out[u.start+1:u.end-1], "0")) != 0 {
 		return nil, errors.New("write increment: placeholders are not where they were put")

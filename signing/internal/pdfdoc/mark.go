@@ -3,6 +3,7 @@ package pdfdoc
 import (
 	"bytes"
 	"compress/zlib"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -211,4 +212,20 @@ func stream(data []byte, d types.Dict) (*types.StreamDict, error) {
 	sd := types.NewStreamDict(d, 0, &n, nil, []types.PDFFilter{{Name: filter.Flate}})
 	sd.Raw = b.Bytes()
 	return &sd, nil
+}
+
+// inflate undoes the compression of a stream of at most limit bytes. The checksum at its end is checked.
+func inflate(raw []byte, limit int64) ([]byte, error) {
+	r, err := zlib.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, errors.New("too long")
+	}
+	return b, r.Close()
 }

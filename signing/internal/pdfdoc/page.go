@@ -14,7 +14,7 @@ func (r Rect) overlaps(o Rect) bool {
 	return r.X0 < o.X1 && o.X0 < r.X1 && r.Y0 < o.Y1 && o.Y0 < r.Y1
 }
 
-// A page is the first page as a reader shows it: visible box and rotation.
+// A page is a page as a reader shows it: visible box and rotation.
 type page struct {
 	dict   types.Dict
 	number int // of its object
@@ -25,13 +25,20 @@ type page struct {
 // a4 is the page size of official documents, taken when a file gives none.
 var a4 = Rect{0, 0, 595.28, 841.89}
 
-func (d *Doc) firstPage() (*page, error) {
+// page returns a page by its number, counted from 1.
+func (d *Doc) page(number int) (*page, error) {
 	if err := d.x.EnsurePageCount(); err != nil {
 		return nil, fmt.Errorf("%w: page count: %v", ErrDamaged, err)
 	}
-	dict, ref, inherited, err := d.x.PageDict(1, false)
+	if number < 1 || number > d.x.PageCount && number != 1 {
+		return nil, fmt.Errorf("%w: page %d of %d", ErrNoPlace, number, d.x.PageCount)
+	}
+	dict, ref, inherited, err := d.x.PageDict(number, false)
 	if err != nil {
-		return nil, fmt.Errorf("%w: first page: %v", ErrDamaged, err)
+		return nil, fmt.Errorf("%w: page %d: %v", ErrDamaged, number, err)
+	}
+	if dict == nil || ref == nil {
+		return nil, fmt.Errorf("%w: page %d is missing", ErrDamaged, number)
 	}
 	p := &page{dict: dict, number: ref.ObjectNumber.Value(), box: a4}
 	media := d.rect(dict["MediaBox"])

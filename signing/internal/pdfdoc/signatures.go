@@ -31,6 +31,7 @@ type Signature struct {
 	Reason    string
 	Location  string
 	Claimed   time.Time // /M, the signer's own claim
+	Certified int       // the P of a certification signature, 0 for others
 	Malformed error     // set when the byte range is wrong; nothing below is then usable
 
 	Contents []byte // the DER in /Contents, with the zeros that fill it up
@@ -104,7 +105,8 @@ func (d *Doc) orphans(seen map[int]bool) []*Signature {
 func (d *Doc) signature(field string, v types.Dict) *Signature {
 	s := &Signature{
 		Field: field, SubFilter: d.name(v["SubFilter"]), Timestamp: d.name(v["Type"]) == "DocTimeStamp",
-		Name: d.text(v["Name"]), Reason: d.text(v["Reason"]), Location: d.text(v["Location"]),
+		Certified: d.certifies(v),
+		Name:      d.text(v["Name"]), Reason: d.text(v["Reason"]), Location: d.text(v["Location"]),
 	}
 	if t, ok := types.DateTime(d.text(v["M"]), true); ok {
 		s.Claimed = t
@@ -140,6 +142,10 @@ func (d *Doc) place(s *Signature, v types.Dict) error {
 	s.Contents = make([]byte, len(gap)/2-1)
 	if _, err := hex.Decode(s.Contents, gap[1:len(gap)-1]); err != nil {
 		return fmt.Errorf("%w: the gap is not a hex string", ErrByteRange)
+	}
+	// Hex digits of both cases in one string come from no writer, but from whoever wants another file with the same seal.
+	if bytes.ContainsAny(gap, "abcdef") && bytes.ContainsAny(gap, "ABCDEF") {
+		return fmt.Errorf("%w: hex digits of both cases", ErrByteRange)
 	}
 	before := bytes.TrimRight(d.Data[max(0, s.Start-64):s.Start], " \t\r\n")
 	if !bytes.HasSuffix(before, []byte("/Contents")) {
