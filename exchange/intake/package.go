@@ -207,7 +207,7 @@ func cleanName(name string) string {
 }
 
 // maxName is the longest name that is kept, in bytes. Longer ones are no names.
-const maxName = 1024
+const maxName = 512
 
 func cleanPath(name string) string {
 	if len(name) > maxName {

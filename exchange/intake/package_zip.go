@@ -93,7 +93,7 @@ func (in *inspection) list(where string, z *zip.Reader, depth int, open bool) {
 			path = where + "!" + name
 		}
 		in.checkName(path, f.Name)
-		if key := strings.ToLower(name); seen[key] {
+		if key := strings.ToLower(f.Name); seen[key] {
 			in.find(path, FoundBadName, true, "Gói nén có hai tệp cùng tên; mỗi máy có thể mở một tệp khác nhau. Hãy nén lại gói.")
 		} else {
 			seen[key] = true
