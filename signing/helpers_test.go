@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
@@ -185,3 +186,7 @@ func signatureValue(t testing.TB, der []byte) []byte {
 }
 
 func theChain(p *pki, name string) []*x509.Certificate { return []*x509.Certificate{p.cert(name)} }
+
+func extension(id asn1.ObjectIdentifier, value []byte) pkix.Extension {
+	return pkix.Extension{Id: id, Critical: true, Value: value}
+}

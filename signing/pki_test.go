@@ -237,8 +237,8 @@ func (p *pki) reply(path string, query []byte) ([]byte, error) {
 			return nil, down
 		}
 		name := strings.TrimPrefix(path, "/")
-		conf := fmt.Sprintf("[tsa]\nserial=%s\nsigner_cert=%s\nsigner_key=%s\ncerts=%s\ndigests=sha256\ndefault_policy=1.2.3.4\n"+
-			"signer_digest=sha256\ness_cert_id_alg=sha256\n", p.file("tsserial"), p.file(name+".pem"), p.file(name+".key"), p.file(name+".pem"))
+		conf := fmt.Sprintf("[tsa]\nserial=%s\nsigner_cert=%s\nsigner_key=%s\ndigests=sha256\ndefault_policy=1.2.3.4\n"+
+			"signer_digest=sha256\ness_cert_id_alg=sha256\n", p.file("tsserial"), p.file(name+".pem"), p.file(name+".key"))
 		if err := os.WriteFile(p.file("tsa.cnf"), []byte(conf), 0o600); err != nil {
 			return nil, err
 		}

@@ -300,6 +300,22 @@ func (q question) decide(answers []*revocation.Answer, cert *x509.Certificate) (
 	return status, chosen
 }
 
+// oldest is, of the witnesses that say the same as the chosen one, the one that is proven for the longest: a younger
+// signature may carry a newer answer about an older one, which must not cost that its level.
+func (q question) oldest(answers []*revocation.Answer, from map[*revocation.Answer]*witness, chosen *revocation.Answer, cert *x509.Certificate) *witness {
+	best := from[chosen]
+	for _, a := range answers {
+		w := from[a]
+		if s, _ := q.decide([]*revocation.Answer{a}, cert); s != revocation.Good {
+			continue
+		}
+		if w.stamped && !best.stamped || w.embedded && !best.embedded && w.stamped == best.stamped {
+			best = w
+		}
+	}
+	return best
+}
+
 // certificateStatus looks into the file first and asks online only where that says nothing.
 func (v *verifier) certificateStatus(cert, issuer *x509.Certificate, q question) (Check, *witness) {
 	answers, from := v.evidence.answers(cert, issuer)
@@ -321,7 +337,7 @@ func (v *verifier) certificateStatus(cert, issuer *x509.Certificate, q question)
 	case chosen == nil:
 		return v.noAnswer(name, q, problem), nil
 	case status == revocation.Good:
-		return Check{Passed, "not_revoked", "Chứng thư số không bị thu hồi.", ""}, from[chosen]
+		return Check{Passed, "not_revoked", "Chứng thư số không bị thu hồi.", ""}, q.oldest(answers, from, chosen, cert)
 	case status == revocation.Unknown:
 		return unknown("revocation_unknown", "Đơn vị cấp không xác nhận tình trạng của chứng thư số.", fmt.Errorf("certificate %q", name)), nil
 	}

@@ -115,7 +115,8 @@ func (r *Report) Overall() Status {
 		switch {
 		case s.Status == Invalid:
 			return Invalid
-		case s.Kind == "timestamp": // one that proves nothing takes nothing from what it follows
+		case s.Kind == "timestamp" && (s.Status == Valid || s.Timestamp.Answer == NotChecked && s.Intact.Answer == Passed):
+			// One that was not asked about, or whose authority has ended, takes nothing from what it follows.
 		case s.Status == Indeterminate:
 			return r.worst(Indeterminate)
 		default:

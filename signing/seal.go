@@ -31,12 +31,14 @@ const (
 // A Sealer puts one agency's seal on documents. It is safe for concurrent use if its key is.
 type Sealer struct {
 	signer  crypto.Signer
-	chain   []*x509.Certificate
+	chain   []*x509.Certificate // as given
+	carried []*x509.Certificate // put into every seal
 	reserve int
 }
 
 // NewSealer makes a sealer of a key and its certificate chain, the key's own certificate first. The chain is put into
-// every seal, so that a verifier who knows only the root can follow it.
+// every seal, so that a verifier who knows only the root can follow it. The root itself stays out: whoever trusts it has
+// it, and nothing would protect the copy.
 func NewSealer(signer crypto.Signer, chain []*x509.Certificate) (*Sealer, error) {
 	if signer == nil || len(chain) == 0 || chain[0] == nil {
 		return nil, fmt.Errorf("%w: key or certificate missing", ErrKey)
@@ -48,11 +50,15 @@ func NewSealer(signer crypto.Signer, chain []*x509.Certificate) (*Sealer, error)
 	if !maySign(chain[0]) {
 		return nil, fmt.Errorf("%w: its key usage does not allow signatures", ErrCertificate)
 	}
-	n, err := cms.MaxLen(chain)
+	carried := slices.Clone(chain)
+	if top := carried[len(carried)-1]; len(carried) > 1 && top.CheckSignatureFrom(top) == nil {
+		carried = carried[:len(carried)-1]
+	}
+	n, err := cms.MaxLen(carried)
 	if err != nil {
 		return nil, inputError(err)
 	}
-	return &Sealer{signer: signer, chain: slices.Clone(chain), reserve: n + spare}, nil
+	return &Sealer{signer: signer, chain: slices.Clone(chain), carried: carried, reserve: n + spare}, nil
 }
 
 // maySign reads the key usage and the extended one (RFC 5280 §4.2.1.3, §4.2.1.12). A certificate without them may do
@@ -204,7 +210,7 @@ func (s *Sealer) sign(ctx context.Context, in []byte, opt SealOptions, ts *Times
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	der, err := cms.Build(s.signer, s.chain, digestOf(file), stamp)
+	der, err := cms.Build(s.signer, s.carried, digestOf(file), stamp)
 	if err != nil {
 		return nil, err
 	}

@@ -52,10 +52,12 @@ type (
 		Content asn1.RawValue `asn1:"explicit,tag:0"`
 	}
 	encapContent struct {
+		Raw     asn1.RawContent
 		Type    asn1.ObjectIdentifier
 		Content asn1.RawValue `asn1:"optional,explicit,tag:0"`
 	}
 	signedData struct {
+		Raw              asn1.RawContent
 		Version          int
 		DigestAlgorithms []pkix.AlgorithmIdentifier `asn1:"set"`
 		Encap            encapContent
@@ -103,9 +105,26 @@ var hashes = []struct {
 	{oidSHA256, crypto.SHA256}, {oidSHA384, crypto.SHA384}, {oidSHA512, crypto.SHA512}, {oidSHA1, crypto.SHA1},
 }
 
+func noParameters(alg pkix.AlgorithmIdentifier) bool {
+	p := alg.Parameters.FullBytes
+	return len(p) == 0 || bytes.Equal(p, asn1.NullBytes)
+}
+
+// unsignedAttributes are the ones that may stand in a signature, those that end in a larger arc with all below it.
+var unsignedAttributes = []asn1.ObjectIdentifier{
+	{1, 2, 840, 113549, 1, 9, 6}, // countersignature
+	oidTimestamp,
+	{1, 2, 840, 113549, 1, 9, 16, 2, 21}, {1, 2, 840, 113549, 1, 9, 16, 2, 22}, {1, 2, 840, 113549, 1, 9, 16, 2, 23},
+	{1, 2, 840, 113549, 1, 9, 16, 2, 24}, {1, 2, 840, 113549, 1, 9, 16, 2, 25}, {1, 2, 840, 113549, 1, 9, 16, 2, 26},
+	{1, 2, 840, 113549, 1, 9, 16, 2, 27}, {1, 2, 840, 113549, 1, 9, 16, 2, 48},
+	{0, 4, 0, 1733, 2}, {0, 4, 0, 19122, 1}, // ETSI
+	{1, 3, 6, 1, 4, 1, 311}, // Microsoft
+	oidAdobeRevocation,
+}
+
 // hashOf returns 0 for what it does not know. The parameters must be absent or NULL (RFC 5754 §2).
 func hashOf(alg pkix.AlgorithmIdentifier) crypto.Hash {
-	if p := alg.Parameters.FullBytes; len(p) != 0 && !bytes.Equal(p, asn1.NullBytes) {
+	if !noParameters(alg) {
 		return 0
 	}
 	for _, h := range hashes {

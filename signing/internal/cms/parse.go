@@ -75,6 +75,9 @@ func Parse(der []byte) (*Signature, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: content info: %v", ErrSyntax, err)
 	}
+	if !holds(der[:len(der)-len(rest)], 2) {
+		return nil, fmt.Errorf("%w: content info with more in it", ErrSyntax)
+	}
 	if len(bytes.Trim(rest, "\x00")) != 0 {
 		return nil, fmt.Errorf("%w: bytes after its end", ErrSyntax)
 	}
@@ -91,7 +94,36 @@ func Parse(der []byte) (*Signature, error) {
 	if len(rest) != 0 {
 		return nil, fmt.Errorf("%w: bytes after signed data", ErrSyntax)
 	}
+	if !holds(sd.Raw, 4+present(sd.Certificates, sd.CRLs)) || !holds(sd.Encap.Raw, 1+present(sd.Encap.Content)) {
+		return nil, fmt.Errorf("%w: signed data with more in it", ErrSyntax)
+	}
 	return fromSignedData(&sd)
+}
+
+// holds says whether a SEQUENCE has n members: encoding/asn1 leaves what follows the last one it knows unread, and nobody
+// signs it.
+func holds(der []byte, n int) bool {
+	var seq asn1.RawValue
+	if _, err := asn1.Unmarshal(der, &seq); err != nil {
+		return false
+	}
+	for rest := seq.Bytes; len(rest) > 0; n-- {
+		var member asn1.RawValue
+		var err error
+		if rest, err = asn1.Unmarshal(rest, &member); err != nil {
+			return false
+		}
+	}
+	return n == 0
+}
+
+func present(optional ...asn1.RawValue) (n int) {
+	for _, o := range optional {
+		if len(o.FullBytes) > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 func fromSignedData(sd *signedData) (*Signature, error) {
@@ -115,7 +147,8 @@ func fromSignedData(sd *signedData) (*Signature, error) {
 		return nil, err
 	}
 	var si signerInfo
-	if rest, err := asn1.Unmarshal(sd.Signers[0].FullBytes, &si); err != nil || len(rest) != 0 {
+	if rest, err := asn1.Unmarshal(sd.Signers[0].FullBytes, &si); err != nil || len(rest) != 0 ||
+		!holds(sd.Signers[0].FullBytes, 5+present(si.SignedAttrs, si.UnsignedAttrs)) {
 		return nil, fmt.Errorf("%w: signer info: %v", ErrSyntax, err)
 	}
 	if !slices.ContainsFunc(sd.DigestAlgorithms, func(a pkix.AlgorithmIdentifier) bool {
@@ -189,6 +222,9 @@ func (s *Signature) readSigner(si *signerInfo) error {
 		return err
 	}
 	for _, a := range unsigned {
+		if !knownUnsigned(a.Type) {
+			return fmt.Errorf("%w: unsigned attribute %v", ErrUnsupported, a.Type)
+		}
 		if !a.Type.Equal(oidTimestamp) {
 			continue
 		}
@@ -200,6 +236,17 @@ func (s *Signature) readSigner(si *signerInfo) error {
 		}
 	}
 	return s.chooseSigner(si.SID)
+}
+
+// knownUnsigned names the unsigned attributes that are met: those of CAdES, of Microsoft and of Adobe. Nothing protects
+// them, so another one may be a known one that somebody has spoilt, such as the time stamp.
+func knownUnsigned(id asn1.ObjectIdentifier) bool {
+	for _, known := range unsignedAttributes {
+		if len(id) >= len(known) && known.Equal(id[:len(known)]) {
+			return true
+		}
+	}
+	return false
 }
 
 // attributes splits the inside of a SET OF Attribute.
@@ -371,6 +418,9 @@ func (s *Signature) checkRSA(pub *rsa.PublicKey) error {
 		return fmt.Errorf("%w: RSA of %d bits", ErrWeak, pub.N.BitLen())
 	}
 	h, oid := s.Hash, s.algorithm.Algorithm
+	if !oid.Equal(oidRSAPSS) && !noParameters(s.algorithm) {
+		return fmt.Errorf("%w: signature algorithm parameters", ErrUnsupported)
+	}
 	switch {
 	case oid.Equal(oidRSA):
 	case oid.Equal(oidRSASHA256):
@@ -422,6 +472,9 @@ func (s *Signature) checkECDSA(pub *ecdsa.PublicKey) error {
 		return fmt.Errorf("%w: ECDSA of %d bits", ErrWeak, bits)
 	}
 	h, oid := s.Hash, s.algorithm.Algorithm
+	if !noParameters(s.algorithm) {
+		return fmt.Errorf("%w: signature algorithm parameters", ErrUnsupported)
+	}
 	switch {
 	case oid.Equal(oidECPublicKey):
 	case oid.Equal(oidECDSASHA256):

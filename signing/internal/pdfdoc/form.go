@@ -87,20 +87,38 @@ func (d *Doc) walkField(f *form, o types.Object, prefix, kind string, depth int)
 }
 
 // permission is the P of a certification signature (ISO 32000-1 §12.8.2.2): 1 no changes, 2 forms and signatures,
-// 3 comments too; 0 when the document is not certified.
+// 3 comments too; 0 when the document is not certified. It should stand in the catalog; writers forget that, so a field's
+// signature that certifies counts as well, and the strictest of all.
 func (d *Doc) permission() int {
+	p := 0
+	stricter := func(q int) {
+		if q != 0 && (p == 0 || q < p) {
+			p = q
+		}
+	}
 	perms, err := d.dict(d.catalog()["Perms"])
-	if err != nil || perms == nil {
-		return 0
+	if err == nil && perms != nil {
+		if sig, err := d.dict(perms["DocMDP"]); err == nil && sig != nil {
+			q := d.certifies(sig)
+			if q == 0 {
+				q = 2 // one that cannot be read must not allow more than the default
+			}
+			stricter(q)
+		}
 	}
-	sig, err := d.dict(perms["DocMDP"])
-	if err != nil || sig == nil {
-		return 0
-	}
-	if p := d.certifies(sig); p != 0 {
+	form, err := d.formFields()
+	if err != nil {
 		return p
 	}
-	return 2 // a certification that cannot be read must not allow more than the default
+	for _, f := range form.fields {
+		if f.kind != "Sig" || f.dict["V"] == nil {
+			continue
+		}
+		if v, err := d.dict(f.dict["V"]); err == nil && v != nil {
+			stricter(d.certifies(v))
+		}
+	}
+	return p
 }
 
 // certifies is the P of a signature dictionary with a DocMDP transform, 0 without one.

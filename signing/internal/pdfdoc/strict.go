@@ -53,7 +53,7 @@ func plainName(s string) string {
 
 func (l *lexer) entries(depth int) (types.Object, error) {
 	d := types.Dict{}
-	seen := map[string]bool{}
+	seen := map[string]types.Object{}
 	for {
 		t := l.token()
 		if t == ">>" {
@@ -63,14 +63,14 @@ func (l *lexer) entries(depth int) (types.Object, error) {
 			return nil, fmt.Errorf("%w: dictionary near %d", ErrDamaged, l.at)
 		}
 		key := plainName(t[1:])
-		if seen[key] {
-			return nil, fmt.Errorf("%w: key %q stands twice", ErrDamaged, key)
-		}
-		seen[key] = true
 		v, err := l.value(depth + 1)
 		if err != nil {
 			return nil, err
 		}
+		if before, twice := seen[key]; twice && !sameScalar(before, v) {
+			return nil, fmt.Errorf("%w: key %q stands twice", ErrDamaged, key)
+		}
+		seen[key] = v
 		if v != nil { // null is the same as no entry
 			d[key] = v
 		}
@@ -91,6 +91,15 @@ func (l *lexer) elements(depth int) (types.Object, error) {
 		}
 		a = append(a, v)
 	}
+}
+
+// sameScalar says whether a key that stands twice means the same to everybody. There are writers that repeat themselves.
+func sameScalar(a, b types.Object) bool {
+	switch a.(type) {
+	case types.Name, types.Integer, types.Float, types.Boolean, types.IndirectRef:
+		return a == b
+	}
+	return false
 }
 
 // numberOrReference looks ahead for "12 0 R".
