@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand"
 	"os"
 	"path/filepath"
 	"strings"
@@ -196,6 +197,32 @@ func TestHugePageIsBounded(t *testing.T) {
 	}
 	if err == nil && d.Pages != 1 {
 		t.Errorf("draft %+v", d)
+	}
+}
+
+// TestSpoiltFilesAreReadOrRefused changes bytes of good files at random places, which the fuzzer, slowed by its counters,
+// does too seldom.
+func TestSpoiltFilesAreReadOrRefused(t *testing.T) {
+	rounds := 60
+	if testing.Short() {
+		rounds = 10
+	}
+	r := openReader(t)
+	random := rand.New(rand.NewSource(22))
+	for i := range rounds {
+		data := bytes.Clone(sample(t, []string{"09-quyet-dinh-2024", "11-tcvn3-font-cu", "02-cong-van-stttt"}[i%3]))
+		for range 1 + random.Intn(40) {
+			data[random.Intn(len(data)-8)] = byte(random.Intn(256))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		d, err := r.Read(ctx, "x.pdf", data)
+		cancel()
+		if err != nil && !errors.As(err, new(*intake.Problem)) {
+			t.Errorf("round %d: error without a wording for the clerk: %v", i, err)
+		}
+		if err == nil && d.Pages < 1 {
+			t.Errorf("round %d: draft of no pages", i)
+		}
 	}
 }
 
