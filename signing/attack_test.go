@@ -238,6 +238,19 @@ func TestCertifiedDocumentKeepsItsPermissions(t *testing.T) {
 	_, err := s.Seal(context.Background(), certified(1), signing.SealOptions{})
 	wantInputError(t, err, signing.ErrNoChanges, "no_changes")
 	wantStatus(t, seal(t, s, certified(2), signing.SealOptions{}), signing.Valid)
+	// A comment is a change, and where it is allowed a person must look at what it covers.
+	for p, want := range map[int]signing.Status{2: signing.Invalid, 3: signing.Indeterminate} {
+		file := seal(t, s, certified(p), signing.SealOptions{})
+		page := strings.Replace(object(file, 3), "/Annots[", "/Annots[100 0 R ", 1)
+		comment := "<< /Type /Annot /Subtype /FreeText /Rect [0 0 500 800] /Contents (Pay 900) >>"
+		r := wantStatus(t, update(file, objects{3: page, 100: comment}), want)
+		if p == 3 && r.Signatures[0].Coverage.Code != "comments_added" {
+			t.Errorf("%+v", r.Signatures[0].Coverage)
+		}
+		link := strings.Replace(comment, "FreeText", "Widget", 1)
+		wantStatus(t, update(file, objects{3: page, 100: link}), signing.Invalid)
+		wantStatus(t, update(file, objects{3: page, 100: comment, 4: content("Pay 900")}), signing.Invalid)
+	}
 }
 
 // resign makes a seal over whatever ranges the attacker likes, with a key that is trusted: only structure can refuse it.

@@ -39,3 +39,23 @@ func BenchmarkVerify(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkVerifyLevels(b *testing.B) {
+	p := newPKI(b)
+	s := p.sealer("unit", "signer", "rsa:3072")
+	for _, level := range levels {
+		b.Run(string(level), func(b *testing.B) {
+			file := read(b, "scan.pdf")
+			for range 5 {
+				file = seal(b, s, file, p.options(level))
+			}
+			opt := p.offline()
+			opt.Revocation = signing.RevocationIfKnown
+			b.SetBytes(int64(len(file)))
+			b.ReportAllocs()
+			for b.Loop() {
+				judge(b, file, opt, signing.Valid)
+			}
+		})
+	}
+}

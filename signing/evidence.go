@@ -21,6 +21,9 @@ type witness struct {
 	embedded bool
 }
 
+// maxWitnesses bounds the signatures that are checked for each certificate.
+const maxWitnesses = 512
+
 // evidence is what a file carries to judge its signatures by.
 type evidence struct {
 	witnesses []*witness
@@ -64,8 +67,12 @@ func revocationSource[T revocation.Source](s T, err error) (revocation.Source, e
 
 func (e *evidence) add(s revocation.Source, err error) func(time.Time) {
 	return func(seen time.Time) {
-		if err != nil {
+		switch {
+		case err != nil:
 			e.damaged = err
+			return
+		case len(e.witnesses) >= maxWitnesses:
+			e.damaged = fmt.Errorf("more than %d pieces of evidence", maxWitnesses)
 			return
 		}
 		e.witnesses = append(e.witnesses, &witness{Source: s, seen: seen, embedded: true})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -415,12 +416,15 @@ func TestOtherProgramsAcceptTheLevels(t *testing.T) {
 	mustRun(t, "certutil", "-N", "-d", "sql:"+nss, "--empty-password")
 	mustRun(t, "certutil", "-A", "-d", "sql:"+nss, "-n", "root", "-t", "CT,C,C", "-i", p.file("root.pem"))
 	s := p.sealer("unit", "signer", "rsa:3072")
-	for _, name := range []string{"letter.pdf", "chromium-objstm.pdf", "chromium-linear.pdf", "encrypted-aes128.pdf"} {
+	for name, in := range variants(t) {
 		for _, level := range levels {
+			if level != signing.LevelLTA && name != "letter.pdf" && name != "chromium-objstm.pdf" {
+				continue
+			}
 			t.Run(name+"/"+string(level), func(t *testing.T) {
 				opt := p.options(level)
 				opt.Mark = marked().Mark
-				out := seal(t, s, read(t, name), opt)
+				out := seal(t, s, in, opt)
 				path := write(t, "sealed.pdf", out)
 				report := mustRun(t, "pdfsig", "-no-ocsp", "-nssdir", "sql:"+nss, path)
 				if strings.Count(report, "Signature is Valid.") != 1 || strings.Count(report, "Certificate is Trusted.") != 1 {
@@ -471,4 +475,19 @@ func checkTokens(t *testing.T, p *pki, file []byte) {
 	if os.Getenv("KEEP_PDF") != "" {
 		os.WriteFile(os.Getenv("KEEP_PDF")+"/"+strings.ReplaceAll(t.Name(), "/", "_")+".pdf", file, 0o600)
 	}
+}
+
+func TestLevelsAtTheSameTime(t *testing.T) {
+	p := newPKI(t)
+	s := p.sealer("unit", "signer", "p256")
+	opt := p.options(signing.LevelLTA)
+	var wg sync.WaitGroup
+	for range 6 {
+		wg.Go(func() {
+			for range 2 {
+				judge(t, seal(t, s, tiny(), opt), p.offline(), signing.Valid)
+			}
+		})
+	}
+	wg.Wait()
 }

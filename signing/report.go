@@ -74,7 +74,7 @@ type SignatureReport struct {
 	Level     Level `json:"level,omitempty"`     // the PAdES level that it fulfils as far as was checked, empty for other formats
 	Certified int   `json:"certified,omitempty"` // what a certifying signature allows afterwards (DocMDP): 1 nothing, 2 forms and signatures, 3 comments too
 
-	Changes []string `json:"changes,omitempty"` // what came after: "signature", "timestamp", "dss", "form_fill", "metadata"
+	Changes []string `json:"changes,omitempty"` // what came after: "signature", "timestamp", "dss", "form_fill", "metadata", "comment"
 
 	SignerName   string     `json:"signer_name,omitempty"` // common name in the certificate
 	Organization string     `json:"organization,omitempty"`

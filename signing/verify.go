@@ -279,6 +279,11 @@ func (v *verifier) coverage(s *pdfdoc.Signature) (Check, []string) {
 	for i, c := range changes {
 		names[i] = string(c)
 	}
+	if slices.Contains(changes, pdfdoc.AddedComment) {
+		c := unknown("comments_added", "Sau khi ký, tệp được thêm chú thích mà người ký cho phép; cần người xem xét chú thích có che nội dung hay không.", nil)
+		c.Detail = strings.Join(names, ",")
+		return c, names
+	}
 	return Check{Passed, "allowed_changes", "Sau khi ký, tệp chỉ được bổ sung những phần được phép.", strings.Join(names, ",")}, names
 }
 

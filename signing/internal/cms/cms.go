@@ -110,16 +110,19 @@ func noParameters(alg pkix.AlgorithmIdentifier) bool {
 	return len(p) == 0 || bytes.Equal(p, asn1.NullBytes)
 }
 
-// unsignedAttributes are the ones that may stand in a signature, those that end in a larger arc with all below it.
+// unsignedAttributes and all below unsignedArcs may stand in a signature.
 var unsignedAttributes = []asn1.ObjectIdentifier{
 	{1, 2, 840, 113549, 1, 9, 6}, // countersignature
 	oidTimestamp,
 	{1, 2, 840, 113549, 1, 9, 16, 2, 21}, {1, 2, 840, 113549, 1, 9, 16, 2, 22}, {1, 2, 840, 113549, 1, 9, 16, 2, 23},
 	{1, 2, 840, 113549, 1, 9, 16, 2, 24}, {1, 2, 840, 113549, 1, 9, 16, 2, 25}, {1, 2, 840, 113549, 1, 9, 16, 2, 26},
 	{1, 2, 840, 113549, 1, 9, 16, 2, 27}, {1, 2, 840, 113549, 1, 9, 16, 2, 48},
+	oidAdobeRevocation,
+}
+
+var unsignedArcs = []asn1.ObjectIdentifier{
 	{0, 4, 0, 1733, 2}, {0, 4, 0, 19122, 1}, // ETSI
 	{1, 3, 6, 1, 4, 1, 311}, // Microsoft
-	oidAdobeRevocation,
 }
 
 // hashOf returns 0 for what it does not know. The parameters must be absent or NULL (RFC 5754 §2).

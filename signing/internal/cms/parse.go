@@ -158,13 +158,31 @@ func fromSignedData(sd *signedData) (*Signature, error) {
 	}
 	// RFC 5652 §5.1: 3 goes with content that is no plain data and with subject key identifiers. Nothing signs this number,
 	// so a file in which it is wrong has been touched.
-	if want := max(si.Version, contentVersion(sd)); sd.Version < 4 && sd.Version != want {
+	if want := max(si.Version, contentVersion(sd)); sd.Version != want && (sd.Version < 4 || !sd.modern()) {
 		return nil, fmt.Errorf("%w: version %d, want %d", ErrUnsupported, sd.Version, want)
 	}
 	if err := s.readSigner(&si); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// modern says whether something is carried that version 4 or 5 was made for: other certificates, revocation data.
+func (sd *signedData) modern() bool {
+	if len(sd.CRLs.FullBytes) > 0 {
+		return true
+	}
+	for der := sd.Certificates.Bytes; len(der) > 0; {
+		var raw asn1.RawValue
+		var err error
+		if der, err = asn1.Unmarshal(der, &raw); err != nil {
+			return false
+		}
+		if raw.Class == asn1.ClassContextSpecific {
+			return true
+		}
+	}
+	return false
 }
 
 func contentVersion(sd *signedData) int {
@@ -202,7 +220,8 @@ func (s *Signature) readCertificates(der []byte) error {
 }
 
 func (s *Signature) readSigner(si *signerInfo) error {
-	if si.Version != 1 && si.Version != 3 { // RFC 5652 §5.3
+	// RFC 5652 §5.3: 1 goes with issuer and serial, 3 with a subject key identifier.
+	if want := map[bool]int{true: 3, false: 1}[si.SID.Class == asn1.ClassContextSpecific]; si.Version != want {
 		return fmt.Errorf("%w: signer version %d", ErrSyntax, si.Version)
 	}
 	s.value, s.algorithm = si.Signature, si.SigAlgorithm
@@ -241,12 +260,9 @@ func (s *Signature) readSigner(si *signerInfo) error {
 // knownUnsigned names the unsigned attributes that are met: those of CAdES, of Microsoft and of Adobe. Nothing protects
 // them, so another one may be a known one that somebody has spoilt, such as the time stamp.
 func knownUnsigned(id asn1.ObjectIdentifier) bool {
-	for _, known := range unsignedAttributes {
-		if len(id) >= len(known) && known.Equal(id[:len(known)]) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(unsignedAttributes, id.Equal) || slices.ContainsFunc(unsignedArcs, func(arc asn1.ObjectIdentifier) bool {
+		return len(id) > len(arc) && arc.Equal(id[:len(arc)])
+	})
 }
 
 // attributes splits the inside of a SET OF Attribute.
@@ -255,7 +271,8 @@ func attributes(der []byte) ([]attribute, error) {
 	for len(der) > 0 {
 		var a attribute
 		rest, err := asn1.Unmarshal(der, &a)
-		if err != nil || len(out) == maxAttributes {
+		set := a.Values.Class == asn1.ClassUniversal && a.Values.Tag == asn1.TagSet && a.Values.IsCompound
+		if err != nil || len(out) == maxAttributes || !set || !holds(der[:len(der)-len(rest)], 2) {
 			return nil, fmt.Errorf("%w: attributes: %v", ErrSyntax, err)
 		}
 		out, der = append(out, a), rest

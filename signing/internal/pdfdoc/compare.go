@@ -20,6 +20,7 @@ const (
 	AddedSignature Change = "signature" // a further signature
 	FilledForm     Change = "form_fill" // form values, where the signers allow them
 	NewMetadata    Change = "metadata"  // dates and producer of the file
+	AddedComment   Change = "comment"   // an annotation, where the certifier allows them; it may hide what lies below
 )
 
 // A ModifiedError says which part of a document was changed after signing.

@@ -222,6 +222,10 @@ func (d *differ) page(da, db types.Dict) error {
 			return true, err
 		}
 		for _, o := range added {
+			if d.permission == 3 && d.comment(o) {
+				d.changes[AddedComment] = true
+				continue
+			}
 			if err := d.newWidget(o); err != nil {
 				return true, err
 			}
@@ -243,6 +247,23 @@ func (d *differ) newWidget(o types.Object) error {
 		return modified("annotation", "an annotation was added")
 	}
 	return d.newField(o)
+}
+
+// comments are the annotations that readers write (ISO 32000-1 §12.5.6.2).
+var comments = []string{"Text", "FreeText", "Line", "Square", "Circle", "Polygon", "PolyLine", "Highlight", "Underline",
+	"Squiggly", "StrikeOut", "Stamp", "Caret", "Ink", "Popup"}
+
+// comment says whether an added annotation is a new object of such a kind.
+func (d *differ) comment(o types.Object) bool {
+	ref, ok := o.(types.IndirectRef)
+	if !ok {
+		return false
+	}
+	if old := d.a.x.Table[ref.ObjectNumber.Value()]; old != nil && !old.Free {
+		return false
+	}
+	annot, err := d.b.dict(o)
+	return err == nil && annot != nil && slices.Contains(comments, d.b.name(annot["Subtype"]))
 }
 
 // fillable are the entries of a field that filling it in changes.
