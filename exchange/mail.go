@@ -341,7 +341,8 @@ func (s *Store) problemLetter(ctx context.Context, id DispatchID, cause error) (
 func (s *Store) Expire(ctx context.Context) error {
 	var ids []DispatchID
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		return tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch WHERE transport = $1 AND deadline > 0 AND deadline < $2 LIMIT 100`, Uncertain, tx.Now.UnixMicro())
+		return tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch WHERE transport = $1 AND deadline > 0 AND changed_at < $2 LIMIT 100`,
+			Uncertain, tx.Now.Add(-s.Doubt).UnixMicro())
 	})
 	if err != nil {
 		return err

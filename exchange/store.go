@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
@@ -26,6 +27,8 @@ type Options struct {
 	Directory func(ctx context.Context, date string) (*recipients.Directory, error)
 	// Sealer returns the key of an agency. Keys lie in files or tokens that only the configuration knows.
 	Sealer func(ctx context.Context, agency recipients.UnitCode) (*signing.Sealer, error)
+	// Doubt is how long a copy stays uncertain before it is sent again with the same ids; 4 h when zero.
+	Doubt time.Duration
 	// Verify checks a sealed PDF; Check calls it. nil leaves that out.
 	Verify func(ctx context.Context, pdf []byte) error
 }
@@ -37,4 +40,9 @@ type Store struct {
 }
 
 // NewStore returns a Store over an open, migrated database.
-func NewStore(opt Options) *Store { return &Store{Options: opt, db: opt.DB} }
+func NewStore(opt Options) *Store {
+	if opt.Doubt == 0 {
+		opt.Doubt = doubtPatience
+	}
+	return &Store{Options: opt, db: opt.DB}
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 )
@@ -40,7 +41,9 @@ type config struct {
 		Parallel int `toml:"parallel"`
 	} `toml:"ocr"`
 
-	dir string // the data folder
+	dir   string        // the data folder
+	lease time.Duration // of work that a dead process held, and
+	doubt time.Duration // of copies that may have arrived; zero for the usual times, short in the demonstration
 }
 
 func defaults(dir string) *config {

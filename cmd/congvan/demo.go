@@ -205,6 +205,7 @@ func (d *demo) setUp(ctx context.Context) error {
 		}
 	}
 	cfg.Domain, cfg.Mail.LoopbackOnly = demoDomain, true
+	cfg.lease, cfg.doubt = 5*time.Second, 5*time.Second // whoever runs it again after a crash does not wait for hours
 	if err := d.openSockets(cfg); err != nil {
 		return err
 	}
@@ -498,7 +499,7 @@ func (d *demo) settle(ctx context.Context) error {
 				return err
 			}
 			for i := range st.Dispatches {
-				if t := st.Dispatches[i].Transport; t == exchange.Queued || t == exchange.Relayed {
+				if t := st.Dispatches[i].Transport; t == exchange.Queued || t == exchange.Relayed || t == exchange.Uncertain {
 					moving++
 				}
 			}

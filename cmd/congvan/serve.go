@@ -103,7 +103,7 @@ func (g *gateway) run(ctx context.Context) error {
 	submission := smtpd.New(options)
 	imap := imapd.New(imapd.Options{Store: in.mail, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage})
 	out := queue.New(queue.Options{Store: in.mail, Domain: cfg.Domain, Hostname: cfg.Hostname, Resolver: net.DefaultResolver, Routes: cfg.Mail.Routes,
-		SmartHost: cfg.Mail.SmartHost, LoopbackOnly: cfg.Mail.LoopbackOnly, Logger: in.log})
+		SmartHost: cfg.Mail.SmartHost, LoopbackOnly: cfg.Mail.LoopbackOnly, Logger: in.log, Lease: cfg.lease})
 	serve := map[string]func(context.Context, net.Listener) error{"smtp": mx.Serve, "submission": submission.Serve, "submissions": submission.ServeTLS,
 		"imap": imap.Serve, "imaps": imap.ServeTLS}
 	group, ctx := errgroup.WithContext(ctx)
