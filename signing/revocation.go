@@ -135,7 +135,7 @@ func (s *RevocationSource) answer(cert, issuer *x509.Certificate, key string, fe
 }
 
 func (s *RevocationSource) fetchOCSP(ctx context.Context, url string, cert, issuer *x509.Certificate) (revocation.Source, error) {
-	query, err := ocsp.CreateRequest(cert, issuer, nil) // SHA-1 names, as RFC 5019 §2.1.1 wants; nothing rests on them
+	query, err := ocsp.CreateRequest(cert, issuer, nil) // names by SHA-1, which every responder takes; nothing rests on it
 	if err != nil {
 		return nil, fmt.Errorf("encode OCSP request: %w", err)
 	}
