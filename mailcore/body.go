@@ -1,6 +1,7 @@
 package mailcore
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -30,7 +31,7 @@ var ErrNoMessage = errors.New("no such message")
 // repeat. limit bounds the size (blob.ErrTooLarge), 0 for none. Ugly MIME is never an error: what cannot be read is left
 // out of the summary.
 func (s *Store) SaveBody(ctx context.Context, r io.Reader, limit int64) (*Body, error) {
-	digest, size, err := s.blobs.Put(ctx, r, limit)
+	digest, size, err := s.store(ctx, r, limit)
 	if err != nil {
 		return nil, fmt.Errorf("save body: %w", err)
 	}
@@ -79,7 +80,44 @@ func (s *Store) StoredBody(ctx context.Context, id MessageID) (*Body, error) {
 
 // SaveBytes stores a document's bytes, outside any transaction. PinTx must follow in the transaction that names them.
 func (s *Store) SaveBytes(ctx context.Context, data []byte) (blob.Digest, error) {
-	return s.blobs.PutBytes(ctx, data)
+	digest, _, err := s.store(ctx, bytes.NewReader(data), 0)
+	return digest, err
+}
+
+// store puts bytes into the blob store so that they stay until the caller can name them, a day at least.
+func (s *Store) store(ctx context.Context, r io.Reader, limit int64) (blob.Digest, int64, error) {
+	st, err := s.blobs.Stage(ctx, r, limit)
+	if err != nil {
+		return "", 0, err
+	}
+	defer st.Discard()
+	if err := s.holdBlob(ctx, st.Digest, st.Size); err != nil {
+		return "", 0, fmt.Errorf("hold blob %s: %w", st.Digest, err)
+	}
+	return st.Digest, st.Size, st.Keep()
+}
+
+// holdBlob keeps the sweep from bytes that may be in the store already: a doomed row is revived, a file without a row gets
+// one. A row that is not doomed needs nothing, since it takes a day from dooming to removal. After holdBlob a file that is
+// there stays; one that is not will be put again.
+func (s *Store) holdBlob(ctx context.Context, digest blob.Digest, size int64) error {
+	var doomed []bool
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &doomed, `SELECT doomed_at IS NOT NULL FROM blob WHERE digest = $1`, digest)
+	})
+	if err != nil {
+		return err
+	}
+	if len(doomed) == 0 {
+		if _, err := s.blobs.Size(digest); errors.Is(err, blob.ErrNotFound) {
+			return nil // whoever removed it is done: the row goes after the file
+		} else if err != nil {
+			return err
+		}
+	} else if !doomed[0] {
+		return nil
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return upsertBlob(ctx, tx, digest, size, false) })
 }
 
 // PinTx keeps stored bytes for ever.
@@ -87,10 +125,11 @@ func (s *Store) PinTx(ctx context.Context, tx *sqldb.Tx, digest blob.Digest, siz
 	return wrap(upsertBlob(ctx, tx, digest, size, true), "pin %s", digest)
 }
 
-// upsertBlob names stored bytes in the transaction of the row that needs them; touched, the sweep leaves them alone.
+// upsertBlob names stored bytes in the transaction of the row that needs them; touched and not doomed, the sweep leaves them
+// alone. It comes before that row is written: the sweep takes the blob's row first, too.
 func upsertBlob(ctx context.Context, tx *sqldb.Tx, digest blob.Digest, size int64, pinned bool) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO blob (digest, size, touched_at, pinned) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (digest) DO UPDATE SET touched_at = excluded.touched_at, pinned = blob.pinned OR excluded.pinned, doomed_at = NULL`,
+		ON CONFLICT (digest) DO UPDATE SET size = excluded.size, touched_at = excluded.touched_at, pinned = blob.pinned OR excluded.pinned, doomed_at = NULL`,
 		digest, size, tx.Now.UnixMicro(), pinned)
 	return err
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"congvan/mailcore/sqldb"
@@ -337,16 +336,12 @@ func removeCopies(ctx context.Context, tx *sqldb.Tx, id MailboxID, copies []copy
 		if _, err := tx.ExecContext(ctx, `DELETE FROM mailbox_message WHERE mailbox_id = $1 AND uid IN `+list(&a, chunk), a...); err != nil {
 			return err
 		}
-		a = args{id, modseq}
-		values := make([]string, len(chunk))
-		for i, uid := range chunk {
-			values[i] = "($1, $2, " + a.add(uid) + ")"
-		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO vanished (mailbox_id, modseq, uid) VALUES `+strings.Join(values, ", "), a...); err != nil {
-			return err
-		}
 	}
-	return nil
+	rows := make([][]any, len(copies))
+	for i, c := range copies {
+		rows[i] = []any{id, modseq, c.UID, tx.Now.UnixMicro()}
+	}
+	return tx.InsertRows(ctx, `INSERT INTO vanished (mailbox_id, modseq, uid, at)`, rows, "")
 }
 
 // Expunge removes the messages that bear \Deleted, of uids only (RFC 4315 §2.1) or, when uids is nil, of the whole mailbox,

@@ -415,7 +415,7 @@ func verifyCommand(s *streams) *cobra.Command {
 			}
 			bad := 0
 			for _, file := range files {
-				if !verifyFile(c.Context(), s, file, signing.VerifyOptions{Roots: roots}, asJSON) {
+				if !verifyFile(c.Context(), s, file, signing.VerifyOptions{Roots: roots, TSARoots: roots}, asJSON) {
 					bad++
 				}
 			}

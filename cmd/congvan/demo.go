@@ -584,7 +584,7 @@ func (d *demo) verify(ctx context.Context, pdf []byte) signing.Status {
 		return s
 	}
 	status := signing.Invalid
-	if r, err := signing.Verify(ctx, pdf, signing.VerifyOptions{Roots: d.roots}); err == nil {
+	if r, err := signing.Verify(ctx, pdf, signing.VerifyOptions{Roots: d.roots, TSARoots: d.roots}); err == nil {
 		status = r.Overall()
 	}
 	d.verified[key] = status

@@ -92,7 +92,7 @@ func (in *installation) verifySealed(ctx context.Context, pdf []byte) error {
 	if err != nil {
 		return err
 	}
-	report, err := signing.Verify(ctx, pdf, signing.VerifyOptions{Roots: roots})
+	report, err := signing.Verify(ctx, pdf, signing.VerifyOptions{Roots: roots, TSARoots: roots})
 	if err != nil {
 		return err
 	}

@@ -117,6 +117,7 @@ func (g *gateway) run(ctx context.Context) error {
 	}
 	group.Go(func() error { return out.Run(ctx) })
 	group.Go(func() error { return in.exchange.Run(ctx) })
+	group.Go(func() error { return in.mail.SweepEvery(ctx, time.Hour) })
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

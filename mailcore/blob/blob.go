@@ -74,34 +74,13 @@ func (d *Dir) path(digest Digest) (string, error) {
 
 // Put stores what r gives and returns its digest and size after the bytes are durable. limit bounds the size, 0 for none;
 // more bytes give ErrTooLarge. A caller that goes away (ctx, or an error of r) leaves nothing behind.
-func (d *Dir) Put(ctx context.Context, r io.Reader, limit int64) (digest Digest, size int64, err error) {
-	f, err := os.CreateTemp(d.root, tempPrefix)
+func (d *Dir) Put(ctx context.Context, r io.Reader, limit int64) (Digest, int64, error) {
+	st, err := d.Stage(ctx, r, limit)
 	if err != nil {
-		return "", 0, fmt.Errorf("store blob: %w", err)
+		return "", 0, err
 	}
-	defer func() {
-		f.Close()
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	hash := sha256.New()
-	in := io.Reader(&reader{ctx, r})
-	if limit > 0 {
-		in = io.LimitReader(in, limit+1)
-	}
-	size, err = io.Copy(io.MultiWriter(f, hash), in)
-	if err != nil {
-		return "", 0, fmt.Errorf("store blob: %w", err)
-	}
-	if limit > 0 && size > limit {
-		return "", 0, fmt.Errorf("store blob over %d bytes: %w", limit, ErrTooLarge)
-	}
-	digest = Digest(hex.EncodeToString(hash.Sum(nil)))
-	if err := d.keep(f, digest, size); err != nil {
-		return "", 0, fmt.Errorf("store blob %s: %w", digest, err)
-	}
-	return digest, size, nil
+	defer st.Discard()
+	return st.Digest, st.Size, st.Keep()
 }
 
 // PutBytes stores data.
@@ -110,19 +89,73 @@ func (d *Dir) PutBytes(ctx context.Context, data []byte) (Digest, error) {
 	return digest, err
 }
 
-// keep gives the written file its name, unless its bytes are here already.
-func (d *Dir) keep(f *os.File, digest Digest, size int64) error {
-	name, err := d.path(digest)
+// A Staged is bytes that were written under a temporary name and whose digest is known. Between Stage and Keep a caller can
+// note that it needs them, so that nobody removes the file that Keep may find.
+type Staged struct {
+	Digest Digest
+	Size   int64
+	dir    *Dir
+	file   *os.File
+}
+
+// Stage writes what r gives under a temporary name, as the first half of Put. Discard must follow, after Keep or instead.
+func (d *Dir) Stage(ctx context.Context, r io.Reader, limit int64) (*Staged, error) {
+	f, err := os.CreateTemp(d.root, tempPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("store blob: %w", err)
+	}
+	st := &Staged{dir: d, file: f}
+	if err := st.fill(ctx, r, limit); err != nil {
+		st.Discard()
+		return nil, err
+	}
+	return st, nil
+}
+
+func (st *Staged) fill(ctx context.Context, r io.Reader, limit int64) (err error) {
+	hash := sha256.New()
+	in := io.Reader(&reader{ctx, r})
+	if limit > 0 {
+		in = io.LimitReader(in, limit+1)
+	}
+	if st.Size, err = io.Copy(io.MultiWriter(st.file, hash), in); err != nil {
+		return fmt.Errorf("store blob: %w", err)
+	}
+	if limit > 0 && st.Size > limit {
+		return fmt.Errorf("store blob over %d bytes: %w", limit, ErrTooLarge)
+	}
+	st.Digest = Digest(hex.EncodeToString(hash.Sum(nil)))
+	return nil
+}
+
+// Discard removes what is left of the temporary file; after Keep there is nothing left.
+func (st *Staged) Discard() {
+	if st.file != nil {
+		st.file.Close()
+		os.Remove(st.file.Name())
+		st.file = nil
+	}
+}
+
+// Keep makes the bytes durable under their digest, unless they are there already.
+func (st *Staged) Keep() error {
+	if err := st.keep(); err != nil {
+		return fmt.Errorf("store blob %s: %w", st.Digest, err)
+	}
+	return nil
+}
+
+func (st *Staged) keep() error {
+	name, err := st.dir.path(st.Digest)
 	if err != nil {
 		return err
 	}
-	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == size {
+	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == st.Size {
 		// Whoever put it may have died between the rename and the sync of the folder.
-		if err := syncDir(filepath.Dir(name)); err != nil {
-			return err
-		}
-		return os.Remove(f.Name())
+		st.Discard()
+		return syncDir(filepath.Dir(name))
 	}
+	f := st.file
 	if err := f.Chmod(0o440); err != nil {
 		return err
 	}
@@ -132,12 +165,13 @@ func (d *Dir) keep(f *os.File, digest Digest, size int64) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := d.makeFolders(filepath.Dir(name)); err != nil {
+	if err := st.dir.makeFolders(filepath.Dir(name)); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), name); err != nil {
 		return err
 	}
+	st.file = nil
 	return syncDir(filepath.Dir(name))
 }
 
