@@ -84,7 +84,7 @@ func resealed(t *testing.T, p *pki, file []byte, token func(value []byte) []byte
 func rogueToken(cert *x509.Certificate, key crypto.Signer, at time.Time, value []byte) []byte {
 	digest := sha256.Sum256(value)
 	reply := must((&timestamp.Timestamp{HashAlgorithm: crypto.SHA256, HashedMessage: digest[:], Time: at, Policy: asn1.ObjectIdentifier{1, 2, 3},
-		AddTSACertificate: true}).CreateResponse(cert, key))
+		AddTSACertificate: true}).CreateResponseWithOpts(cert, key, crypto.SHA256))
 	return must(cms.TimestampToken(reply))
 }
 

@@ -245,10 +245,19 @@ func (d *desk) override(p *exchange.Proposal) {
 	}
 }
 
+// differences compares what was typed at the command line with what the page says (tương ứng nội dung, Điều 10).
+func (d *desk) differences(draft *intake.Draft) []intake.Difference {
+	said := intake.Said{Reference: d.flags.reference, Date: d.flags.date, Secrecy: draft.Secrecy, Urgency: draft.Urgency}
+	return intake.Alarms(intake.Compare(draft, said))
+}
+
 // confirm shows the fields and the lines with their units, asks about open lines and độ mật alone, shows the mark, and
 // asks for the word.
 func (d *desk) confirm(r *reading, p *exchange.Proposal, by exchange.Actor) error {
 	showReading(d.s.out, r)
+	for _, difference := range d.differences(r.draft) {
+		fmt.Fprintf(d.s.out, "  Khác với trang giấy: %s\n", difference.Message)
+	}
 	for i := range p.Lines {
 		if p.Lines[i].Outcome == exchange.Open {
 			if err := d.askLine(r.dir, p, by, p.Lines[i]); err != nil {

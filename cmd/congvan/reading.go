@@ -28,6 +28,7 @@ type reading struct {
 	dir      *recipients.Directory
 	issuer   recipients.UnitCode // "" when the directory does not know the issuing agency
 	resolved []recipients.Line
+	scan     []intake.ScanWarning // how a scan falls short of NĐ 30/2020, and how to scan better
 }
 
 // readDocument reads a file and resolves its recipients. directory returns the directory of a civil date.
@@ -49,6 +50,13 @@ func readDocument(ctx context.Context, r *intake.Reader, directory func(context.
 		out.issuer = dir.Issuer(draft.Heading.Issuer)
 	}
 	out.resolved = dir.Resolve(draft.Request(out.issuer))
+	if draft.Scan {
+		report, err := r.CheckScan(ctx, data)
+		if err != nil {
+			return nil, err
+		}
+		out.scan = report.Warnings
+	}
 	return out, nil
 }
 
@@ -78,12 +86,13 @@ func (r *reading) proposal() *exchange.Proposal {
 // A record is the object of "congvan read --json".
 type record struct {
 	intake.Record
-	Problems []*intake.Problem `json:"problems,omitempty"`
-	Warnings []string          `json:"warnings,omitempty"`
+	Problems []*intake.Problem    `json:"problems,omitempty"`
+	Warnings []string             `json:"warnings,omitempty"`
+	ScanGate []intake.ScanWarning `json:"scan_gate,omitempty"`
 }
 
 func (r *reading) record() record {
-	v := record{r.draft.Record(), r.draft.Problems, r.draft.Warnings}
+	v := record{r.draft.Record(), r.draft.Problems, r.draft.Warnings, r.scan}
 	v.File = filepath.Base(r.draft.Name)
 	codes, unknown := r.units()
 	if r.draft.Secrecy != "" {
@@ -403,6 +412,9 @@ func showReading(w io.Writer, r *reading) {
 	}
 	for _, warning := range r.draft.Warnings {
 		fmt.Fprintf(w, "  Lưu ý: %s\n", warning)
+	}
+	for _, sw := range r.scan {
+		fmt.Fprintf(w, "  Bản quét: %s %s\n", sw.Message, sw.Hint)
 	}
 	for _, p := range r.draft.Problems {
 		fmt.Fprintf(w, "  Cần xem: %s %s\n", p.Message, p.Hint)

@@ -10,8 +10,7 @@ import (
 type label struct {
 	page  int // index of the page
 	at    line
-	tail  string  // text behind the colon on the same line
-	tailX float64 // where that text begins
+	tail  string // text behind the colon on the same line
 	score int
 }
 

@@ -211,7 +211,7 @@ func parseHeadingLine(text string) (annexHeading, bool) {
 		return annexHeading{}, false
 	}
 	var h annexHeading
-	tail := strings.TrimLeft(words[1], "PHỤLỤCphụlụcuUcC")
+	tail := strings.TrimLeft(words[1], "PHỤLCphụlcuU")
 	words = words[2:]
 	if len(words) > 0 && fold(words[0]) == "so" {
 		words = words[1:]
