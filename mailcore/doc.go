@@ -11,5 +11,6 @@
 // Promises. Nothing slow happens in a transaction: bytes are stored and parsed, passwords hashed, before it. Everything
 // that changes a mailbox takes the next modification sequence under the mailbox's row, so that whoever asks for the changes
 // since one of them misses none, whatever the order of commits (RFC 7162 §3.1). A mail past its final dot is never sent
-// again blindly: what is not known is kept as uncertain.
+// again blindly: what is not known is kept as uncertain. What nothing names is swept, a day untouched and a day doomed later;
+// whoever stores or names the same bytes meanwhile gets them whole.
 package mailcore

@@ -92,7 +92,7 @@ func (s *Store) sweep(ctx context.Context, folder bool) (SweepResult, error) {
 }
 
 // forIdle looks through a table by digest and hands those of its rows on, some at a time, that the query calls idle. The
-// query answers with (digest, idle) in order for digests above $1; $2 is the age that counts, $3 how many rows.
+// query answers with (digest, idle) in order for digests above $2; $1 is the age that counts, $3 how many rows.
 func (s *Store) forIdle(ctx context.Context, query string, before int64, take func([]blob.Digest) error) error {
 	for after := blob.Digest(""); ; {
 		var rows []struct {
@@ -100,7 +100,7 @@ func (s *Store) forIdle(ctx context.Context, query string, before int64, take fu
 			Idle   bool        `db:"idle"`
 		}
 		err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-			return tx.SelectContext(ctx, &rows, query, after, before, sweepWindow)
+			return tx.SelectContext(ctx, &rows, query, before, after, sweepWindow)
 		})
 		if err != nil {
 			return err
@@ -142,9 +142,9 @@ func (s *Store) change(ctx context.Context, query string, a ...any) (int, error)
 // forgetMessages deletes the rows of bodies that nothing shows.
 func (s *Store) forgetMessages(ctx context.Context, before int64) (int, error) {
 	total := 0
-	err := s.forIdle(ctx, `SELECT m.digest, b.touched_at <= $2 AND NOT EXISTS (SELECT 1 FROM mailbox_message c WHERE c.message_id = m.id)
+	err := s.forIdle(ctx, `SELECT m.digest, b.touched_at <= $1 AND NOT EXISTS (SELECT 1 FROM mailbox_message c WHERE c.message_id = m.id)
 			AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.message_id = m.id) AS idle
-		FROM message m JOIN blob b ON b.digest = m.digest WHERE m.digest > $1 ORDER BY m.digest LIMIT $3`, before,
+		FROM message m JOIN blob b ON b.digest = m.digest WHERE m.digest > $2 ORDER BY m.digest LIMIT $3`, before,
 		func(idle []blob.Digest) error {
 			n := 0
 			err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
@@ -181,12 +181,12 @@ func forgetIdle(ctx context.Context, tx *sqldb.Tx, idle []blob.Digest, before in
 
 // doomBlobs marks what no row names. Whoever names one of them meanwhile has touched it, so the guard sees that.
 func (s *Store) doomBlobs(ctx context.Context, before int64) (int, error) {
-	const guard = `NOT b.pinned AND b.doomed_at IS NULL AND b.touched_at <= $2 AND NOT EXISTS (SELECT 1 FROM message m WHERE m.digest = b.digest)`
+	const unnamed = `NOT b.pinned AND b.doomed_at IS NULL AND NOT EXISTS (SELECT 1 FROM message m WHERE m.digest = b.digest)`
 	total := 0
-	err := s.forIdle(ctx, `SELECT b.digest, `+guard+` AS idle FROM blob b WHERE b.digest > $1 ORDER BY b.digest LIMIT $3`, before,
+	err := s.forIdle(ctx, `SELECT b.digest, b.touched_at <= $1 AND `+unnamed+` AS idle FROM blob b WHERE b.digest > $2 ORDER BY b.digest LIMIT $3`, before,
 		func(idle []blob.Digest) error {
 			a := args{s.db.Now().UnixMicro(), before}
-			n, err := s.change(ctx, `UPDATE blob AS b SET doomed_at = $1 WHERE `+guard+` AND b.digest IN `+list(&a, idle), a...)
+			n, err := s.change(ctx, `UPDATE blob AS b SET doomed_at = $1 WHERE b.touched_at <= $2 AND `+unnamed+` AND b.digest IN `+list(&a, idle), a...)
 			total += n
 			return err
 		})
@@ -255,7 +255,8 @@ func (s *Store) adopt(ctx context.Context, files []blob.Info) (int, error) {
 func (s *Store) removeDoomed(ctx context.Context, before int64) (int, error) {
 	total := 0
 	var failed error
-	err := s.forIdle(ctx, `SELECT digest, TRUE AS idle FROM blob WHERE digest > $1 AND doomed_at <= $2 ORDER BY digest LIMIT $3`, before,
+	err := s.forIdle(ctx, `WITH due AS MATERIALIZED (SELECT digest FROM blob WHERE doomed_at <= $1)
+		SELECT digest, TRUE AS idle FROM due WHERE digest > $2 ORDER BY digest LIMIT $3`, before,
 		func(due []blob.Digest) error {
 			for _, digest := range due {
 				gone, err := s.removeBlob(ctx, digest, before)

@@ -1,13 +1,12 @@
 // Package blob keeps bytes by their digest in a folder. Equal bytes are one file, however often they are put.
 //
 // A file is written under a temporary name, synced, given its name and the folder synced, so that a name always stands for
-// whole bytes: after a crash there is either the file or a leftover temporary file, which nothing reads
-// and Walk removes once it is a day old. Files are read-only. Who needs a blob tells so in the database; this package
+// whole bytes: after a crash there is either the file or a leftover temporary file, which nothing reads and Walk removes once
+// it is a day old. Files are read-only. Who needs a blob tells so in the database; this package
 // deletes only what it is told to.
 package blob
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -72,25 +71,8 @@ func (d *Dir) path(digest Digest) (string, error) {
 	return filepath.Join(d.root, string(digest[:2]), string(digest[2:4]), string(digest)), nil
 }
 
-// Put stores what r gives and returns its digest and size after the bytes are durable. limit bounds the size, 0 for none;
-// more bytes give ErrTooLarge. A caller that goes away (ctx, or an error of r) leaves nothing behind.
-func (d *Dir) Put(ctx context.Context, r io.Reader, limit int64) (Digest, int64, error) {
-	st, err := d.Stage(ctx, r, limit)
-	if err != nil {
-		return "", 0, err
-	}
-	defer st.Discard()
-	return st.Digest, st.Size, st.Keep()
-}
-
-// PutBytes stores data.
-func (d *Dir) PutBytes(ctx context.Context, data []byte) (Digest, error) {
-	digest, _, err := d.Put(ctx, bytes.NewReader(data), 0)
-	return digest, err
-}
-
-// A Staged is bytes that were written under a temporary name and whose digest is known. Between Stage and Keep a caller can
-// note that it needs them, so that nobody removes the file that Keep may find.
+// A Staged is bytes on their way into the store: written under a temporary name, with their digest known. Between Stage and
+// Keep a caller can note that it needs them, so that nobody removes the file that Keep may find.
 type Staged struct {
 	Digest Digest
 	Size   int64
@@ -98,7 +80,8 @@ type Staged struct {
 	file   *os.File
 }
 
-// Stage writes what r gives under a temporary name, as the first half of Put. Discard must follow, after Keep or instead.
+// Stage writes what r gives under a temporary name. limit bounds the size, 0 for none; more bytes give ErrTooLarge. A caller
+// that goes away (ctx, or an error of r) leaves nothing behind. Discard must follow, after Keep or instead.
 func (d *Dir) Stage(ctx context.Context, r io.Reader, limit int64) (*Staged, error) {
 	f, err := os.CreateTemp(d.root, tempPrefix)
 	if err != nil {

@@ -28,6 +28,21 @@ func open(t *testing.T) (*blob.Dir, string) {
 	return d, path
 }
 
+// put stores what r gives.
+func put(ctx context.Context, d *blob.Dir, r io.Reader, limit int64) (blob.Digest, int64, error) {
+	st, err := d.Stage(ctx, r, limit)
+	if err != nil {
+		return "", 0, err
+	}
+	defer st.Discard()
+	return st.Digest, st.Size, st.Keep()
+}
+
+func putBytes(d *blob.Dir, data []byte) (blob.Digest, error) {
+	digest, _, err := put(ctx, d, bytes.NewReader(data), 0)
+	return digest, err
+}
+
 // files returns the names of all files below a folder.
 func files(t *testing.T, path string) []string {
 	t.Helper()
@@ -47,7 +62,7 @@ func files(t *testing.T, path string) []string {
 func TestPutThenOpenGivesTheBytes(t *testing.T) {
 	d, path := open(t)
 	want := []byte("Quyết định về việc ban hành Quy chế")
-	digest, size, err := d.Put(ctx, iotest.OneByteReader(bytes.NewReader(want)), int64(len(want)))
+	digest, size, err := put(ctx, d, iotest.OneByteReader(bytes.NewReader(want)), int64(len(want)))
 	if err != nil || size != int64(len(want)) || digest != blob.Of(want) {
 		t.Fatalf("put: %s, %d, %v", digest, size, err)
 	}
@@ -78,7 +93,7 @@ func TestEqualBytesAreOneFile(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			if _, err := d.PutBytes(ctx, []byte("same")); err != nil {
+			if _, err := putBytes(d, []byte("same")); err != nil {
 				t.Error(err)
 			}
 		})
@@ -91,19 +106,19 @@ func TestEqualBytesAreOneFile(t *testing.T) {
 
 func TestPutThatFailsLeavesNothing(t *testing.T) {
 	d, path := open(t)
-	if _, _, err := d.Put(ctx, strings.NewReader("123456"), 5); !errors.Is(err, blob.ErrTooLarge) {
+	if _, _, err := put(ctx, d, strings.NewReader("123456"), 5); !errors.Is(err, blob.ErrTooLarge) {
 		t.Errorf("over the limit: %v", err)
 	}
-	if _, _, err := d.Put(ctx, strings.NewReader("12345"), 5); err != nil {
+	if _, _, err := put(ctx, d, strings.NewReader("12345"), 5); err != nil {
 		t.Errorf("at the limit: %v", err)
 	}
 	broken := errors.New("line broke")
-	if _, _, err := d.Put(ctx, io.MultiReader(strings.NewReader("half"), iotest.ErrReader(broken)), 0); !errors.Is(err, broken) {
+	if _, _, err := put(ctx, d, io.MultiReader(strings.NewReader("half"), iotest.ErrReader(broken)), 0); !errors.Is(err, broken) {
 		t.Errorf("broken reader: %v", err)
 	}
 	gone, cancel := context.WithCancel(ctx)
 	cancel()
-	if _, _, err := d.Put(gone, strings.NewReader("late"), 0); !errors.Is(err, context.Canceled) {
+	if _, _, err := put(gone, d, strings.NewReader("late"), 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	if got := files(t, path); len(got) != 1 {
@@ -114,7 +129,7 @@ func TestPutThatFailsLeavesNothing(t *testing.T) {
 // A crash between the write and the rename leaves a temporary file; a torn file under the right name has another size.
 func TestLeftoversOfACrashAreNeitherReadNorKept(t *testing.T) {
 	d, path := open(t)
-	digest, err := d.PutBytes(ctx, []byte("whole"))
+	digest, err := putBytes(d, []byte("whole"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +163,7 @@ func TestLeftoversOfACrashAreNeitherReadNorKept(t *testing.T) {
 	if err := os.Truncate(torn, 2); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.PutBytes(ctx, []byte("whole")); err != nil {
+	if _, err := putBytes(d, []byte("whole")); err != nil {
 		t.Fatal(err)
 	}
 	if size, err := d.Size(digest); err != nil || size != 5 {
@@ -170,7 +185,7 @@ func TestOpenOfWhatIsNotThere(t *testing.T) {
 
 func TestRemoveTwice(t *testing.T) {
 	d, path := open(t)
-	digest, err := d.PutBytes(ctx, []byte("x"))
+	digest, err := putBytes(d, []byte("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,6 +194,25 @@ func TestRemoveTwice(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	if got := files(t, path); len(got) != 0 {
+		t.Errorf("files: %v", got)
+	}
+}
+
+func TestDiscardedBytesAreNotKept(t *testing.T) {
+	d, path := open(t)
+	st, err := d.Stage(ctx, strings.NewReader("x"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.Digest != blob.Of([]byte("x")) || st.Size != 1 {
+		t.Errorf("staged %+v", st)
+	}
+	if _, err := d.Open(st.Digest); !errors.Is(err, blob.ErrNotFound) {
+		t.Errorf("open before Keep: %v", err)
+	}
+	st.Discard()
+	st.Discard()
 	if got := files(t, path); len(got) != 0 {
 		t.Errorf("files: %v", got)
 	}
