@@ -166,11 +166,7 @@ func (s *Store) SetPassword(ctx context.Context, address Address, password strin
 		return fmt.Errorf("set password of %s: %w", address, err)
 	}
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		ok, err := tx.ExecOne(ctx, `UPDATE account SET password_hash = $1, must_change = $2 WHERE address = $3`, hash, mustChange, address)
-		if err == nil && !ok {
-			err = ErrNoAccount
-		}
-		return err
+		return changeOne(ctx, tx, ErrNoAccount, `UPDATE account SET password_hash = $1, must_change = $2 WHERE address = $3`, hash, mustChange, address)
 	})
 	return wrap(err, "set password of %s", address)
 }
@@ -178,11 +174,7 @@ func (s *Store) SetPassword(ctx context.Context, address Address, password strin
 // CloseAccount lets nobody in any more and takes no more mail. What is in its mailboxes stays.
 func (s *Store) CloseAccount(ctx context.Context, address Address) error {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		ok, err := tx.ExecOne(ctx, `UPDATE account SET closed_at = COALESCE(closed_at, $1) WHERE address = $2`, tx.Now.UnixMicro(), address)
-		if err == nil && !ok {
-			err = ErrNoAccount
-		}
-		return err
+		return changeOne(ctx, tx, ErrNoAccount, `UPDATE account SET closed_at = COALESCE(closed_at, $1) WHERE address = $2`, tx.Now.UnixMicro(), address)
 	})
 	return wrap(err, "close account %s", address)
 }

@@ -24,11 +24,8 @@ var ends = map[string]struct{ state, event string }{
 
 // holdOutbox keeps a claimed row as it is until the transaction ends; ErrStale when its lease is over.
 func holdOutbox(ctx context.Context, tx *sqldb.Tx, id OutboxID) error {
-	ok, err := tx.ExecOne(ctx, `UPDATE outbox SET lease_until = lease_until WHERE id = $1 AND state = 'sending' AND lease_until > $2`, id, tx.Now.UnixMicro())
-	if err == nil && !ok {
-		err = ErrStale
-	}
-	return err
+	return changeOne(ctx, tx, ErrStale, `UPDATE outbox SET lease_until = lease_until WHERE id = $1 AND state = 'sending' AND lease_until > $2`,
+		id, tx.Now.UnixMicro())
 }
 
 // BeginAttempt notes that a claimed row is being tried; ErrStale when the lease is over.
@@ -54,11 +51,7 @@ func (s *Store) MarkDot(ctx context.Context, attemptID int64) error {
 		if err := holdOutbox(ctx, tx, id); err != nil {
 			return err
 		}
-		ok, err := tx.ExecOne(ctx, `UPDATE attempt SET phase = $1 WHERE id = $2 AND outcome = ''`, phaseDot, attemptID)
-		if err == nil && !ok {
-			err = ErrStale
-		}
-		return err
+		return changeOne(ctx, tx, ErrStale, `UPDATE attempt SET phase = $1 WHERE id = $2 AND outcome = ''`, phaseDot, attemptID)
 	})
 	return wrap(err, "mark the dot of attempt %d", attemptID)
 }
@@ -87,13 +80,10 @@ func (s *Store) FinishAttempt(ctx context.Context, id OutboxID, attemptID int64,
 		} else if state != OutboxSending {
 			return ErrStale
 		}
-		ok, err := tx.ExecOne(ctx, `UPDATE attempt SET ended_at = $1, host = CASE WHEN $2 = '' THEN host ELSE $2 END, phase = $3, outcome = $4,
+		err := changeOne(ctx, tx, ErrStale, `UPDATE attempt SET ended_at = $1, host = CASE WHEN $2 = '' THEN host ELSE $2 END, phase = $3, outcome = $4,
 			code = $5, enhanced = $6, dialogue = $7 WHERE id = $8 AND outbox_id = $9 AND `+open,
 			tx.Now.UnixMicro(), clean(o.Host, 255), clean(o.Phase, 50), o.State, o.Code, clean(o.Enhanced, 50), clean(o.Dialogue, maxDialogue),
 			attemptID, id)
-		if err == nil && !ok {
-			err = ErrStale
-		}
 		if err != nil || state == OutboxUncertain && o.State == AttemptUncertain {
 			return err
 		}
@@ -144,12 +134,8 @@ type OutboxDetail struct {
 func (s *Store) RenewLease(ctx context.Context, id OutboxID, lease time.Duration) error {
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		until := tx.Now.Add(lease).UnixMicro()
-		ok, err := tx.ExecOne(ctx, `UPDATE outbox SET lease_until = $1, next_at = $1 WHERE id = $2 AND state = 'sending' AND lease_until > $3`,
+		return changeOne(ctx, tx, ErrStale, `UPDATE outbox SET lease_until = $1, next_at = $1 WHERE id = $2 AND state = 'sending' AND lease_until > $3`,
 			until, id, tx.Now.UnixMicro())
-		if err == nil && !ok {
-			err = ErrStale
-		}
-		return err
 	})
 	return wrap(err, "renew lease of outbox row %d", id)
 }

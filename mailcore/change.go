@@ -49,18 +49,15 @@ func (s *Store) ChangeFlags(ctx context.Context, by Account, id MailboxID, uids 
 		if err := changeFlags(ctx, tx, by, id, uids, op, flags); err != nil {
 			return err
 		}
-		out, err = rowsOf(ctx, tx, id, uids)
+		rows, err := selectRows(ctx, tx, rowColumns, id, uids)
+		out = toRows(rows)
 		return err
 	})
 	return out, wrap(err, "change flags in mailbox %d", id)
 }
 
 func changeFlags(ctx context.Context, tx *sqldb.Tx, by Account, id MailboxID, uids []UID, op FlagOp, flags []string) error {
-	m, err := lockMailbox(ctx, tx, id)
-	if err != nil {
-		return err
-	}
-	copies, err := copiesOf(ctx, tx, id, uids)
+	m, copies, err := lockCopies(ctx, tx, id, uids)
 	if err != nil {
 		return err
 	}
@@ -117,17 +114,14 @@ func copiesOf(ctx context.Context, tx *sqldb.Tx, id MailboxID, uids []UID) ([]co
 	return out, nil
 }
 
-func rowsOf(ctx context.Context, tx *sqldb.Tx, id MailboxID, uids []UID) ([]Row, error) {
-	var out []Row
-	for chunk := range slices.Chunk(uids, maxChunk) {
-		a := args{id}
-		var some []messageRow
-		if err := tx.SelectContext(ctx, &some, `SELECT `+rowColumns+copyAndBody+` AND c.uid IN `+list(&a, chunk)+` ORDER BY c.uid`, a...); err != nil {
-			return nil, err
-		}
-		out = append(out, toRows(some)...)
+// lockCopies locks the mailbox, see lockMailbox, and returns its copies with these UIDs, see copiesOf.
+func lockCopies(ctx context.Context, tx *sqldb.Tx, id MailboxID, uids []UID) (Mailbox, []copyRow, error) {
+	m, err := lockMailbox(ctx, tx, id)
+	if err != nil {
+		return m, nil, err
 	}
-	return out, nil
+	copies, err := copiesOf(ctx, tx, id, uids)
+	return m, copies, err
 }
 
 // NoteFetched tells that bodies were fetched: with seen they get \Seen (and "opened"), else each copy with a Ref is
@@ -353,11 +347,7 @@ func (s *Store) Expunge(ctx context.Context, by Account, id MailboxID, uids []UI
 	var out []UID
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		out = nil
-		m, err := lockMailbox(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		copies, err := copiesOf(ctx, tx, id, uids)
+		m, copies, err := lockCopies(ctx, tx, id, uids)
 		if err != nil {
 			return err
 		}

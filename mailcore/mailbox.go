@@ -67,32 +67,18 @@ var specialUses = map[string]string{"": "", `\all`: `\All`, `\archive`: `\Archiv
 const mailboxColumns = `id, account_id, name, special_use, uid_validity, uid_next, modseq, subscribed`
 
 func insertDefaultMailboxes(ctx context.Context, tx *sqldb.Tx, accounts []Account) error {
-	var a args
-	var rows []string
-	flush := func() error {
-		if len(rows) == 0 {
-			return nil
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO mailbox (account_id, name, special_use, uid_validity) VALUES `+strings.Join(rows, ", "), a...)
-		a, rows = nil, nil
-		return err
-	}
+	var rows [][]any
 	for _, account := range accounts {
 		for _, d := range defaults {
-			rows = append(rows, a.row(account.ID, d.name, d.specialUse, tx.Now.Unix()))
+			rows = append(rows, []any{account.ID, d.name, d.specialUse, tx.Now.Unix()})
 		}
 		if account.Kind == Unit {
 			for _, name := range workflow {
-				rows = append(rows, a.row(account.ID, name, "", tx.Now.Unix()))
-			}
-		}
-		if len(rows) >= maxChunk {
-			if err := flush(); err != nil {
-				return err
+				rows = append(rows, []any{account.ID, name, "", tx.Now.Unix()})
 			}
 		}
 	}
-	return flush()
+	return tx.InsertRows(ctx, `INSERT INTO mailbox (account_id, name, special_use, uid_validity)`, rows, "")
 }
 
 // mailboxName returns the one spelling of a name: composed, INBOX in capitals.
@@ -376,11 +362,7 @@ func (s *Store) SubscribeMailbox(ctx context.Context, account AccountID, name st
 		return errors.Join(ErrNoMailbox, err)
 	}
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		ok, err := tx.ExecOne(ctx, `UPDATE mailbox SET subscribed = $1 WHERE account_id = $2 AND name = $3`, on, account, name)
-		if err == nil && !ok {
-			err = ErrNoMailbox
-		}
-		return err
+		return changeOne(ctx, tx, ErrNoMailbox, `UPDATE mailbox SET subscribed = $1 WHERE account_id = $2 AND name = $3`, on, account, name)
 	})
 	return wrap(err, "subscribe mailbox %q", name)
 }

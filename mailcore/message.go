@@ -105,17 +105,9 @@ func (s *Store) Changes(ctx context.Context, id MailboxID, since uint64) (change
 // Load returns the messages with these UIDs, by UID; those that are not there are left out.
 func (s *Store) Load(ctx context.Context, id MailboxID, uids []UID) ([]Stored, error) {
 	var rows []messageRow
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		for chunk := range slices.Chunk(sorted(uids), maxChunk) {
-			a := args{id}
-			var some []messageRow
-			err := tx.SelectContext(ctx, &some, `SELECT `+storedColumns+copyAndBody+` AND c.uid IN `+list(&a, chunk)+` ORDER BY c.uid`, a...)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, some...)
-		}
-		return nil
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		rows, err = selectRows(ctx, tx, storedColumns, id, sorted(uids))
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("load from mailbox %d: %w", id, err)
@@ -131,6 +123,21 @@ func (s *Store) Load(ctx context.Context, id MailboxID, uids []UID) ([]Stored, e
 		out[i] = Stored{Row: r.row(), Prefix: r.Prefix, Digest: r.Digest, Summary: sum, BodySize: r.BodySize}
 	}
 	return out, nil
+}
+
+// selectRows returns the columns of the messages with these UIDs, which are in order.
+func selectRows(ctx context.Context, tx *sqldb.Tx, columns string, id MailboxID, uids []UID) ([]messageRow, error) {
+	var rows []messageRow
+	for chunk := range slices.Chunk(uids, maxChunk) {
+		a := args{id}
+		var some []messageRow
+		err := tx.SelectContext(ctx, &some, `SELECT `+columns+copyAndBody+` AND c.uid IN `+list(&a, chunk)+` ORDER BY c.uid`, a...)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, some...)
+	}
+	return rows, nil
 }
 
 // addPrefix lets a Reply-To of this copy alone count before the body's.

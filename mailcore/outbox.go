@@ -258,10 +258,7 @@ func settleDead(ctx context.Context, tx *sqldb.Tx) error {
 // moveOutbox moves one row if the table of moves allows it from the state that it is in; ErrStale otherwise.
 func moveOutbox(ctx context.Context, tx *sqldb.Tx, id OutboxID, to string, nextAt time.Time) error {
 	a := args{to, nextAt.UnixMicro(), id}
-	ok, err := tx.ExecOne(ctx, `UPDATE outbox SET state = $1, next_at = $2, lease_until = 0 WHERE id = $3 AND state IN `+list(&a, sourcesOf(to)), a...)
-	if err == nil && !ok {
-		err = ErrStale
-	}
+	err := changeOne(ctx, tx, ErrStale, `UPDATE outbox SET state = $1, next_at = $2, lease_until = 0 WHERE id = $3 AND state IN `+list(&a, sourcesOf(to)), a...)
 	if to == OutboxQueued {
 		tx.Wake(TopicOutbox)
 	}
@@ -271,11 +268,8 @@ func moveOutbox(ctx context.Context, tx *sqldb.Tx, id OutboxID, to string, nextA
 // RequeueTx sends an uncertain or failed row again, with the same ids; ErrStale for any other. One whose life is over gets
 // another of the same length.
 func (s *Store) RequeueTx(ctx context.Context, tx *sqldb.Tx, id OutboxID) error {
-	ok, err := tx.ExecOne(ctx, `UPDATE outbox SET expires_at = CASE WHEN expires_at <= $1 THEN $1 + (expires_at - created_at) ELSE expires_at END
+	err := changeOne(ctx, tx, ErrStale, `UPDATE outbox SET expires_at = CASE WHEN expires_at <= $1 THEN $1 + (expires_at - created_at) ELSE expires_at END
 		WHERE id = $2 AND state IN ('uncertain', 'failed')`, tx.Now.UnixMicro(), id)
-	if err == nil && !ok {
-		err = ErrStale
-	}
 	if err == nil {
 		err = moveOutbox(ctx, tx, id, OutboxQueued, tx.Now)
 	}

@@ -1,6 +1,7 @@
 package mailcore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -89,6 +90,15 @@ func clean(s string, limit int) string {
 		s = strings.ToValidUTF8(s[:limit], "")
 	}
 	return s
+}
+
+// changeOne runs a guarded statement; none is the error when it finds no row that it may change.
+func changeOne(ctx context.Context, tx *sqldb.Tx, none error, query string, a ...any) error {
+	ok, err := tx.ExecOne(ctx, query, a...)
+	if err == nil && !ok {
+		err = none
+	}
+	return err
 }
 
 func wrap(err error, format string, a ...any) error {
