@@ -286,3 +286,51 @@ func TestCheckNamesWhatWasTamperedWith(t *testing.T) {
 		})
 	}
 }
+
+func TestOpenCopyIsNotLostByDeletingIt(t *testing.T) {
+	forEachHouse(t, func(t *testing.T, h *house) {
+		ctx := context.Background()
+		st := h.issue(t, proposal("95/SNV-VP", "Sở Y tế=syt"))
+		remove := func() {
+			a, box, rows := h.inbox(t, "syt")
+			var uids []mailcore.UID
+			for _, r := range rows {
+				uids = append(uids, r.UID)
+			}
+			if _, err := h.mail.ChangeFlags(ctx, a, box.ID, uids, mailcore.FlagsAdd, []string{`\Deleted`}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.mail.Expunge(ctx, a, box.ID, nil); err != nil {
+				t.Fatal(err)
+			}
+			h.handle(t)
+		}
+		remove()
+		if got := h.subjects(t, "syt"); !slices.Equal(got, []string{"95/SNV-VP: về việc thử nghiệm", "Chưa tiếp nhận: 95/SNV-VP"}) {
+			t.Errorf("inbox has %q", got)
+		}
+		h.mustBeSound(t)
+		h.reply(t, copyTo(t, st, "syt"), "syt", "Từ chối: nhầm")
+		remove() // closed: nobody needs it any more
+		if got := h.subjects(t, "syt"); len(got) != 0 {
+			t.Errorf("inbox has %q", got)
+		}
+	})
+}
+
+func TestAnswerThatAsksForAReasonCanBeAnswered(t *testing.T) {
+	forEachHouse(t, func(t *testing.T, h *house) {
+		st := h.issue(t, proposal("96/SNV-VP", "Sở Y tế=syt"))
+		h.move(t, "syt", "Từ chối")
+		_, box, rows := h.inbox(t, "syt")
+		stored, err := h.mail.Load(context.Background(), box.ID, []mailcore.UID{rows[0].UID})
+		if err != nil || len(stored) != 1 || len(stored[0].Summary.Envelope.ReplyTo) != 1 {
+			t.Fatalf("%+v, %v", stored, err)
+		}
+		to := stored[0].Summary.Envelope.ReplyTo[0].Mailbox
+		h.submit(t, "syt@tinh.test", "syt@tinh.test", to, "From: syt@tinh.test\n\nTừ chối: gửi nhầm\n")
+		if d := copyTo(t, h.status(t, st.Document.ID), "syt"); d.Handling != exchange.Refused {
+			t.Errorf("handling is %s", d.Handling)
+		}
+	})
+}

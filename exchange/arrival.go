@@ -146,11 +146,15 @@ func (s *Store) passOn(r *Receipt, arrival mailcore.Arrival, verdict, text strin
 	}
 	letters := []*letter{{to: string(r.Document.Agency) + "@" + s.Domain, subject: "Trả lời về " + r.Document.Reference, text: forwarded}}
 	if arrival.AuthAs != "" && string(arrival.AuthAs) != letters[0].to {
-		puzzled, err := templates.Mail("puzzled.txt", data)
+		if string(arrival.AuthAs) != r.Dispatch.Address {
+			data.Problem = "tài khoản gửi không phải của đơn vị nhận"
+		}
+		puzzled, err := s.answer(r, "puzzled.txt", "Chưa ghi nhận", data)
 		if err != nil {
 			return nil, err
 		}
-		letters = append(letters, &letter{to: string(arrival.AuthAs), subject: "Chưa ghi nhận: " + r.Document.Reference, text: puzzled})
+		puzzled.to = string(arrival.AuthAs)
+		letters = append(letters, puzzled)
 	}
 	return letters, nil
 }

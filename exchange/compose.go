@@ -37,10 +37,15 @@ func (s *Store) compose(ctx context.Context, doc *Document) (*mailcore.Body, err
 	}
 	m := letter{
 		from: mail.Address{Name: name, Address: string(doc.Agency) + "@" + s.Domain}, to: "Nơi nhận", subject: documentSubject(doc),
-		date: time.UnixMicro(doc.ChangedAt), id: fmt.Sprintf("vb-%d-%s@%s", doc.ID, doc.SealedPDF[:16], s.Domain), text: text,
+		date: time.UnixMicro(doc.ChangedAt), id: s.messageID(doc), text: text,
 		attachment: pdf, fileName: strings.ReplaceAll(doc.Reference, "/", "-") + ".pdf", urgency: doc.Urgency,
 	}
 	return s.saveLetter(ctx, &m)
+}
+
+// messageID names the mail that carries a document; answers refer to it.
+func (s *Store) messageID(doc *Document) string {
+	return fmt.Sprintf("vb-%d-%s@%s", doc.ID, doc.SealedPDF[:16], s.Domain)
 }
 
 func documentSubject(doc *Document) string {
@@ -76,6 +81,7 @@ type letter struct {
 	date       time.Time
 	id         string // Message-ID without <>
 	inReplyTo  string
+	replyTo    string // where an answer to this letter is understood
 	text       string
 	attachment []byte
 	fileName   string
@@ -97,6 +103,9 @@ func (l *letter) header() mail.Header {
 	if l.inReplyTo != "" {
 		h.SetMsgIDList("In-Reply-To", []string{l.inReplyTo})
 		h.SetMsgIDList("References", []string{l.inReplyTo})
+	}
+	if l.replyTo != "" {
+		h.SetAddressList("Reply-To", []*mail.Address{{Address: l.replyTo}})
 	}
 	if l.automatic {
 		h.Set("Auto-Submitted", "auto-replied")

@@ -39,6 +39,7 @@ const (
 	EventNumbered    = "numbered"   // số đến told after acceptance
 	EventAskedReason = "asked"      // refusing needs a reason; the unit was asked
 	EventDeleted     = "deleted"    // the copy was deleted from the mailbox
+	EventRestored    = "restored"   // it was deleted while still open, and came back
 )
 
 // An Event is one row of the journal of a document or of a dispatch. Events are chained: each digest covers the one

@@ -77,7 +77,9 @@ func (s *Store) handleEvent(ctx context.Context, ev mailcore.Event) error {
 		return s.handleArrival(ctx, ev)
 	case mailcore.EventMoved:
 		return s.handleMove(ctx, ev)
-	case mailcore.EventOpened, mailcore.EventDownloaded, mailcore.EventDeleted:
+	case mailcore.EventDeleted:
+		return s.handleDeletion(ctx, ev)
+	case mailcore.EventOpened, mailcore.EventDownloaded:
 		return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error { return milestone(ctx, tx, r, ev) })
 	default:
 		return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error { return s.delivery(ctx, tx, r, ev) })
@@ -124,6 +126,49 @@ func milestone(ctx context.Context, tx *sqldb.Tx, r *Receipt, ev mailcore.Event)
 		return opened(ctx, tx, r, by, ev.At)
 	}
 	return r.act(ctx, tx, ev.Kind, by, nil, nil)
+}
+
+// handleDeletion notes that a copy left its mailbox. One that nobody has dealt with comes back to the inbox, with the same
+// bytes and a letter that says why: an open copy is never lost by deleting it.
+func (s *Store) handleDeletion(ctx context.Context, ev mailcore.Event) error {
+	var open []*Receipt
+	for _, id := range refIDs(ev.Ref) {
+		var r *Receipt
+		err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { r, err = receipt(ctx, tx, id); return err })
+		if err != nil {
+			return err
+		}
+		if !r.Dispatch.Closed() && r.Dispatch.Handling == Received {
+			open = append(open, r)
+		}
+	}
+	if len(open) == 0 {
+		return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error { return milestone(ctx, tx, r, ev) })
+	}
+	copyBody, err := s.compose(ctx, open[0].Document)
+	if err != nil {
+		return err
+	}
+	l, err := s.answer(open[0], "restored.txt", "Chưa tiếp nhận", s.letterData(open[0]))
+	if err != nil {
+		return err
+	}
+	l.id, l.date, l.automatic = fmt.Sprintf("tl-%d@%s", ev.ID, s.Domain), ev.At, true
+	l.from = mail.Address{Name: "Công Văn", Address: ReplyMailbox + "@" + s.Domain}
+	notice, err := s.saveLetter(ctx, l)
+	if err != nil {
+		return err
+	}
+	return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
+		if err := r.act(ctx, tx, EventRestored, Actor{Address: ev.Actor}, nil, nil); err != nil || r.Dispatch.ID != open[0].Dispatch.ID {
+			return err
+		}
+		if _, err := s.Mail.DeliverTx(ctx, tx, copyBody, []mailcore.Copy{{Account: ev.Account, Prefix: s.prefix(r.Dispatch), Ref: ev.Ref}}); err != nil {
+			return err
+		}
+		_, err := s.Mail.DeliverTx(ctx, tx, notice, []mailcore.Copy{{Account: ev.Account, Prefix: []byte("Return-Path: <>\r\n")}})
+		return err
+	})
 }
 
 // delivery moves the transport of an outside copy by what the queue saw. The detail of the mail event goes along: it holds
@@ -306,8 +351,14 @@ func (s *Store) receiptLetter(r *Receipt, reply Reply) (*letter, error) {
 	case ReplyRefuse:
 		data.What, data.Reason, head = "từ chối tiếp nhận", reply.Reason, "Từ chối"
 	}
-	text, err := templates.Mail(name, data)
-	return &letter{to: r.Dispatch.Address, subject: head + ": " + r.Document.Reference, text: text}, err
+	return s.answer(r, name, head, data)
+}
+
+// answer is a letter to the recipient of a copy; replying to it is replying to the copy.
+func (s *Store) answer(r *Receipt, template, head string, data letterData) (*letter, error) {
+	text, err := templates.Mail(template, data)
+	return &letter{to: r.Dispatch.Address, subject: head + ": " + r.Document.Reference, text: text, inReplyTo: s.messageID(r.Document),
+		replyTo: ReplyMailbox + "+" + r.Dispatch.Token() + "@" + s.Domain}, err
 }
 
 // problemLetter answers what could not be done; errors of our own go back to the caller.
@@ -333,8 +384,7 @@ func (s *Store) problemLetter(ctx context.Context, id DispatchID, cause error) (
 	default:
 		data.Problem = "văn bản đang ở trạng thái không cho phép việc này"
 	}
-	text, err := templates.Mail(name, data)
-	return &letter{to: r.Dispatch.Address, subject: head + ": " + r.Document.Reference, text: text}, err
+	return s.answer(r, name, head, data)
 }
 
 // Expire ends timers that ran out: an uncertain copy is sent again with the same ids.

@@ -34,10 +34,13 @@ var (
 	progressLine = regexp.MustCompile(`^(?:van ban )?dang (?:xu ly|giai quyet|thuc hien)\b`)
 	completeLine = regexp.MustCompile(`^(?:da )?(?:hoan thanh|(?:xu ly|giai quyet|thuc hien) xong)\b`)
 	refuseLine   = regexp.MustCompile(`^(?:xin |don vi )?(?:tu choi|tra lai|khong tiep nhan)(?: tiep nhan| nhan| van ban)*\b`)
-	numberTold   = regexp.MustCompile(`^[\s,;:.\-]*(?:(?:voi|vao) )?(?:so den|so)?[\s:]*(?:la |so )?([0-9]{1,6}[a-z]?)\b`)
-	bareTail     = regexp.MustCompile(`^[\s,;:.!\-]*(?:van ban|cong van|thu|roi|ngay [0-9/.\-]+|a)?[\s.!]*$`)
-	greeting     = regexp.MustCompile(`^(?:kinh gui|kinh thua|kinh chao|xin chao|chao|dear|thua)\b`)
-	quoteHead    = regexp.MustCompile(`^(?:-+ ?(?:original message|thu goc|forwarded)|on .* wrote:|(?:vao|ngay) .* (?:da viet|viet):|_{5,})`)
+	// arrivalTold is a số đến named as such, after nothing but what document it is; a number before "/" is a document's own.
+	arrivalTold = regexp.MustCompile(`^[\s,;:.\-]*(?:(?:van ban|cong van|quyet dinh|thong bao|giay moi)\s*)?(?:so\s*[^\s,;]*/[^\s,;]+)?(?:\s+ngay\s+[0-9/.\-]+)?(?:\s+cua\s+[^,;:]{1,80})?[\s,;:.\-]*(?:(?:voi|vao)\s+)?so den\b[\s:]*(?:la |so )?([0-9]{1,6}[a-z]?)\b`)
+	ownNumber   = regexp.MustCompile(`\bso\s*[^\s,;]*/[^\s,;]+`)
+	numberTold  = regexp.MustCompile(`^[\s,;:.\-]*(?:(?:voi|vao) )?(?:so den|so)?[\s:]*(?:la |so )?([0-9]{1,6}[a-z]?)\b`)
+	bareTail    = regexp.MustCompile(`^[\s,;:.!\-]*(?:van ban|cong van|thu|roi|ngay [0-9/.\-]+|a)?[\s.!]*$`)
+	greeting    = regexp.MustCompile(`^(?:kinh gui|kinh thua|kinh chao|xin chao|chao|dear|thua)\b`)
+	quoteHead   = regexp.MustCompile(`^(?:-+ ?(?:original message|thu goc|forwarded)|on .* wrote:|(?:vao|ngay) .* (?:da viet|viet):|_{5,})`)
 )
 
 // ParseReply reads what an officer wrote above the quoted text. It understands a few plain sentences, with or without
@@ -65,6 +68,10 @@ func ParseReply(text string) Reply {
 		if p == numberLine {
 			tail = "so den" + tail
 		}
+		if n := arrivalTold.FindStringSubmatch(tail); n != nil {
+			return Reply{Act: ReplyAccept, Number: strings.TrimLeft(n[1], "0")}
+		}
+		tail = ownNumber.ReplaceAllString(tail, "")
 		if n := numberTold.FindStringSubmatch(tail); n != nil {
 			return Reply{Act: ReplyAccept, Number: strings.TrimLeft(n[1], "0")}
 		}
