@@ -40,10 +40,13 @@ const (
 	CodeNoRecipients  = "no_recipients"   // neither Kính gửi nor Nơi nhận was found
 	CodeNoUnits       = "no_units"        // every line is excused: nobody would get a copy
 	CodeUnknownIssuer = "unknown_issuer"  // the issuing agency is not in the directory
+	CodeIssuerDiffers = "issuer_differs"  // the page names another issuing agency than the clerk
+	CodeSameFile      = "same_file"       // another agency has issued these very bytes
 	CodeNoReference   = "no_reference"    // số, ký hiệu could not be read
 	CodeNumberTaken   = "number_taken"    // another document has this number
 	CodeNotTakenHere  = "not_taken_here"  // the series is numbered here and this number was not taken from it
 	CodeUnknownUnit   = "unknown_unit"    // a decision names a unit that the directory does not have
+	CodeBadAddress    = "bad_address"     // a decision gives an address that is none
 	CodeNoSuchLine    = "no_such_line"    // a decision names a line that the document does not have
 	CodeNoDocument    = "no_document"
 	CodeNoDispatch    = "no_dispatch"

@@ -38,8 +38,12 @@ func (s *Store) Register(ctx context.Context, by Actor, p *Proposal, pdf []byte)
 	if err := p.Ready(); err != nil {
 		return nil, err
 	}
-	if doc, err := s.known(ctx, p.Agency, blob.Of(pdf)); doc != nil || err != nil {
-		return doc, err
+	if doc, err := s.ByOriginal(ctx, pdf); err != nil {
+		return nil, err
+	} else if doc != nil && doc.Agency != p.Agency {
+		return nil, &Error{Conflict, CodeSameFile, string(doc.Agency) + " " + doc.Reference}
+	} else if doc != nil {
+		return doc, nil
 	}
 	digest, err := s.Mail.SaveBytes(ctx, pdf)
 	if err != nil {

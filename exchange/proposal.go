@@ -89,7 +89,7 @@ func (p *Proposal) decide(dir *recipients.Directory, by Actor, d Decision) error
 	case d.OffSystem != "":
 		if d.Address != "" {
 			if _, err := mailcore.ParseAddress(d.Address); err != nil {
-				return fmt.Errorf("decision for %q: %w", d.Text, err)
+				return &Error{Invalid, CodeBadAddress, d.Address}
 			}
 		}
 		l.Outcome, l.Name, l.Address, l.Why = OffSystem, viettext.NFC(d.OffSystem), strings.ToLower(d.Address), "ngoài hệ thống, văn thư chọn"

@@ -101,7 +101,7 @@ func initialise(ctx context.Context, cfg *config, name string, log *slog.Logger)
 	if err := cfg.validate(cfg.path(configFile)); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(cfg.dir, 0o755); err != nil {
+	if err := os.MkdirAll(cfg.dir, 0o700); err != nil {
 		return nil, err
 	}
 	in, err := openInstallation(ctx, cfg, log)

@@ -160,7 +160,7 @@ parallel = 2                 # số trang nhận dạng cùng lúc
 func (c *config) write() error {
 	text := fmt.Sprintf(configText, c.Domain, c.Hostname, c.Database, c.Listen.SMTP, c.Listen.Submission, c.Listen.Submissions, c.Listen.IMAP,
 		c.Listen.IMAPS, c.Mail.SmartHost, c.Mail.LoopbackOnly)
-	return writeFile(c.path(configFile), []byte(text), 0o644)
+	return writeFile(c.path(configFile), []byte(text), 0o600)
 }
 
 // writeFile writes a whole file or nothing of it.

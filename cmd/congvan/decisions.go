@@ -76,7 +76,7 @@ func (d *decisions) apply(dir *recipients.Directory, by exchange.Actor, p *excha
 		if doc.Reference != p.Reference {
 			continue
 		}
-		p.NotSecret, p.Seen = doc.NotSecret, doc.SeenPages
+		p.NotSecret, p.Seen = p.NotSecret || doc.NotSecret, doc.SeenPages
 		for _, l := range doc.Line {
 			err := p.Decide(dir, by, []exchange.Decision{{Text: l.Text, Units: l.Units, OffSystem: l.OffSystem, Address: l.Address, Excused: l.Excused}})
 			if err != nil {

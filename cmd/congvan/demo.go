@@ -85,6 +85,7 @@ type demo struct {
 	in        *installation
 	gateway   *gateway
 	outside   net.Listener
+	unlock    func()
 	said      *decisions
 	addresses addresses
 	roots     *x509.CertPool
@@ -128,7 +129,11 @@ type demoDocument struct {
 func runDemo(ctx context.Context, s *streams, f demoFlags) error {
 	start := time.Now()
 	d := &demo{flags: f, s: s, verified: map[string]signing.Status{}}
-	if err := d.setUp(ctx); err != nil {
+	err := d.setUp(ctx)
+	if d.unlock != nil {
+		defer d.unlock()
+	}
+	if err != nil {
 		return err
 	}
 	defer d.in.close()
@@ -186,7 +191,11 @@ func (d *demo) play(ctx context.Context) (ok bool, err error) {
 // setUp makes the folder, or opens what an earlier run left there.
 func (d *demo) setUp(ctx context.Context) error {
 	dir := d.flags.data
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	var err error
+	if d.unlock, err = lock(defaults(dir)); err != nil {
 		return err
 	}
 	said, err := d.decisions()
@@ -290,6 +299,9 @@ func (d *demo) fill(ctx context.Context) error {
 	}
 	d.addresses.SMTP, d.addresses.Submission, d.addresses.IMAP = d.in.cfg.Listen.SMTP, d.in.cfg.Listen.Submission, d.in.cfg.Listen.IMAP
 	d.addresses.Outside, d.addresses.CAFile = d.outside.Addr().String(), d.in.cfg.path("tls", "cert.pem")
+	if whole, err := filepath.Abs(d.addresses.CAFile); err == nil {
+		d.addresses.CAFile = whole
+	}
 	return d.writeAddresses()
 }
 
@@ -452,6 +464,7 @@ func (d *demo) proposed(ctx context.Context, desk *desk, in demoInput) (*exchang
 		return nil, by, nil
 	}
 	p := r.proposal()
+	p.NotSecret = len(d.flags.pdf) > 0 // whoever names a file of his own here has answered; the guard has looked all the same
 	by.actor = desk.actor(p.Agency)
 	if p.Secrecy != "" {
 		err = d.in.exchange.RefuseSecret(ctx, by.actor, p.Agency, p.Secrecy)
@@ -562,7 +575,7 @@ func (d *demo) people(ctx context.Context) error {
 			}
 		}
 	}
-	d.sayf("%d đơn vị đã mở thư bằng IMAP; có đơn vị tiếp nhận bằng chuyển thư mục, bằng thư trả lời, có đơn vị từ chối.", worked)
+	d.sayf("Lần này %d đơn vị mở thư bằng IMAP; có đơn vị tiếp nhận bằng chuyển thư mục, bằng thư trả lời, có đơn vị từ chối.", worked)
 	return nil
 }
 
@@ -728,6 +741,9 @@ func (d *demo) holds(c mailcore.Stored, sealed []byte) bool {
 	return err == nil && bytes.Equal(got.pdf, sealed)
 }
 
+// localhost names the host as mail clients check it against the certificate: some take no bare IP address.
+func localhost(address string) string { return strings.Replace(address, "127.0.0.1", "localhost", 1) }
+
 func (d *demo) showAddresses() {
 	a := d.addresses
 	d.sayf(`
@@ -735,7 +751,7 @@ Máy chủ đang chạy trên máy này (Ctrl-C để dừng):
   IMAP        %s  STARTTLS
   Gửi thư     %s  STARTTLS, đăng nhập bằng địa chỉ và mật khẩu
   Thư đến     %s
-  Chứng thư   %s`, a.IMAP, a.Submission, a.SMTP, a.CAFile)
+  Chứng thư   %s`, localhost(a.IMAP), localhost(a.Submission), localhost(a.SMTP), a.CAFile)
 	for _, want := range []string{"stttt", "stc", "snv", "vpubnd", "dakto"} {
 		for _, acc := range a.Accounts {
 			if acc.Unit == want {

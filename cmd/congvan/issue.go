@@ -163,7 +163,7 @@ func (d *desk) issue(ctx context.Context, file string) (*issueResult, error) {
 		return res, err
 	}
 	if !d.flags.json {
-		if err := d.confirm(r, p, by); err != nil {
+		if err := d.confirm(ctx, r, p, by); err != nil {
 			if p.Secrecy != "" { // the clerk said so
 				err = errors.Join(d.in.exchange.RefuseSecret(ctx, by, p.Agency, p.Secrecy), err)
 			}
@@ -253,45 +253,33 @@ func (d *desk) differences(draft *intake.Draft) []intake.Difference {
 
 // confirm shows the fields and the lines with their units, asks about open lines and độ mật alone, shows the mark, and
 // asks for the word.
-func (d *desk) confirm(r *reading, p *exchange.Proposal, by exchange.Actor) error {
+func (d *desk) confirm(ctx context.Context, r *reading, p *exchange.Proposal, by exchange.Actor) error {
 	showReading(d.s.out, r)
 	for _, difference := range d.differences(r.draft) {
 		fmt.Fprintf(d.s.out, "  Khác với trang giấy: %s\n", difference.Message)
 	}
 	for i := range p.Lines {
 		if p.Lines[i].Outcome == exchange.Open {
-			if err := d.askLine(r.dir, p, by, p.Lines[i]); err != nil {
+			if err := d.askLine(ctx, r.dir, p, by, p.Lines[i]); err != nil {
 				return err
 			}
 		}
 	}
 	if len(p.Unread) > 0 {
-		answer, err := d.question(fmt.Sprintf("Máy chưa đọc được trang %s. Đã xem, các trang đó không có dấu mật (có/không)? ", strings.Trim(fmt.Sprint(p.Unread), "[]")))
+		answer, err := d.question(ctx, fmt.Sprintf("Máy chưa đọc được trang %s. Đã xem, các trang đó không có dấu mật (có/không)? ", strings.Trim(fmt.Sprint(p.Unread), "[]")))
 		if err != nil {
 			return err
 		}
 		p.Seen = isYes(answer)
 	}
-	if !p.NotSecret {
-		answer, err := d.question("Độ mật của văn bản (không / mật / tối mật / tuyệt mật)? ")
-		if err != nil {
-			return err
-		}
-		switch strings.ToLower(answer) {
-		case "không", "khong", "k":
-			p.NotSecret = true
-		case "":
-			return &exchange.Error{Class: exchange.Conflict, Code: exchange.CodeSecrecyAsked, Detail: p.Reference}
-		default:
-			p.Secrecy = answer
-			return p.Ready()
-		}
+	if err := d.askSecrecy(ctx, p); err != nil {
+		return err
 	}
 	fmt.Fprintln(d.s.out, "\nGửi tới:")
 	showLines(d.s.out, p.Lines)
 	u, _ := r.dir.Unit(p.Agency)
 	fmt.Fprintf(d.s.out, "Dòng ký số trên trang 1: %s\n", signing.MarkText(signing.FullCopy, u.Name, time.Now()))
-	answer, err := d.question("Ký số và phát hành (có/không)? ")
+	answer, err := d.question(ctx, "Ký số và phát hành (có/không)? ")
 	if err != nil {
 		return err
 	}
@@ -306,24 +294,59 @@ func isYes(answer string) bool {
 	return a == "có" || a == "co" || a == "c"
 }
 
-// question reads one line; the end of the input is an error, so that nothing is ever answered by nobody.
-func (d *desk) question(text string) (string, error) {
-	fmt.Fprint(d.s.out, text)
-	line, err := d.ask.ReadString('\n')
-	if err != nil && line == "" {
-		fmt.Fprintln(d.s.out)
-		return "", &hintError{errors.New("không có câu trả lời"), "chạy trên màn hình dòng lệnh, hoặc dùng --json --decisions TỆP"}
+// askSecrecy asks for độ mật until it gets one of the four answers.
+func (d *desk) askSecrecy(ctx context.Context, p *exchange.Proposal) error {
+	for !p.NotSecret {
+		answer, err := d.question(ctx, "Độ mật của văn bản (không / mật / tối mật / tuyệt mật)? ")
+		if err != nil {
+			return err
+		}
+		switch viettext.Fold(answer) {
+		case "khong", "k":
+			p.NotSecret = true
+		case "mat", "toi mat", "tuyet mat":
+			p.Secrecy = answer
+			return p.Ready()
+		default:
+			fmt.Fprintln(d.s.out, "Hãy trả lời một trong bốn từ: không, mật, tối mật, tuyệt mật.")
+		}
 	}
-	return strings.TrimSpace(line), nil
+	return nil
 }
 
-func (d *desk) askLine(dir *recipients.Directory, p *exchange.Proposal, by exchange.Actor, l exchange.Line) error {
+// question reads one line; the end of the input is an error, so that nothing is ever answered by nobody. An interrupt ends
+// the waiting at once.
+func (d *desk) question(ctx context.Context, text string) (string, error) {
+	fmt.Fprint(d.s.out, text)
+	type answer struct {
+		line string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		line, err := d.ask.ReadString('\n')
+		got <- answer{line, err}
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(d.s.out)
+		return "", &hintError{errors.New("đã dừng, chưa phát hành gì"), "chạy lại khi sẵn sàng"}
+	case a := <-got:
+		if a.err != nil && a.line == "" {
+			fmt.Fprintln(d.s.out)
+			return "", &hintError{errors.New("không có câu trả lời"), "chạy trên màn hình dòng lệnh, hoặc dùng --json --decisions TỆP"}
+		}
+		return strings.TrimSpace(viettext.NFC(a.line)), nil
+	}
+}
+
+func (d *desk) askLine(ctx context.Context, dir *recipients.Directory, p *exchange.Proposal, by exchange.Actor, l exchange.Line) error {
 	for {
 		fmt.Fprintf(d.s.out, "\nChưa rõ nơi nhận: %q\n  %s\n", l.Text, l.Why)
 		for i, c := range l.Candidates {
 			fmt.Fprintf(d.s.out, "  %d. %s [%s] %s\n", i+1, c.Name, c.Code, c.Why)
 		}
-		answer, err := d.question("Số thứ tự; mã đơn vị (cách nhau dấu cách); \"ngoài TÊN <địa chỉ>\"; \"bỏ LÝ DO\": ")
+		answer, err := d.question(ctx, "Số thứ tự; mã đơn vị (cách nhau dấu cách); \"ngoài TÊN <địa chỉ>\"; \"bỏ LÝ DO\": ")
 		if err != nil {
 			return err
 		}
@@ -335,7 +358,9 @@ func (d *desk) askLine(dir *recipients.Directory, p *exchange.Proposal, by excha
 				text, _ := explain(err)
 				fmt.Fprintln(d.s.out, text)
 			}
+			continue
 		}
+		fmt.Fprintln(d.s.out, "Chưa hiểu câu trả lời.")
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 )
 
 func main() {
+	syscall.Umask(0o077) // data, logs and passwords are nobody else's
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

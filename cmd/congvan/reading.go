@@ -45,9 +45,12 @@ func readDocument(ctx context.Context, r *intake.Reader, directory func(context.
 	if err != nil {
 		return nil, err
 	}
-	out := &reading{draft: draft, dir: dir, issuer: issuer}
-	if issuer == "" {
-		out.issuer = dir.Issuer(draft.Heading.Issuer)
+	out := &reading{draft: draft, dir: dir, issuer: dir.Issuer(draft.Heading.Issuer)}
+	switch {
+	case out.issuer == "":
+		out.issuer = issuer
+	case issuer != "" && issuer != out.issuer:
+		return nil, &exchange.Error{Class: exchange.Conflict, Code: exchange.CodeIssuerDiffers, Detail: draft.Heading.Issuer}
 	}
 	out.resolved = dir.Resolve(draft.Request(out.issuer))
 	if draft.Scan {

@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"congvan/mailcore/imapd"
@@ -38,6 +39,11 @@ func serveCommand(s *streams) *cobra.Command {
 				return err
 			}
 			log := slog.New(slog.NewTextHandler(s.err, nil))
+			unlock, err := lock(cfg)
+			if err != nil {
+				return err
+			}
+			defer unlock()
 			in, err := openInstallation(c.Context(), cfg, log)
 			if err != nil {
 				return err
@@ -62,6 +68,19 @@ type gateway struct {
 	in        *installation
 	tls       *tls.Config
 	listeners map[string]net.Listener
+}
+
+// lock keeps a second server off the same data folder; the file's lock dies with the process.
+func lock(cfg *config) (unlock func(), err error) {
+	f, err := os.OpenFile(cfg.path("serve.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, &hintError{fmt.Errorf("thư mục %s đang được một congvan khác phục vụ", cfg.dir), "dừng chương trình kia, hoặc dùng thư mục khác"}
+	}
+	return func() { f.Close() }, nil
 }
 
 // listen opens every socket of the configuration, or none.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"congvan/exchange"
@@ -162,13 +163,27 @@ func showDocument(w io.Writer, st *exchange.Status) {
 // lastWords is what the other server said, or why there is no way.
 func lastWords(c *exchange.StatusDispatch) string {
 	for i := len(c.Events) - 1; i >= 0; i-- {
-		var v struct{ Text, Reason, Host string }
+		var v struct {
+			Text, Reason, Host string
+			Code               int
+		}
 		if c.Events[i].Event == string(exchange.Exception) && json.Unmarshal([]byte(c.Events[i].Detail), &v) == nil {
 			if v.Reason != "" {
 				return "chưa có hộp thư: gửi giấy hoặc cho địa chỉ lấy văn bản"
 			}
-			return fmt.Sprintf("máy chủ %s trả lời: %s", v.Host, v.Text)
+			return fmt.Sprintf("máy chủ %s trả lời: %s", v.Host, shorten(answerLine(v.Text, v.Code), 120))
 		}
 	}
 	return ""
+}
+
+// answerLine finds in a dialogue the server's line with the code that ended it.
+func answerLine(dialogue string, code int) string {
+	lines := strings.Split(strings.TrimSpace(dialogue), "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		if text := strings.TrimSpace(strings.TrimPrefix(lines[i], "<")); text != lines[i] && strings.HasPrefix(text, fmt.Sprint(code)) {
+			return text
+		}
+	}
+	return lines[len(lines)-1]
 }

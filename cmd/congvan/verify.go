@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -42,7 +43,7 @@ func showReport(s *streams, file string, r *signing.Report) {
 	fmt.Fprintf(s.out, "%s: %s. %s\n", file, r.Overall().Text(), r.Reason)
 	for i := range r.Signatures {
 		g := &r.Signatures[i]
-		fmt.Fprintf(s.out, "  Chữ ký %d: %s - %s\n", i+1, g.Status.Text(), g.Organization)
+		fmt.Fprintf(s.out, "  Chữ ký %d: %s - %s\n", i+1, g.Status.Text(), cmp.Or(g.SignerName, g.Organization))
 		for _, q := range []struct {
 			name  string
 			check signing.Check
