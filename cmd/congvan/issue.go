@@ -408,7 +408,7 @@ func showLines(w io.Writer, lines []exchange.Line) {
 		if l.Name != "" {
 			to = strings.TrimSpace(l.Name + " " + l.Address)
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", shorten(l.Text, 50), outcomeWords[l.Outcome], to, shorten(l.Why, 60))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", shorten(l.Text, 50), outcomeWords[l.Outcome], to, shorten(l.Why, 44))
 	}
 	t.Flush()
 }
