@@ -13,7 +13,15 @@ import (
 // encodings are the caller's to decode. A block has a few kilobytes; of a text longer than 256 KiB, which is none, only the
 // beginning is read.
 func ParseBlock(raw string) []Entry {
+	return parseBlock(raw, noLabel)
+}
+
+// parseBlock is ParseBlock for a block that is known to be of a kind when no label says so.
+func parseBlock(raw string, assumed blockKind) []Entry {
 	lines, kind := blockLines(viettext.NFC(strings.ToValidUTF8(firstBytes(raw, maxBlock), " ")))
+	if kind == noLabel {
+		kind = assumed
+	}
 	texts := gather(lines, kind)
 	entries := make([]Entry, 0, len(texts))
 	for _, t := range texts {

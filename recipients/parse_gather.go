@@ -19,6 +19,7 @@ type gatherer struct {
 	lastWidth  int  // characters in the last line that went into an entry
 	gapAfter   bool // an empty line or a line of the signer's column came after the last entry
 	done       bool
+	roster     bool // the members of the last entry stand behind bullets of their own
 }
 
 // gather returns the texts of the entries of a block, with notes after the separator joined to the entry before.
@@ -145,8 +146,12 @@ func (g *gatherer) bullet(p string) {
 		g.done = true
 		return
 	}
-	t := cutSigner(p, g.shouting)
+	t := cutSigner(p, g.loud(p, true))
 	if lettersOnly(t) == "" {
+		return
+	}
+	if n := len(g.texts); n > 0 && (g.roster || strings.HasSuffix(strings.TrimSpace(g.texts[n-1]), ":")) && g.joinMember(t) {
+		g.roster = true
 		return
 	}
 	if note, after := leadingNote(t); note != "" && strings.Trim(after, " ;.,") == "" && len(g.texts) > 0 {
@@ -161,32 +166,34 @@ func (g *gatherer) bullet(p string) {
 func (g *gatherer) loose(p string) {
 	f := plainOf(firstBytes(p, 60))
 	starts := refHead.MatchString(f) || archiveHead.MatchString(f) && !strings.HasPrefix(f, "ho so")
+	loud := g.loud(p, false)
 	switch {
+	case g.closed && !starts && g.joinMember(cutSigner(p, loud)):
 	case len(g.texts) == 0:
-		if starts || looksRecipient(p) && !isSignerLine(p, g.shouting) {
-			g.open(cutSigner(p, g.shouting))
+		if starts || looksRecipient(p) && !isSignerLine(p, loud) {
+			g.open(cutSigner(p, loud))
 		}
 	case starts && !g.archived():
-		g.open(cutSigner(p, g.shouting))
+		g.open(cutSigner(p, loud))
 	case g.archived():
 		if g.continues() && !isSignerLine(p, false) && (!g.gapAfter || isAbbreviation(strings.TrimRight(firstItem(p), ". "))) {
-			g.join(cutSigner(p, g.shouting))
+			g.join(cutSigner(p, loud))
 			return
 		}
 		g.done = true
-	case isSignerLine(p, g.shouting) && !g.continuesWith(cutSigner(p, g.shouting)):
+	case isSignerLine(p, loud) && !g.continuesWith(cutSigner(p, loud)):
 		return
 	case g.stopped() && (startsLower(p) || g.wraps(p) && !looksRecipient(p)) && strings.Contains(p, ";"):
 		n := len(g.texts) - 1 // the stop was a speck
 		g.texts[n] = strings.TrimRight(g.texts[n], ". ")
-		g.join(cutSigner(p, g.shouting))
+		g.join(cutSigner(p, loud))
 	case !g.closed && (g.separators || startsLower(p) || g.continues() || strings.HasPrefix(p, "(") || g.wraps(p)),
 		g.closed && g.wraps(p) && g.listsRooms():
-		g.join(cutSigner(p, g.shouting))
+		g.join(cutSigner(p, loud))
 	case looksRecipient(p) && !startsLower(p):
-		g.open(cutSigner(p, g.shouting))
+		g.open(cutSigner(p, loud))
 	case !g.closed && !looksRecipient(p):
-		g.join(cutSigner(p, g.shouting))
+		g.join(cutSigner(p, loud))
 	}
 }
 
@@ -222,6 +229,7 @@ func (g *gatherer) continuesWith(p string) bool {
 
 // bare takes a line of a block without bullets.
 func (g *gatherer) bare(p string) {
+	loud := g.loud(p, false)
 	if g.archived() {
 		if !g.continues() || g.gapAfter || isSignerLine(p, false) {
 			g.done = true
@@ -230,10 +238,10 @@ func (g *gatherer) bare(p string) {
 		g.join(cutSigner(p, false))
 		return
 	}
-	if len(g.texts) > 0 && isSignerLine(p, g.shouting) && !g.continuesWith(p) {
+	if len(g.texts) > 0 && isSignerLine(p, loud) && !g.continuesWith(p) {
 		return
 	}
-	if len(g.texts) == 0 && g.kind != kinhGui && isSignerLine(p, g.shouting) && !looksRecipient(p) {
+	if len(g.texts) == 0 && g.kind != kinhGui && isSignerLine(p, loud) && !looksRecipient(p) {
 		return
 	}
 	for i, s := range cutSemicolons(p) {
@@ -244,10 +252,13 @@ func (g *gatherer) bare(p string) {
 			g.closed = strings.HasSuffix(p, ";")
 			continue
 		}
+		if (i > 0 || g.closed) && !starts && g.joinMember(s) {
+			continue
+		}
 		if i == 0 && len(g.texts) > 0 && !g.closed && !starts && (startsLower(s) || strings.HasPrefix(s, "(") || g.continues() || g.separators && !g.gapAfter) {
-			g.join(cutSigner(s, g.shouting))
+			g.join(cutSigner(s, loud))
 		} else {
-			g.open(cutSigner(s, g.shouting))
+			g.open(cutSigner(s, loud))
 		}
 	}
 	g.closed = strings.ContainsAny(p[len(p)-1:], ";.")
@@ -279,6 +290,7 @@ func (g *gatherer) open(t string) {
 	}
 	g.texts = append(g.texts, t)
 	g.closed = endsEntry(t)
+	g.roster = false
 }
 
 // join adds the rest of a broken line or a note to the last entry.

@@ -29,7 +29,7 @@ func cutSigner(s string, shouting bool) string {
 	if m := signFor.FindStringIndex(s); m != nil && !shouting {
 		s = strings.TrimSpace(s[:m[0]])
 	}
-	s = cutScraps(s)
+	s = cutScraps(s, shouting)
 	if !shouting {
 		s = cutShouting(s)
 	}
@@ -116,7 +116,7 @@ func isCapitals(w string) bool {
 
 // cutScraps drops what follows a ";" of a line unless it is a note in brackets or another recipient, and scraps after a
 // comma, colon or stop that are no words. What stands between two recipients is kept unless it is plainly the signer's.
-func cutScraps(s string) string {
+func cutScraps(s string, shouting bool) string {
 	pieces := cutSemicolons(s)
 	if len(pieces) == 0 {
 		return ""
@@ -132,7 +132,7 @@ func cutScraps(s string) string {
 				continue
 			}
 		}
-		if looksRecipient(p) {
+		if looksRecipient(p) || shouting && looksRecipient(inSmall(p)) || isMember(p) && listsMembers(strings.Join(kept, "; ")) {
 			kept = append(kept, p)
 			sure = len(kept)
 		} else {
@@ -153,6 +153,14 @@ func cutScraps(s string) string {
 		return out
 	}
 	return cutLoose(out)
+}
+
+// inSmall writes a text in capitals as it would stand in small letters.
+func inSmall(s string) string {
+	if !allCapitals(s) {
+		return s
+	}
+	return capital(strings.ToLower(s))
 }
 
 // strayEnd is a lone scrap at the end of a broken line: "Thường trực k" before "HĐND tỉnh;".

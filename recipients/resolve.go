@@ -14,8 +14,8 @@ import (
 // line and an open one for each name that is not known.
 func (d *Directory) Resolve(req Request) []Line {
 	d = d.At(req.Date)
-	to := d.blockEntries(req.KinhGui)
-	entries := d.blockEntries(req.NoiNhan)
+	to := blockEntries(req.KinhGui, kinhGui)
+	entries := blockEntries(req.NoiNhan, noiNhan)
 	r := &reader{d: d, issuer: d.unit(req.Issuer)}
 	refers := slices.ContainsFunc(entries, func(e Entry) bool { return isAbove(e.Text) })
 	var lines []Line
@@ -43,8 +43,8 @@ func (d *Directory) Resolve(req Request) []Line {
 }
 
 // blockEntries parses a block; text in an old encoding or in decomposed form is put right first.
-func (d *Directory) blockEntries(block string) []Entry {
-	return ParseBlock(decode(block))
+func blockEntries(block string, kind blockKind) []Entry {
+	return parseBlock(decode(block), kind)
 }
 
 // decode puts a text in an old encoding right and composes it.

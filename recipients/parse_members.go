@@ -1,0 +1,86 @@
+package recipients
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// membersHead is what stands before the colon of a list of members: "UBND các huyện", "Giám đốc các Sở", "UBND huyện".
+var membersHead = regexp.MustCompile(`\b(?:cac|nhung|\d+) [a-z][a-z, /&-]{0,60}$|\b(?:ubnd|hdnd|uy ban nhan dan|hoi dong nhan dan) ` + placeWord + `$`)
+
+// listsMembers reports whether a text is a class with a colon behind it, whose members follow one by one.
+func listsMembers(text string) bool {
+	i := topColon(text)
+	if i <= 0 || archiveHead.MatchString(plainOf(firstBytes(text, 60))) {
+		return false
+	}
+	head := strings.TrimSpace(plainOf(text[:i]))
+	return len(head) < maxEntry && (listClass.MatchString(head) || membersHead.MatchString(head))
+}
+
+// isMember reports whether a text may be a member's name that has lost its class to the head of the list: "Kon Rẫy", "Tài
+// nguyên & Môi trường". Three words and more that are somebody's name are the signer's.
+func isMember(s string) bool {
+	s = strings.Trim(firstItem(strings.TrimSpace(firstBytes(s, 300))), " -–—.:")
+	f := plainOf(s)
+	words := strings.Fields(s)
+	if sectors[lettersOnly(s)] {
+		return true
+	}
+	if len(words) == 0 || len(words) > 7 || !startsUpper(s) || len([]rune(s)) < 3 || isPerson(s) && len(words) > 2 {
+		return false
+	}
+	for _, w := range words {
+		if shouts(strings.Trim(w, ",;:()")) || junkRune.MatchString(w) {
+			return false
+		}
+	}
+	for _, re := range []*regexp.Regexp{bodyHead, titleHead, groupHead, pressHead, memberLead, refHead, archiveHead, agency, comrade, signerTitle} {
+		if re.MatchString(f) {
+			return false
+		}
+	}
+	return !signFor.MatchString(" " + s)
+}
+
+// joinMember adds one more member to the list that the last entry is.
+func (g *gatherer) joinMember(t string) bool {
+	n := len(g.texts) - 1
+	if n < 0 || g.gapAfter || !isMember(t) || !listsMembers(g.texts[n]) || len(g.texts[n]) > maxEntry {
+		return false
+	}
+	last := strings.TrimRight(g.texts[n], " ;,.")
+	if strings.HasSuffix(last, ":") {
+		g.texts[n] = last + " " + t
+	} else {
+		g.texts[n] = last + "; " + t
+	}
+	g.closed = endsEntry(t)
+	return true
+}
+
+// loud reports whether capitals in a line are the recipients' own and no signer's title: the block is written so, or the line
+// begins with a body in capitals. Beside Kính gửi stands no signer.
+func (g *gatherer) loud(p string, bulleted bool) bool {
+	if g.shouting || g.kind == kinhGui {
+		return true
+	}
+	return bulleted && isCapitals(firstWord(p)) && syllable.MatchString(lettersOnly(firstWord(p))) && bodyHead.MatchString(plainOf(firstBytes(p, 100))) && allCapitals(p)
+}
+
+// allCapitals reports whether a text has no small letter outside brackets.
+func allCapitals(s string) bool {
+	depth := 0
+	for _, r := range s {
+		switch {
+		case r == '(':
+			depth++
+		case r == ')':
+			depth--
+		case depth <= 0 && unicode.IsLower(r):
+			return false
+		}
+	}
+	return true
+}
