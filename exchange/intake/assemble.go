@@ -14,22 +14,27 @@ func assemble(d *Draft, pages []page) {
 		return
 	}
 	old := d.Encoding != ""
-	first := pages[0]
 	d.Original = original(pages)
+	at := headPage(pages)
+	first := pages[at]
 	h := readHead(first, old)
 	d.fillHead(h, old)
+	h.marks = append(h.marks, laterMarks(first, h.rest, old)...)
 	start := 0
 	if a := readAddressees(first, h.rest); a != nil {
 		d.KinhGui = a.entries
 		d.place(FieldKinhGui, a.lines)
 		start = a.next
 	}
-	for _, p := range pages[1:] {
-		h.marks = append(h.marks, laterMarks(p, old)...)
+	for i, p := range pages {
+		h.marks = append(h.marks, turnedMarks(p)...)
+		if i != at {
+			h.marks = append(h.marks, laterMarks(p, linesOf(p.words, p.number), old)...)
+		}
 	}
 	d.fillMarks(h.marks)
 	l := findLabel(pages)
-	d.fillBody(pages, h.rest[start:], l)
+	d.fillBody(pages, at, h.rest[start:], l)
 	if l == nil {
 		d.fillSignature(signatureAlone(pages))
 		return
@@ -48,6 +53,17 @@ func assemble(d *Draft, pages []page) {
 	}
 	d.place(FieldNoiNhan, append([]line{l.at}, block.lines...))
 	d.fillSignature(readSignature(block.right))
+}
+
+// headPage is the index of the first page with text: some producers leave an empty one before it. A page that nobody could
+// read is not empty.
+func headPage(pages []page) int {
+	for i, p := range pages {
+		if len(p.words) > 0 || p.text != "" || p.unread {
+			return i
+		}
+	}
+	return 0
 }
 
 // original gives the lines that were decoded as they stood in the file.
@@ -140,7 +156,12 @@ func raiseReference(text string, old bool) string {
 // fillMarks takes the strongest mark of each kind. Two different ones are a doubt to be told.
 func (d *Draft) fillMarks(marks []mark) {
 	rank := map[string]int{"Mật": 1, "Tối mật": 2, "Tuyệt mật": 3, "Khẩn": 1, "Thượng khẩn": 2, "Hỏa tốc": 3, "Hỏa tốc hẹn giờ": 4}
+	doubt := false
 	for _, m := range marks {
+		if m.doubt {
+			doubt = true
+			continue
+		}
 		if rank[m.secrecy] > rank[d.Secrecy] {
 			d.Secrecy = m.secrecy
 			d.place(FieldSecrecy, []line{m.line})
@@ -149,6 +170,9 @@ func (d *Draft) fillMarks(marks []mark) {
 			d.Urgency = m.urgency
 			d.place(FieldUrgency, []line{m.line})
 		}
+	}
+	if doubt && d.Secrecy == "" && d.Problem(MaybeSecret) == nil {
+		d.Problems = append(d.Problems, problem(MaybeSecret, nil))
 	}
 }
 
@@ -167,11 +191,11 @@ func (d *Draft) fillSignature(s signature) {
 
 // fillBody collects the text between the head and the block Nơi nhận, and the Điều in it. What follows the block is an
 // annex with Điều of its own.
-func (d *Draft) fillBody(pages []page, rest []line, l *label) {
+func (d *Draft) fillBody(pages []page, head int, rest []line, l *label) {
 	var texts []string
 	for i, p := range pages {
 		lines := rest
-		if i > 0 {
+		if i != head {
 			lines = linesOf(p.words, p.number)
 		}
 		for ln := range strings.Lines(p.text) {
@@ -181,7 +205,7 @@ func (d *Draft) fillBody(pages []page, rest []line, l *label) {
 			if l != nil && i == l.page && ln.base > l.at.base-0.3*ln.size {
 				break
 			}
-			if i > 0 && isPageNumber(p, ln) {
+			if i != head && isPageNumber(p, ln) {
 				continue
 			}
 			texts = append(texts, ln.text())

@@ -2,6 +2,8 @@ package intake
 
 import (
 	"math"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -25,6 +27,7 @@ type mark struct {
 	line    line
 	secrecy string
 	urgency string
+	doubt   bool // it may be a word or a cell of a table
 }
 
 // readHead finds the cells of the page's top by their place: two columns, then the title in the middle.
@@ -198,7 +201,7 @@ func reaches(r line, split float64) bool {
 }
 
 func loneMark(r line) bool {
-	s, u := markOf(r.text(), false)
+	s, u := headMarkOf(r.text(), false)
 	return s != "" || u != ""
 }
 
@@ -210,11 +213,17 @@ func (h *head) readLeft(lines []line, old bool) {
 		if ruleLine.MatchString(text) || l.sureness() < 60 && letters(l.words) < 5 {
 			continue // rules, and what is left of the frame of a stamp
 		}
-		if s, u := markOf(text, old); s != "" || u != "" {
-			h.marks = append(h.marks, mark{l, s, u})
-			continue
+		if s, u := headMarkOf(text, old); s != "" || u != "" {
+			n := len(h.about)
+			m := mark{line: l, secrecy: s, urgency: u, doubt: n > 0 && goesOnInAbout(h.about[n-1].text(), text)}
+			h.marks = append(h.marks, m)
+			if !m.doubt {
+				continue
+			}
 		}
 		switch {
+		case h.number != nil && h.about == nil && goesOnInNumber(*h.number, l):
+			h.number.extend(l)
 		case h.number == nil && isNumberLine(text):
 			h.number = &l
 		case h.number == nil && h.about == nil && !aboutLine.MatchString(text):
@@ -224,6 +233,27 @@ func (h *head) readLeft(lines []line, old bool) {
 		}
 	}
 	h.superior, h.issuer = splitIssuer(names)
+}
+
+var restOfSymbol = regexp.MustCompile(`^[-–/]?[\p{Lu}\d][\p{L}\d&.]*([-–/][\p{L}\d&.]+)*$`)
+
+// goesOnInNumber says whether a line is the rest of a symbol that broke at its hyphen or slash.
+func goesOnInNumber(number, l line) bool {
+	text, rest := strings.TrimSpace(number.text()), l.text()
+	if !restOfSymbol.MatchString(rest) || upperShare(rest) < 0.6 || l.base-number.base > 2.2*number.size {
+		return false
+	}
+	return strings.HasSuffix(text, "-") || strings.HasSuffix(text, "–") || strings.HasSuffix(text, "/") ||
+		strings.HasPrefix(rest, "-") || strings.HasPrefix(rest, "/")
+}
+
+// extend adds the rest of a word that stands on the next line.
+func (l *line) extend(next line) {
+	words := slices.Clone(next.words)
+	words[0].apart = false
+	l.words = append(slices.Clone(l.words), words...)
+	l.x0, l.x1 = min(l.x0, next.x0), max(l.x1, next.x1)
+	l.y0, l.y1, l.base = min(l.y0, next.y0), max(l.y1, next.y1), next.base
 }
 
 func isNumberLine(text string) bool {

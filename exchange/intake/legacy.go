@@ -102,8 +102,9 @@ func plain(words []word) bool {
 	return viettext.Plausible(b.String()) >= 0.9
 }
 
-// needsPlaces finds what makes the places of a page's words matter: the label of the block, or a word of ô 10a in capitals.
-var needsPlaces = regexp.MustCompile(`(?i:n[ơo]i\s+nh[ậâa]n)|M\s*[ẬÂA]\s*T\b`)
+// needsPlaces finds what makes the places of a page's words matter: the label of the block
+// or a word of ô 10a in capitals, on a line of its own or letter by letter.
+var needsPlaces = regexp.MustCompile(`(?i:n[ơo]i\s+nh[ậâa]n)|M\s*[ẬÂA]\s*T\b|(?m:^\s*([Ậậ]|((Tuyệt|Tối) )?[Mm]ật)\s*$)|(?i:thu\s+h[ồô]i|bóc\s+bì)`)
 
 // ordinary says whether the plain text of a page is good Vietnamese in which nothing is to be looked for.
 func ordinary(text string) bool {

@@ -146,18 +146,15 @@ func (f *pdfFile) geometry(ref requests.Page) (geometry, error) {
 	return g, nil
 }
 
-// glyphs gives the characters of the text layer that stand upright on the shown page. With fonts it takes twice as long.
-func (f *pdfFile) glyphs(h *pageHandle, fonts bool) ([]glyph, error) {
+// glyphs gives the characters of the text layer that stand upright on the shown page, and those that lean. With fonts it takes twice as long.
+func (f *pdfFile) glyphs(h *pageHandle, fonts bool) (out []glyph, leans []leaning, err error) {
 	res, err := f.pdf.GetPageTextStructured(&requests.GetPageTextStructured{Page: h.ref,
 		Mode: requests.GetPageTextStructuredModeChars, CollectFontInformation: fonts})
 	if err != nil {
-		return nil, fmt.Errorf("read text: %w", err)
+		return nil, nil, fmt.Errorf("read text: %w", err)
 	}
-	out := make([]glyph, 0, len(res.Chars))
+	out = make([]glyph, 0, len(res.Chars))
 	for _, c := range res.Chars {
-		if upright := math.Mod(c.Angle-float64(h.geom.rotation)*math.Pi/2+4*math.Pi, 2*math.Pi); upright > 0.3 && upright < 2*math.Pi-0.3 {
-			continue // watermarks and marginal notes run across the lines
-		}
 		g := glyph{}
 		for _, r := range c.Text {
 			g.r = r
@@ -173,9 +170,16 @@ func (f *pdfFile) glyphs(h *pageHandle, fonts bool) ([]glyph, error) {
 				g.size = fi.RenderedSize
 			}
 		}
+		angle := math.Mod(c.Angle-float64(h.geom.rotation)*math.Pi/2+4*math.Pi, 2*math.Pi)
+		if angle > 0.06 && angle < 2*math.Pi-0.06 {
+			leans = append(leans, leaning{g, angle})
+		}
+		if angle > 0.3 && angle < 2*math.Pi-0.3 {
+			continue // watermarks, stamps and marginal notes run across the lines
+		}
 		out = append(out, g)
 	}
-	return out, nil
+	return out, leans, nil
 }
 
 // plainText gives the text of a page in one piece, without places, and how many characters there are. It refuses a page
@@ -269,10 +273,11 @@ func (f *pdfFile) readPage(i int, fonts bool) (p page, scan bool, err error) {
 // readWords builds the words of a page and decodes them.
 func (f *pdfFile) readWords(h *pageHandle, p *page, fonts bool) error {
 	for {
-		glyphs, err := f.glyphs(h, fonts)
+		glyphs, leans, err := f.glyphs(h, fonts)
 		if err != nil {
 			return err
 		}
+		p.turned = turnedTexts(leans)
 		p.words = wordsOf(glyphs)
 		if !fonts && (!plain(p.words) || findLabel([]page{*p}) != nil) {
 			fonts = true

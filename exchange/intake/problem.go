@@ -23,6 +23,7 @@ const (
 	TooManyPages ProblemCode = "too_many"      // only the first and last pages were read
 	NoRecipients ProblemCode = "no_recipients" // no Nơi nhận block was found
 	UnreadPages  ProblemCode = "unread_pages"  // some pages gave no text
+	MaybeSecret  ProblemCode = "maybe_secret"  // something looks like a mark of secrecy, and may be none
 )
 
 // A Problem is what went wrong with a file, worded for the clerk who gave it.
@@ -57,6 +58,8 @@ var problemTexts = map[ProblemCode][2]string{
 		"Hãy quét lại văn bản hoặc in ra PDF mới."},
 	NeedsManual: {"Văn bản là bản quét, máy chưa có chương trình nhận dạng chữ: cần nhập tay.",
 		"Để máy tự đọc, hãy cài đặt: apt-get install tesseract-ocr tesseract-ocr-vie"},
+	MaybeSecret: {"Văn bản có thể có dấu mật.",
+		"Hãy kiểm tra bằng mắt; nếu văn bản có độ mật thì không gửi qua hệ thống này."},
 	NoRecipients: {"Không tìm thấy phần Nơi nhận trong văn bản.", "Hãy kiểm tra văn bản và nhập nơi nhận bằng tay."},
 }
 

@@ -226,14 +226,19 @@ func (r *Reader) readPages(ctx context.Context, d *Draft, data []byte) ([]page, 
 func (j *job) readText(ctx context.Context) error {
 	j.pages = make([]page, len(j.list))
 	block, found := true, false // block: the page before has the label, and the block may go on
+	blank := true               // no page before shows anything
 	for k, i := range j.list {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		p, scan, err := j.file.readPage(i, block || !found && k == len(j.list)-1)
+		p, scan, err := j.file.readPage(i, block || blank || !found && k == len(j.list)-1)
 		if err != nil {
 			return err
 		}
+		if blank && scan {
+			j.draft.Scan = true
+		}
+		blank = blank && !scan && len(p.words) == 0
 		block = findLabel([]page{p}) != nil
 		found = found || block
 		if scan {
@@ -245,7 +250,6 @@ func (j *job) readText(ctx context.Context) error {
 		}
 		j.pages[k] = p
 	}
-	j.draft.Scan = len(j.scans) > 0 && j.scans[0] == 0
 	j.ready = true
 	return nil
 }

@@ -123,7 +123,11 @@ func (h *head) inSubject(p page, start, i int) bool {
 	if !bold && i == start && strings.HasSuffix(text, ":") {
 		return false
 	}
-	centred := math.Abs(l.middle()-title.middle()) < 0.018*p.width
+	off := math.Abs(l.middle() - title.middle())
+	centred := off < 0.018*p.width
+	if i == start && off < 0.05*p.width { // the first line of a paragraph that has an indent, and the second has none
+		centred = centred || bold && title.bold() || aboutLine.MatchString(text)
+	}
 	if !centred && !(i > start && bold) {
 		return false
 	}

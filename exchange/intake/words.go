@@ -34,10 +34,11 @@ type page struct {
 	number        int // from 1
 	width, height float64
 	words         []word
-	text          string // instead of words, on pages where places do not matter
-	ocr           bool   // the words were read from a picture
-	unread        bool   // the page has content that could not be read
-	encoding      string // the old encoding its text layer was in, "" for Unicode
+	turned        []turned // texts that run across the lines
+	text          string   // instead of words, on pages where places do not matter
+	ocr           bool     // the words were read from a picture
+	unread        bool     // the page has content that could not be read
+	encoding      string   // the old encoding its text layer was in, "" for Unicode
 }
 
 // A line is words that stand on one line, from left to right.
@@ -110,6 +111,9 @@ func makeWord(run []glyph) (word, bool) {
 	var sizes []float64
 	for _, g := range run {
 		r := g.r
+		if r == 0x02 || r == 0xad { // PDFium's signs for a hyphen at the end of a line
+			r = '-'
+		}
 		if r == 0 || r == '\ufffe' || r >= 0xE000 && r < 0xF900 && !symbolBullet(r) {
 			r = unknownRune
 		}
