@@ -168,32 +168,32 @@ func (g *gatherer) loose(p string) {
 	starts := refHead.MatchString(f) || archiveHead.MatchString(f) && !strings.HasPrefix(f, "ho so")
 	loud := g.loud(p, false)
 	switch {
-	case g.closed && !starts && g.joinMember(cutSigner(p, loud)):
+	case g.closed && !starts && g.joinMember(g.cut(p, loud)):
 	case len(g.texts) == 0:
 		if starts || looksRecipient(p) && !isSignerLine(p, loud) {
-			g.open(cutSigner(p, loud))
+			g.open(g.cut(p, loud))
 		}
 	case starts && !g.archived():
-		g.open(cutSigner(p, loud))
+		g.open(g.cut(p, loud))
 	case g.archived():
 		if g.continues() && !isSignerLine(p, false) && (!g.gapAfter || isAbbreviation(strings.TrimRight(firstItem(p), ". "))) {
-			g.join(cutSigner(p, loud))
+			g.join(g.cut(p, loud))
 			return
 		}
 		g.done = true
-	case isSignerLine(p, loud) && !g.continuesWith(cutSigner(p, loud)):
+	case isSignerLine(p, loud) && !g.continuesWith(g.cut(p, loud)):
 		return
 	case g.stopped() && (startsLower(p) || g.wraps(p) && !looksRecipient(p)) && strings.Contains(p, ";"):
 		n := len(g.texts) - 1 // the stop was a speck
 		g.texts[n] = strings.TrimRight(g.texts[n], ". ")
-		g.join(cutSigner(p, loud))
+		g.join(g.cut(p, loud))
 	case !g.closed && (g.separators || startsLower(p) || g.continues() || strings.HasPrefix(p, "(") || g.wraps(p)),
 		g.closed && g.wraps(p) && g.listsRooms():
-		g.join(cutSigner(p, loud))
+		g.join(g.cut(p, loud))
 	case looksRecipient(p) && !startsLower(p):
-		g.open(cutSigner(p, loud))
+		g.open(g.cut(p, loud))
 	case !g.closed && !looksRecipient(p):
-		g.join(cutSigner(p, loud))
+		g.join(g.cut(p, loud))
 	}
 }
 

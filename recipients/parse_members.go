@@ -60,6 +60,12 @@ func (g *gatherer) joinMember(t string) bool {
 	return true
 }
 
+// cut is cutSigner for a line that may go on with the last entry's list of members.
+func (g *gatherer) cut(p string, loud bool) string {
+	n := len(g.texts)
+	return cutSignerIn(p, loud, n > 0 && listsMembers(g.texts[n-1]))
+}
+
 // loud reports whether capitals in a line are the recipients' own and no signer's title: the block is written so, or the line
 // begins with a body in capitals. Beside Kính gửi stands no signer.
 func (g *gatherer) loud(p string, bulleted bool) bool {

@@ -16,6 +16,11 @@ var (
 // cutSigner cuts off a line what a merged column put after the entry: the signer's title or name, or scraps that OCR made
 // of them. shouting says that the block itself is in capitals.
 func cutSigner(s string, shouting bool) string {
+	return cutSignerIn(s, shouting, false)
+}
+
+// cutSignerIn is cutSigner for a line that may go on with a list of members.
+func cutSignerIn(s string, shouting, members bool) string {
 	s = strings.TrimSpace(s)
 	if s == "" {
 		return s
@@ -29,7 +34,7 @@ func cutSigner(s string, shouting bool) string {
 	if m := signFor.FindStringIndex(s); m != nil && !shouting {
 		s = strings.TrimSpace(s[:m[0]])
 	}
-	s = cutScraps(s, shouting)
+	s = cutScraps(s, shouting, members)
 	if !shouting {
 		s = cutShouting(s)
 	}
@@ -116,7 +121,7 @@ func isCapitals(w string) bool {
 
 // cutScraps drops what follows a ";" of a line unless it is a note in brackets or another recipient, and scraps after a
 // comma, colon or stop that are no words. What stands between two recipients is kept unless it is plainly the signer's.
-func cutScraps(s string, shouting bool) string {
+func cutScraps(s string, shouting, members bool) string {
 	pieces := cutSemicolons(s)
 	if len(pieces) == 0 {
 		return ""
@@ -132,7 +137,7 @@ func cutScraps(s string, shouting bool) string {
 				continue
 			}
 		}
-		if looksRecipient(p) || shouting && looksRecipient(inSmall(p)) || isMember(p) && listsMembers(strings.Join(kept, "; ")) {
+		if looksRecipient(p) || shouting && looksRecipient(inSmall(p)) || isMember(p) && (members || listsMembers(strings.Join(kept, "; "))) {
 			kept = append(kept, p)
 			sure = len(kept)
 		} else {

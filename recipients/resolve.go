@@ -104,6 +104,7 @@ type outcome struct {
 	whys    []string
 	conf    float64
 	pieces  []piece
+	aside   []piece // names that need no copy beside others that do
 }
 
 // sum adds up the pieces of a list.
@@ -125,6 +126,9 @@ func (r *reader) sum(pieces []piece) outcome {
 		case inHouse:
 			if o.excused == "" {
 				o.excused = p.why
+			}
+			if p.said {
+				o.aside = append(o.aside, p)
 			}
 		case unknown:
 			o.missing = append(o.missing, p.text)
@@ -162,15 +166,26 @@ func (r *reader) lines(e Entry, block string, o outcome) []Line {
 		for _, name := range o.missing {
 			lines = append(lines, r.open(e, block, e.Text+": "+name, name))
 		}
-		return lines
+		return append(lines, excusedAside(e, block, o)...)
 	case len(o.missing) > 0 || len(o.pieces) == 0:
-		return []Line{r.open(e, block, e.Text, e.Text)}
+		return append([]Line{r.open(e, block, e.Text, e.Text)}, excusedAside(e, block, o)...)
 	case o.excused != "":
 		line.Result, line.Why, line.Confidence = Excused, o.excused, 0.95
 	default:
 		line.Result, line.Why, line.Confidence = Excused, "không còn đơn vị nào ngoài cơ quan ban hành", 0.9
 	}
 	return []Line{line}
+}
+
+// excusedAside makes the lines for the names in an entry that need no copy while others do, so that each is accounted for.
+func excusedAside(e Entry, block string, o outcome) []Line {
+	var lines []Line
+	text := e.Text
+	for _, p := range o.aside {
+		e.Text = text + ": " + p.text
+		lines = append(lines, Line{Entry: e, Block: block, Result: Excused, Why: p.why, Confidence: 0.9})
+	}
+	return lines
 }
 
 // open makes the open line for a name that is not known.
@@ -216,6 +231,7 @@ func (o *outcome) add(p outcome) {
 	o.conf = min(o.conf, p.conf)
 	o.excused = cmp.Or(o.excused, p.excused)
 	o.pieces = append(o.pieces, p.pieces...)
+	o.aside = append(o.aside, p.aside...)
 }
 
 // reference turns what a reference stands for into lines.
@@ -228,6 +244,9 @@ func (r *reader) reference(e Entry, o outcome, what string) []Line {
 	}
 	for _, name := range o.missing {
 		lines = append(lines, r.open(e, "noi_nhan", e.Text+": "+name, name))
+	}
+	if len(lines) > 0 {
+		return append(lines, excusedAside(e, "noi_nhan", o)...)
 	}
 	if len(lines) == 0 {
 		lines = append(lines, Line{Entry: e, Block: "noi_nhan", Result: Excused,

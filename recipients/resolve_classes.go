@@ -393,12 +393,12 @@ func (l *lister) distribute(i int) (int, bool) {
 			if _, _, ok := l.classHead(at); ok && l.toks[at].word != "ban" {
 				break
 			}
-			if l.toks[at].before&sepSemi != 0 && !l.bareMember(at, heads) {
+			if l.toks[at].before&sepSemi != 0 && !l.membersFrom(at, heads) {
 				break
 			}
 		}
 		pc, e := m.member(at)
-		pc.head = l.toks[at:e]
+		pc.head, pc.from, pc.to = l.toks[at:e], at, e
 		some = some || pc.verdict == known
 		if pc.verdict == unknown {
 			pc.text = l.slice(at, e)
@@ -412,6 +412,7 @@ func (l *lister) distribute(i int) (int, bool) {
 	if !some {
 		return 0, false
 	}
+	pieces[0].from = i
 	l.out = append(l.out, pieces...)
 	return at, true
 }
@@ -430,6 +431,25 @@ func (l *lister) headedAt(i int, heads [][]token) bool {
 
 // pluralWord is the "các" that a single member's name loses.
 var pluralWord = regexp.MustCompile(`(?i)các\s+`)
+
+// membersFrom reports whether the list of members goes on at i: with one, or with a name that is nobody else's and one further on.
+func (l *lister) membersFrom(i int, heads [][]token) bool {
+	for i < len(l.toks) {
+		if l.bareMember(i, heads) {
+			return true
+		}
+		if l.peek(i).verdict != unknown || longest(l.toks[i:], wholeHeads) > 0 {
+			return false
+		}
+		for i++; i < len(l.toks) && l.toks[i].before&sepSemi == 0; i++ {
+		}
+	}
+	return false
+}
+
+// wholeHeads begin names that bring their own class.
+var wholeHeads = [][]string{w("cac"), w("so"), w("bo"), w("cuc"), w("chi cuc"), w("ubnd"), w("uy ban"), w("hdnd"), w("hoi"), w("cong an"), w("cong ty"), w("truong"), w("trung tam"),
+	w("van phong"), w("vp"), w("thuong truc"), w("tt"), w("phong"), w("doan"), w("ong"), w("ba")}
 
 // bareMember reports whether behind a semicolon the list of members goes on: a member's name without its head.
 func (l *lister) bareMember(i int, heads [][]token) bool {

@@ -28,6 +28,9 @@ type piece struct {
 	head    []token // the words of the unit's name, from which a following piece may take its first
 	unit    *Unit   // when it is one unit
 	lent    []token // the words that the name before lent to it
+	from    int     // the tokens that it was read from
+	to      int
+	said    bool // needs no copy, but is a name that a line of its own is to account for
 }
 
 // A reader resolves the entries of one document.
@@ -56,7 +59,7 @@ type lister struct {
 
 // list reads a text as a list of names.
 func (r *reader) list(text string) []piece {
-	l := &lister{r: r, text: text, toks: scan(text)}
+	l := &lister{r: r, text: text, toks: dropCounts(scan(text))}
 	if len(l.toks) > maxWords {
 		return []piece{{text: text}}
 	}
@@ -66,7 +69,7 @@ func (r *reader) list(text string) []piece {
 	for i := 0; i < len(l.toks); {
 		i = l.next(i)
 	}
-	return oneName(text, l.out)
+	return oneName(text, l.settlePlaces(l.out))
 }
 
 // generalProvinces reports whether an entry of one part speaks of provinces in general: "Sở Tài chính, Cục Thuế các tỉnh" names
@@ -101,7 +104,7 @@ func oneName(text string, pieces []piece) []piece {
 			(q.unit.Kind == KindCentral || q.unit.Kind == "so" || q.unit.Kind == KindDistrict) && longest(toks, bodyParts) > 0)
 		office := longest(toks, officeParts) > 0 && toks[len(toks)-1].word == "hdnd" && scan(q.text)[0].word == "ubnd"
 		if inside || office {
-			pieces[i] = piece{text: p.text + ", " + q.text}
+			pieces[i] = piece{text: p.text + ", " + q.text, from: p.from, to: q.to}
 			pieces = slices.Delete(pieces, i+1, i+2)
 		}
 	}
@@ -297,7 +300,7 @@ func (l *lister) councilTail(i, e int) string {
 }
 
 func (l *lister) add(p piece, i, e int) int {
-	p.text = l.slice(i, e)
+	p.text, p.from, p.to = l.slice(i, e), i, e
 	if p.head == nil {
 		p.head = l.toks[i:e]
 	}
@@ -437,8 +440,15 @@ func (l *lister) heads(i int) [][]token {
 	if len(last.head) > 2 {
 		heads = append(heads, last.head[:2])
 	}
+	if n := longest(last.head, districtHeads); n > 2 && n < len(last.head) {
+		heads = append(heads, last.head[:n])
+	}
 	return heads
 }
+
+// districtHeads are the heads of more than two words that the names of districts share.
+var districtHeads = [][]string{w("uy ban nhan dan huyen"), w("uy ban nhan dan thi xa"), w("uy ban nhan dan thanh pho"), w("uy ban nhan dan quan"), w("ubnd thi xa"),
+	w("ubnd thanh pho"), w("chu tich ubnd huyen"), w("chu tich uy ban nhan dan huyen")}
 
 // tails returns the last words of the names behind e, longest first, when those are names themselves, with the first word of
 // the name at i or without.
@@ -497,7 +507,7 @@ func (l *lister) publication(i, e int) (piece, bool) {
 	if !agency && longest(toks, publicationWords) == 0 || slices.ContainsFunc(toks, func(t token) bool { return t.word == "cac" || t.word == "huyen" }) {
 		return piece{}, false
 	}
-	return piece{verdict: inHouse, why: "nơi đăng tải, không có hộp thư trong danh bạ"}, true
+	return piece{verdict: inHouse, why: "nơi đăng tải, không có hộp thư trong danh bạ", said: true}, true
 }
 
 var publicationWords = [][]string{w("website"), w("web"), w("trang web"), w("trang thong tin"), w("trang tin"), w("trang ttdt"), w("cong thong tin"),

@@ -278,6 +278,9 @@ func isOffice(u *Unit) bool { return startsWithWords(foldWords(u.Name), "van", "
 func (r *reader) own(body []token) bool {
 	under := len(body) > 0 && (body[0].word == "truc" || body[0].word == "thuoc")
 	for len(body) > 0 && slices.Contains([]string{"thuoc", "truc", "cua", "cac", "trong"}, body[0].word) {
+		if body[0].word == "cac" && longest(body[1:], manyBodies) > 0 {
+			return false
+		}
 		body = body[1:]
 	}
 	if len(body) == 0 {
@@ -296,6 +299,10 @@ func (r *reader) own(body []token) bool {
 	}
 	return r.selfWord(strings.Join(words, " "))
 }
+
+// manyBodies are the classes of which no one body has several: "các Sở" are others.
+var manyBodies = [][]string{w("so"), w("cuc"), w("chi cuc"), w("bo"), w("huyen"), w("thi xa"), w("thanh pho"), w("tinh"), w("ubnd"), w("uy ban"), w("truong"), w("vien"), w("hoi"),
+	w("kho bac"), w("ngan hang"), w("cong an"), w("benh vien"), w("toa an"), w("cong ty")}
 
 // selfWord reports whether a common noun means the issuer in its own papers.
 func (r *reader) selfWord(s string) bool {

@@ -18,6 +18,9 @@ func (l *lister) unit(i, e int) (piece, bool) {
 	if !ok {
 		return l.press(toks, e)
 	}
+	if l.elsewhere(u, m.bare, toks[len(toks)-1].notes) {
+		return piece{}, false
+	}
 	if m.bare {
 		peopleBehind := u == l.r.issuer && e < len(l.toks) && l.before(e)&sepColon != 0
 		if !peopleBehind && (u == l.r.issuer || !l.bareOK(u, toks, e)) {

@@ -1,0 +1,182 @@
+package recipients
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// settlePlaces finds the places that say where the name before the comma is, and are no recipients: "UBND xã Đăk Kôi, huyện Kon
+// Rẫy"; "Ông A, xã B, huyện C". A place is one for itself beside its like: "UBND huyện Đăk Hà, huyện Sa Thầy".
+func (l *lister) settlePlaces(pieces []piece) []piece {
+	var out []piece
+	for _, p := range pieces {
+		n := len(out) - 1
+		if n < 0 || !l.isPlace(p) || out[n].verdict == inHouse || out[n].verdict == nobody || l.alike(&out[n], p) {
+			out = append(out, p)
+			continue
+		}
+		before := &out[n]
+		switch {
+		case before.verdict == known && l.ownProvince(p):
+			before.to = p.to
+		case before.verdict == known && !l.farPlace(p):
+			// The body is certain; whether the place is a second recipient or its address is not.
+			out = append(out, piece{text: p.text, from: p.from, to: p.to})
+		default:
+			*before = piece{text: before.text + ", " + p.text, from: before.from, to: p.to}
+		}
+	}
+	return out
+}
+
+// isPlace reports whether a piece is a class of place and a name, behind a comma: "huyện Kon Rẫy".
+func (l *lister) isPlace(p piece) bool {
+	if p.from == 0 || p.to <= p.from || p.verdict == inHouse || len(p.codes) > 1 || p.unit == nil && p.verdict == known {
+		return false
+	}
+	toks := l.toks[p.from:p.to]
+	sep := toks[0].before
+	if sep&sepComma == 0 || sep&(sepSemi|sepColon|sepAnd) != 0 {
+		return false
+	}
+	n := longest(toks, placeClasses)
+	if n == 0 || n >= len(toks) || len(toks) > n+5 {
+		return false
+	}
+	return !slices.Contains([]string{"uy", "doan", "hoi"}, toks[n].word) && upperFirst(toks[n].raw) && strings.IndexFunc(toks[n].raw, unicode.IsLetter) >= 0
+}
+
+// Places by their rank: what stands in an address goes up.
+var (
+	placeClasses = slices.Concat(lowPlaces, midPlaces, highPlaces)
+	lowPlaces    = [][]string{w("xa"), w("phuong"), w("thi tran"), w("tt"), w("thon"), w("lang"), w("to dan pho"), w("khoi pho")}
+	midPlaces    = [][]string{w("huyen"), w("thi xa"), w("thanh pho"), w("tp"), w("tx"), w("quan"), w("h")}
+	highPlaces   = [][]string{w("tinh")}
+	committees   = [][]string{w("uy ban nhan dan"), w("ubnd"), w("hoi dong nhan dan"), w("hdnd"), w("thuong truc hdnd"), w("tt hdnd"), w("hdnd ubnd")}
+)
+
+// rank is how high the place is that tokens begin with: 1 commune, 2 district, 3 province; 0 for none.
+func rank(toks []token) int {
+	for i, phrases := range [][][]string{midPlaces, lowPlaces, highPlaces} {
+		if longest(toks, phrases) > 0 {
+			return []int{2, 1, 3}[i]
+		}
+	}
+	return 0
+}
+
+// alike reports whether the piece before names a place of the same rank, or its committee: then both stand in one list.
+func (l *lister) alike(before *piece, p piece) bool {
+	toks := l.toks[before.from:before.to]
+	if k := longest(toks, [][]string{w("cac"), w("chu tich"), w("chu tich cac"), w("nhan dan")}); k > 0 && k < len(toks) {
+		toks = toks[k:]
+	}
+	if k := longest(toks, committees); k > 0 {
+		toks = toks[k:]
+	}
+	if k := longest(toks, [][]string{w("cac")}); k > 0 && k < len(toks) {
+		toks = toks[k:]
+	}
+	at := rank(l.toks[p.from:p.to])
+	switch {
+	case rank(toks) == at:
+		return true
+	case before.verdict == known && before.unit != nil && before.unit.Kind == KindDistrict:
+		return at == 2
+	case before.verdict == known && before.unit != nil && before.unit.Kind == KindProvince:
+		return at >= 2
+	}
+	// A body of the province, or a group, may stand in a list with a district. One that has an address may not.
+	if before.verdict == known && at == 2 {
+		return before.unit == nil || !slices.Contains([]string{"su-nghiep", "doanh-nghiep", "don-vi-thuoc", KindPress}, before.unit.Kind)
+	}
+	if at == 1 && before.verdict == unknown { // a commune behind a commune's member without its class
+		return slices.ContainsFunc(l.toks[before.from:before.to], func(t token) bool { return t.word == "cac" })
+	}
+	return false
+}
+
+// ownProvince reports whether a place is the directory's own province.
+func (l *lister) ownProvince(p piece) bool {
+	var words []string
+	for _, t := range l.toks[p.from:p.to] {
+		words = append(words, t.word)
+	}
+	x := l.r.d.names
+	return len(x.prov) > 0 && slices.Equal(words, slices.Concat(x.level, x.prov))
+}
+
+// farPlace reports whether a place is another province: a body there is none of ours.
+func (l *lister) farPlace(p piece) bool {
+	return rank(l.toks[p.from:p.to]) == 3 && !l.ownProvince(p)
+}
+
+// dropCounts takes the number of copies off the end of names: "Thanh tra tỉnh 1b", "Sở Nội vụ: 02 bản". Its notes go to the word
+// before it.
+func dropCounts(toks []token) []token {
+	out := make([]token, 0, len(toks))
+	for i := 0; i < len(toks); i++ {
+		n := countLength(toks[i:])
+		end := i + n
+		if n == 0 || len(out) == 0 || end < len(toks) && toks[end].before&(sepStrong|sepAnd|sepDash) == 0 {
+			out = append(out, toks[i])
+			continue
+		}
+		last := &out[len(out)-1]
+		for _, t := range toks[i:end] {
+			last.notes = slices.Concat(last.notes, t.notes)
+		}
+		i = end - 1
+	}
+	return out
+}
+
+// countLength is how many tokens at the front are a number of copies: "1b", "02 bản".
+func countLength(toks []token) int {
+	digits := strings.TrimRightFunc(toks[0].raw, func(r rune) bool { return !unicode.IsDigit(r) })
+	if digits == "" || len(digits) > 3 || strings.ContainsFunc(digits, func(r rune) bool { return !unicode.IsDigit(r) }) {
+		return 0
+	}
+	switch rest := toks[0].raw[len(digits):]; {
+	case rest == "b" || rest == "B" && digits[0] == '0':
+		return 1
+	case rest == "" && len(toks) > 1 && toks[1].before == sepSpace && (toks[1].raw == "b" || toks[1].raw == "bản"):
+		return 2
+	}
+	return 0
+}
+
+// elsewhere reports whether a bracket says that a body is not the province's own: the body above it in the capital ("Kho bạc
+// Nhà nước (Bộ Tài chính)") behind a name without its level, or another place ("Sở Y tế (tỉnh Gia Lai)").
+func (l *lister) elsewhere(u *Unit, bare bool, notes []note) bool {
+	for _, n := range notes {
+		if harmlessNote(n.text) {
+			continue
+		}
+		toks := scan(n.text)
+		if len(toks) == 0 {
+			continue
+		}
+		if bare && hasNamesake(u) && longest(toks, roomWords) == 0 {
+			if _, person := readOffices(toks); !person {
+				return true
+			}
+		}
+		k := longest(toks, slices.Concat(midPlaces, highPlaces))
+		if k > 0 && k < len(toks) && upperFirst(toks[k].raw) && toks[k].word != "uy" && toks[k].word != "doan" && !l.ownNote(u, toks) {
+			return true
+		}
+	}
+	return false
+}
+
+// ownNote reports whether a bracket repeats the province or the unit's own place.
+func (l *lister) ownNote(u *Unit, toks []token) bool {
+	x := l.r.d.names
+	if startsWith(toks, slices.Concat(x.level, x.prov)) {
+		return true
+	}
+	v, _, ok := l.r.decide(toks)
+	return ok && v == u
+}
