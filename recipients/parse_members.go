@@ -44,10 +44,20 @@ func isMember(s string) bool {
 	return !signFor.MatchString(" " + s)
 }
 
+// isPlaceOnly reports whether a text is a place and nothing else: "huyện Sa Thầy".
+func isPlaceOnly(s string) bool {
+	s = strings.Trim(s, " ;,.")
+	return len(strings.Fields(s)) <= 6 && !strings.ContainsAny(s, ":0123456789") && !signFor.MatchString(" "+s)
+}
+
 // joinMember adds one more member to the list that the last entry is.
 func (g *gatherer) joinMember(t string) bool {
 	n := len(g.texts) - 1
-	if n < 0 || g.gapAfter || !isMember(t) || !listsMembers(g.texts[n]) || len(g.texts[n]) > maxEntry {
+	name := t
+	if g.loud(t, false) {
+		name = inSmall(t)
+	}
+	if n < 0 || g.gapAfter || !isMember(name) || !listsMembers(g.texts[n]) || len(g.texts[n]) > maxEntry {
 		return false
 	}
 	last := strings.TrimRight(g.texts[n], " ;,.")

@@ -137,7 +137,11 @@ func cutScraps(s string, shouting, members bool) string {
 				continue
 			}
 		}
-		if looksRecipient(p) || shouting && looksRecipient(inSmall(p)) || isMember(p) && (members || listsMembers(strings.Join(kept, "; "))) {
+		small := p
+		if shouting {
+			small = inSmall(p)
+		}
+		if looksRecipient(small) || isNamedPlace(small, plainOf(small)) && isPlaceOnly(small) || isMember(small) && (members || listsMembers(strings.Join(kept, "; "))) {
 			kept = append(kept, p)
 			sure = len(kept)
 		} else {

@@ -34,6 +34,8 @@ func (d *Directory) Resolve(req Request) []Line {
 			lines = append(lines, r.entry(e, "noi_nhan")...)
 		}
 	}
+	lines = append(lines, r.missed(req.KinhGui, kinhGui, to)...)
+	lines = append(lines, r.missed(req.NoiNhan, noiNhan, entries)...)
 	for i := range lines {
 		if lines[i].Codes == nil {
 			lines[i].Codes = []UnitCode{} // an empty list in JSON

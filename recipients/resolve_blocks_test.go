@@ -33,6 +33,8 @@ func TestListsOfMembersStayWholeInBlocks(t *testing.T) {
 		{"", "- UBND các huyện: Sa Thầy;\nKon Rẫy; Đăk Hà;\n- Sở Y tế;\n- Lưu: VT.", "dakha konray sathay syt +"},
 		{"", "- UBND các huyện: Sa Thầy; Kon\nRẫy; Đăk Hà;\n- Sở Y tế;\n- Lưu: VT.", "dakha konray sathay syt +"},
 		{"", "- UBND các huyện: Sa Thầy; Kon Rẫy; Nguyễn Văn An\n- Lưu: VT.", "konray sathay +"},
+		{"KÍNH GỬI: ỦY BAN NHÂN DÂN CÁC HUYỆN: SA THẦY; KON RẪY; ĐĂK HÀ", "- NHƯ TRÊN;\n- LƯU: VT.", "dakha konray sathay +"},
+		{"", "- Ông Trần A; huyện Sa Thầy;\n- Lưu: VT.", "sathay + Ông Trần A; huyện Sa Thầy: Ông Trần A"},
 		{"Kính gửi: SỞ Y TẾ, BAN DÂN TỘC", "- Như trên;\n- Lưu: VT.", "bdt syt +"},
 		{"SỞ Y TẾ; BAN DÂN TỘC", "", "bdt syt +"},
 		{"- SỞ Y TẾ; BAN DÂN TỘC;\n- UBND HUYỆN SA THẦY.", "- Như trên;", "bdt sathay syt +"},
@@ -55,5 +57,14 @@ func TestNamesThatNeedNoCopyAreSaid(t *testing.T) {
 	})
 	if !said || lines[0].Result != recipients.Resolved || len(lines) != 3 {
 		t.Errorf("%+v", lines)
+	}
+}
+
+// What the reading of a block leaves out as a scrap of another column is still said when it is a unit's name.
+func TestNamesOutsideEntriesAreLeftOpen(t *testing.T) {
+	d := kontum(t)
+	block := "- Sở Y tế;\n- Sở Nội vụ;\n                              Sở Tài chính\n                              GIÁM ĐỐC SỞ XÂY DỰNG\n- Lưu: VT.\n    Sở Tư pháp"
+	if got := outcomeOfBlock(d.Resolve(recipients.Request{Issuer: "ubndtinh", NoiNhan: block})); got != "snv syt + Sở Tài chính" {
+		t.Errorf("got %s", got)
 	}
 }

@@ -399,6 +399,9 @@ func (l *lister) borrow(i int) (piece, int, bool) {
 		if len(toks) > 8 {
 			continue
 		}
+		if l.elsewhere(nil, true, toks[len(toks)-1].notes) {
+			continue
+		}
 		tails := l.tails(i, e)
 		for _, t := range tails {
 			if p, ok := l.borrowed(slices.Concat(toks, t)); ok {
@@ -507,7 +510,7 @@ func (l *lister) publication(i, e int) (piece, bool) {
 	if !agency && longest(toks, publicationWords) == 0 || slices.ContainsFunc(toks, func(t token) bool { return t.word == "cac" || t.word == "huyen" }) {
 		return piece{}, false
 	}
-	return piece{verdict: inHouse, why: "nơi đăng tải, không có hộp thư trong danh bạ", said: true}, true
+	return piece{verdict: inHouse, why: "nơi đăng tải, không có hộp thư trong danh bạ", said: slices.ContainsFunc(toks, func(t token) bool { return upperFirst(t.raw) })}, true
 }
 
 var publicationWords = [][]string{w("website"), w("web"), w("trang web"), w("trang thong tin"), w("trang tin"), w("trang ttdt"), w("cong thong tin"),

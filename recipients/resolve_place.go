@@ -32,7 +32,7 @@ func (l *lister) settlePlaces(pieces []piece) []piece {
 
 // isPlace reports whether a piece is a class of place and a name, behind a comma: "huyện Kon Rẫy".
 func (l *lister) isPlace(p piece) bool {
-	if p.from == 0 || p.to <= p.from || p.verdict == inHouse || len(p.codes) > 1 || p.unit == nil && p.verdict == known {
+	if p.from == 0 || p.to <= p.from || p.verdict == inHouse || p.verdict == known && (p.unit == nil || p.unit.Kind != KindDistrict && p.unit.Kind != KindProvince) {
 		return false
 	}
 	toks := l.toks[p.from:p.to]
@@ -44,7 +44,7 @@ func (l *lister) isPlace(p piece) bool {
 	if n == 0 || n >= len(toks) || len(toks) > n+5 {
 		return false
 	}
-	return !slices.Contains([]string{"uy", "doan", "hoi"}, toks[n].word) && upperFirst(toks[n].raw) && strings.IndexFunc(toks[n].raw, unicode.IsLetter) >= 0
+	return !slices.Contains([]string{"uy", "doan", "hoi"}, toks[n].word) && upperFirst(toks[n].raw) && !looksAbbreviated(toks[n]) && strings.IndexFunc(toks[n].raw, unicode.IsLetter) >= 0
 }
 
 // Places by their rank: what stands in an address goes up.
@@ -158,7 +158,7 @@ func (l *lister) elsewhere(u *Unit, bare bool, notes []note) bool {
 		if len(toks) == 0 {
 			continue
 		}
-		if bare && hasNamesake(u) && longest(toks, roomWords) == 0 {
+		if bare && (u == nil || hasNamesake(u)) && longest(toks, roomWords) == 0 {
 			if _, person := readOffices(toks); !person {
 				return true
 			}
