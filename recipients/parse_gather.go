@@ -38,10 +38,17 @@ func gather(lines []string, kind blockKind) []string {
 // survey looks at the whole block once: whether it has bullets, whether separators are usual, whether it shouts.
 func (g *gatherer) survey(lines []string) {
 	var bulleted, plain, small, bulletEnds, plainEnds, tails, upper, lower int
+	first, all := "", ""
 	for _, l := range lines {
 		t := strings.TrimSpace(l)
 		if t == "" {
 			continue
+		}
+		if first == "" {
+			first = t
+		}
+		if len(all) < maxEntry {
+			all += firstBytes(t, maxEntry)
 		}
 		ends := count(strings.ContainsAny(t[len(t)-1:], ";,.") || strings.Contains(t, ";"))
 		if len(t) < 400 {
@@ -67,7 +74,7 @@ func (g *gatherer) survey(lines []string) {
 	} else {
 		g.separators = plainEnds*2 >= plain
 	}
-	g.shouting = g.bullets && lower*4 < upper
+	g.shouting = g.bullets && lower*4 < upper || !g.bullets && len(all) < maxEntry && allCapitals(all) && bodyHead.MatchString(plainOf(firstBytes(first, 100)))
 }
 
 // count is 1 for true.

@@ -7,10 +7,27 @@ import (
 )
 
 // membersHead is what stands before the colon of a list of members: "UBND các huyện", "Giám đốc các Sở", "UBND huyện".
-var membersHead = regexp.MustCompile(`\b(?:cac|nhung|\d+) [a-z][a-z, /&-]{0,60}$|\b(?:ubnd|hdnd|uy ban nhan dan|hoi dong nhan dan) ` + placeWord + `$`)
+var membersHead = regexp.MustCompile(`\b(?:cac|nhung|\d+) [a-z][a-z, /&-]{0,60}$|\b(?:ubnd|hdnd|uy ban nhan dan|hoi dong nhan dan) ` + placeWord + `(?:(?: ?, ?| va | & | ?/ ?| - )` + placeWord + `)*$`)
+
+// placesHead begins a list of places without a colon: "UBND các huyện Sa Thầy", "UBND huyện Sa Thầy".
+var placesHead = regexp.MustCompile(`^(?:(?:chu tich |lanh dao )?(?:ubnd|hdnd|uy ban nhan dan|hoi dong nhan dan) (?:cac |nhung )?|cac |nhung )` + placeWord + ` [a-z]`)
+
+// goesOn reports whether a text may be one more member of the list that another is.
+func goesOn(list, member string) bool {
+	switch {
+	case len(list) > maxEntry:
+		return false
+	case topColon(list) < 0:
+		return placesHead.MatchString(plainOf(firstBytes(list, 100))) && !isPerson(member) && isMember(member)
+	}
+	return listsMembers(list) && isMember(member)
+}
 
 // listsMembers reports whether a text is a class with a colon behind it, whose members follow one by one.
 func listsMembers(text string) bool {
+	if len(text) > maxEntry {
+		return false
+	}
 	i := topColon(text)
 	if i <= 0 || archiveHead.MatchString(plainOf(firstBytes(text, 60))) {
 		return false
@@ -53,11 +70,14 @@ func isPlaceOnly(s string) bool {
 // joinMember adds one more member to the list that the last entry is.
 func (g *gatherer) joinMember(t string) bool {
 	n := len(g.texts) - 1
+	if n < 0 || g.gapAfter || len(g.texts[n]) > maxEntry {
+		return false
+	}
 	name := t
 	if g.loud(t, false) {
 		name = inSmall(t)
 	}
-	if n < 0 || g.gapAfter || !isMember(name) || !listsMembers(g.texts[n]) || len(g.texts[n]) > maxEntry {
+	if !goesOn(g.texts[n], name) {
 		return false
 	}
 	last := strings.TrimRight(g.texts[n], " ;,.")

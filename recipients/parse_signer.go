@@ -141,7 +141,7 @@ func cutScraps(s string, shouting, members bool) string {
 		if shouting {
 			small = inSmall(p)
 		}
-		if looksRecipient(small) || isNamedPlace(small, plainOf(small)) && isPlaceOnly(small) || isMember(small) && (members || listsMembers(strings.Join(kept, "; "))) {
+		if looksRecipient(small) || isNamedPlace(small, plainOf(small)) && isPlaceOnly(small) || members && isMember(small) || len(kept) < 30 && goesOn(strings.Join(kept, "; "), small) {
 			kept = append(kept, p)
 			sure = len(kept)
 		} else {

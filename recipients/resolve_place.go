@@ -12,7 +12,7 @@ func (l *lister) settlePlaces(pieces []piece) []piece {
 	var out []piece
 	for _, p := range pieces {
 		n := len(out) - 1
-		if n < 0 || !l.isPlace(p) || out[n].verdict == inHouse || out[n].verdict == nobody || l.alike(&out[n], p) {
+		if n < 0 || !l.isPlace(p) || out[n].verdict == inHouse && !l.roomElsewhere(out[n]) || out[n].verdict == nobody || l.alike(&out[n], p) {
 			out = append(out, p)
 			continue
 		}
@@ -44,7 +44,7 @@ func (l *lister) isPlace(p piece) bool {
 	if n == 0 || n >= len(toks) || len(toks) > n+5 {
 		return false
 	}
-	return !slices.Contains([]string{"uy", "doan", "hoi"}, toks[n].word) && upperFirst(toks[n].raw) && !looksAbbreviated(toks[n]) && strings.IndexFunc(toks[n].raw, unicode.IsLetter) >= 0
+	return !slices.Contains(organs, toks[n].word) && upperFirst(toks[n].raw) && !looksAbbreviated(toks[n]) && strings.IndexFunc(toks[n].raw, unicode.IsLetter) >= 0
 }
 
 // Places by their rank: what stands in an address goes up.
@@ -56,10 +56,14 @@ var (
 	committees   = [][]string{w("uy ban nhan dan"), w("ubnd"), w("hoi dong nhan dan"), w("hdnd"), w("thuong truc hdnd"), w("tt hdnd"), w("hdnd ubnd")}
 )
 
+// organs make of a class of place the name of its party's or youth's committee: "Huyện ủy".
+var organs = []string{"uy", "doan", "hoi"}
+
 // rank is how high the place is that tokens begin with: 1 commune, 2 district, 3 province; 0 for none.
 func rank(toks []token) int {
 	for i, phrases := range [][][]string{midPlaces, lowPlaces, highPlaces} {
-		if longest(toks, phrases) > 0 {
+		n := longest(toks, phrases)
+		if n > 0 && !(n < len(toks) && slices.Contains(organs, toks[n].word)) {
 			return []int{2, 1, 3}[i]
 		}
 	}
@@ -88,6 +92,9 @@ func (l *lister) alike(before *piece, p piece) bool {
 		return at >= 2
 	}
 	// A body of the province, or a group, may stand in a list with a district. One that has an address may not.
+	if before.verdict == known && before.unit != nil && at == 2 && l.seat(p) {
+		return false
+	}
 	if before.verdict == known && at == 2 {
 		return before.unit == nil || !slices.Contains([]string{"su-nghiep", "doanh-nghiep", "don-vi-thuoc", KindPress}, before.unit.Kind)
 	}
@@ -95,6 +102,20 @@ func (l *lister) alike(before *piece, p piece) bool {
 		return slices.ContainsFunc(l.toks[before.from:before.to], func(t token) bool { return t.word == "cac" })
 	}
 	return false
+}
+
+// roomElsewhere reports whether what was taken for a room of the house may be one of the place that follows: "Phòng Nội vụ, huyện
+// Sa Thầy".
+func (l *lister) roomElsewhere(p piece) bool {
+	return p.unit == nil && p.to > p.from && longest(l.toks[p.from:p.to], roomWords) > 0
+}
+
+// seat reports whether a place bears the province's name: the town where its bodies have their address.
+func (l *lister) seat(p piece) bool {
+	toks := l.toks[p.from:p.to]
+	n := longest(toks, midPlaces)
+	prov := l.r.d.names.prov
+	return n > 0 && len(prov) > 0 && len(toks) == n+len(prov) && startsWith(toks[n:], prov)
 }
 
 // ownProvince reports whether a place is the directory's own province.
