@@ -27,7 +27,7 @@ func assemble(d *Draft, pages []page) {
 		start = a.next
 	}
 	for i, p := range pages {
-		h.marks = append(h.marks, turnedMarks(p)...)
+		h.marks = append(append(h.marks, turnedMarks(p)...), p.stamps...)
 		if i != at {
 			h.marks = append(h.marks, laterMarks(p, linesOf(p.words, p.number), old)...)
 		}

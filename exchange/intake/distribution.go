@@ -193,7 +193,7 @@ func below(words []word, y float64) []word {
 func leftLines(p page, x, cut, top float64) []line {
 	var words []word
 	for _, w := range p.words {
-		if w.base > top && w.x0 < cut && w.x0 > x-0.05*p.width {
+		if w.base > top && w.x0 < cut && w.x0 > x-0.075*p.width {
 			words = append(words, w)
 		}
 	}
@@ -315,6 +315,9 @@ func (d *distribution) beginsEntry(text string) bool {
 	if !startsUpper(text) || len(d.lines) < 2 {
 		return false
 	}
+	if opensEntry(text) && !awaitsMore(last) {
+		return true
+	}
 	widest := 0.0
 	for _, l := range d.lines {
 		widest = max(widest, l.x1)
@@ -322,6 +325,31 @@ func (d *distribution) beginsEntry(text string) bool {
 	before := d.lines[len(d.lines)-2]
 	first := d.lines[len(d.lines)-1].words[0]
 	return before.x1+first.x1-first.x0 < widest-1
+}
+
+// entryHeads are words that begin an entry of a block, besides those that begin the name of an agency.
+var entryHeads = []string{"nhu ", "thuong truc ", "tt ", "chu tich ", "pho chu tich ", "lanh dao ", "cac ", "ct ", "pct ", "vp ", "vpub ", "don vi ",
+	"dai bieu ", "mttq ", "ubmttq ", "ttr ", "cong bao ", "cong thong tin ", "website ", "trang tin ", "giam doc ", "chanh ", "nhung "}
+
+// opensEntry says whether a line names a body of its own from its first word on.
+func opensEntry(text string) bool {
+	f := fold(text) + " "
+	return (beginsName(text) || slices.ContainsFunc(entryHeads, func(h string) bool { return strings.HasPrefix(f, h) })) && startsUpper(text)
+}
+
+// awaitsMore says whether an entry cannot end where its line does: after "và", a comma, within brackets, or with a word
+// that needs the name that follows ("Văn phòng / Ủy ban nhân dân tỉnh").
+func awaitsMore(entry string) bool {
+	rest, _ := cutBullet(entry)
+	if opensName(rest) || strings.Count(rest, "(") > strings.Count(rest, ")") {
+		return true
+	}
+	last := fold(rest)
+	if i := strings.LastIndexByte(last, ' '); i >= 0 {
+		last = last[i+1:]
+	}
+	return slices.Contains([]string{"va", "cua", "cac", "thuoc", "tai", "voi", "cung", "phong", "dao", "truc", "tich", "doc", "truong", "vien",
+		"so", "ban", "gom", "la"}, last)
 }
 
 // addInline takes text that stands behind the label on its line: "Nơi nhận: Như trên; Lưu: VT."

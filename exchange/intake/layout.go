@@ -221,6 +221,12 @@ func (h *head) readLeft(lines []line, old bool) {
 				continue
 			}
 		}
+		if grade, none := gradeOf(text); grade {
+			if !none {
+				h.marks = append(h.marks, mark{line: l, doubt: true})
+			}
+			continue
+		}
 		switch {
 		case h.number != nil && h.about == nil && goesOnInNumber(*h.number, l):
 			h.number.extend(l)

@@ -15,7 +15,7 @@ import (
 func TestLayoutsOfTwoProducers(t *testing.T) {
 	r := openReader(t)
 	files, err := filepath.Glob("testdata/layouts/*.pdf")
-	if err != nil || len(files) < 14 {
+	if err != nil || len(files) < 18 {
 		t.Fatalf("layouts: %d files, %v", len(files), err)
 	}
 	for _, file := range files {

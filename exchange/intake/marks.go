@@ -2,6 +2,7 @@ package intake
 
 import (
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -134,6 +135,18 @@ func halfMark(text string) bool {
 	return formOf(text) == capitals && slices.Contains(halfMarks, frameSigns.Replace(squeeze(text)))
 }
 
+var gradeLine = regexp.MustCompile(`(?i)^((mức\s+)?độ\s+(mật|khẩn)\s*:)(.*)$`)
+
+// gradeOf says whether a line of the head gives a grade in words ("Độ mật: không"), and whether they say that there is none.
+func gradeOf(text string) (grade, none bool) {
+	m := gradeLine.FindStringSubmatch(text)
+	if m == nil {
+		return false, false
+	}
+	value := fold(strings.Trim(m[4], "…. "))
+	return true, slices.Contains([]string{"", "khong", "khong mat", "thuong", "binh thuong", "khong co"}, value) || strings.EqualFold(m[3], "khẩn")
+}
+
 // cornerMarks looks for marks that stand outside the left column: above the issuer, under the Quốc hiệu, at the margins
 // and anywhere down to where the body begins.
 func cornerMarks(rows []line, h head, old bool) []mark {
@@ -151,6 +164,9 @@ func cornerMarks(rows []line, h head, old bool) []mark {
 			s, u := markOf(piece.text(), old)
 			if s == "" && u == "" && (r.base <= h.bottom || i == len(pieces)-1) && !h.holds(piece) {
 				s, u = headMarkOf(piece.text(), old)
+			}
+			if s == "" && u == "" && halfMark(piece.text()) {
+				out = append(out, mark{line: piece, doubt: true})
 			}
 			if (s != "" || u != "") && !h.hasMark(piece) {
 				out = append(out, mark{line: piece, secrecy: s, urgency: u})

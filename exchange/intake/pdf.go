@@ -261,7 +261,7 @@ func (f *pdfFile) readPage(i int, fonts bool) (p page, scan bool, err error) {
 	switch {
 	case good && cover < 0.5:
 		return p, false, nil
-	case letters == 0 && cover == 0 && !f.draws(h):
+	case letters == 0 && cover == 0 && !f.shows(h):
 		return p, false, nil // an empty page
 	case letters > 0 && cover == 0 && letters < 20:
 		return p, false, nil // a page number
@@ -301,10 +301,23 @@ func (f *pdfFile) picture(i int) (*image.RGBA, float64, error) {
 // maxObjects bounds how many objects of a page are looked at one by one.
 const maxObjects = 400
 
-// draws says whether the page draws anything at all.
-func (f *pdfFile) draws(h *pageHandle) bool {
+// shows says whether anything can be seen on the page: some producers paint an empty page white.
+func (f *pdfFile) shows(h *pageHandle) bool {
 	n, err := f.pdf.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: h.ref})
-	return err != nil || n.Count > 0
+	if err == nil && n.Count == 0 {
+		return false
+	}
+	const dpi = 50 // a hairline is grey then, not white
+	img, _, err := f.render(h, dpi)
+	if err != nil {
+		return true
+	}
+	for i, v := range img.Pix {
+		if i%4 != 3 && v < 245 {
+			return true
+		}
+	}
+	return false
 }
 
 // pictureCover is the share of the page that the largest picture on it covers. A scan is a page of one picture, which may

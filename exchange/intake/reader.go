@@ -213,6 +213,9 @@ func (r *Reader) readPages(ctx context.Context, d *Draft, data []byte) ([]page, 
 		if err := j.readText(ctx); err != nil {
 			return err
 		}
+		if err := j.readStamps(ctx); err != nil {
+			return err
+		}
 		return j.recognise(ctx)
 	})
 	if err != nil && !(j.ready && errors.Is(err, context.DeadlineExceeded)) {

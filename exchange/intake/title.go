@@ -116,6 +116,9 @@ func (h *head) inSubject(p page, start, i int) bool {
 	if i > start && h.namesAuthority(start, i) {
 		return false
 	}
+	if !p.ocr && len(l.pieces(2*l.size)) > 1 { // the head of a table
+		return false
+	}
 	bold := l.bold() && !p.ocr
 	if gap := (l.base - above.base) / max(l.size, above.size); !bold && gap > 2 || gap > 4 || i > start && gap > 2.6 {
 		return false

@@ -35,6 +35,7 @@ type page struct {
 	width, height float64
 	words         []word
 	turned        []turned // texts that run across the lines
+	stamps        []mark   // marks that were found in its pictures
 	text          string   // instead of words, on pages where places do not matter
 	ocr           bool     // the words were read from a picture
 	unread        bool     // the page has content that could not be read
