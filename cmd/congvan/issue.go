@@ -266,7 +266,7 @@ func (d *desk) confirm(ctx context.Context, r *reading, p *exchange.Proposal, by
 		}
 	}
 	if len(p.Unread) > 0 {
-		answer, err := d.question(ctx, fmt.Sprintf("Máy chưa đọc được trang %s. Đã xem, các trang đó không có dấu mật (có/không)? ", strings.Trim(fmt.Sprint(p.Unread), "[]")))
+		answer, err := d.question(ctx, fmt.Sprintf("Trang %s máy chưa đọc được hoặc có thể có dấu mật. Đã xem, không có dấu mật (có/không)? ", strings.Trim(fmt.Sprint(p.Unread), "[]")))
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ func (e *hintError) Unwrap() error { return e.err }
 var clerkTexts = map[string][2]string{
 	exchange.CodeSecret:        {"Văn bản có dấu độ mật \"%s\": không được phát hành qua hệ thống này (Điều 10, Quyết định 22/2009/QĐ-UBND).", "Gửi theo quy định về bảo vệ bí mật nhà nước. Hệ thống không lưu nội dung văn bản."},
 	exchange.CodeSecrecyAsked:  {"Chưa trả lời độ mật của văn bản %s.", "Trả lời \"độ mật: không\", hoặc ghi not_secret = true trong tệp quyết định."},
-	exchange.CodeUnreadPages:   {"Máy chưa đọc được trang %s, chưa ai xem các trang đó có dấu mật hay không.", "Xem các trang đó rồi trả lời, hoặc ghi seen_pages = true trong tệp quyết định; bản quét: cài tesseract-ocr tesseract-ocr-vie."},
+	exchange.CodeUnreadPages:   {"Trang %s máy chưa đọc được hoặc có thể có dấu mật, và chưa ai xem.", "Xem các trang đó rồi trả lời, hoặc ghi seen_pages = true trong tệp quyết định; bản quét: cài tesseract-ocr tesseract-ocr-vie."},
 	exchange.CodeOpenLines:     {"Còn nơi nhận chưa xác định: %s.", "Chọn đơn vị, ghi địa chỉ ngoài hệ thống, hoặc ghi lý do không gửi."},
 	exchange.CodeNoRecipients:  {"Không tìm thấy Kính gửi và Nơi nhận trong %s.", "Kiểm tra tệp có đủ trang cuối; nếu là bản quét mờ, hãy quét lại ở 300 dpi."},
 	exchange.CodeNoUnits:       {"Không có đơn vị nào phải nhận bản điện tử của %s.", "Kiểm tra lại các nơi nhận đã bỏ qua."},

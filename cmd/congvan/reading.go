@@ -82,6 +82,9 @@ func (r *reading) proposal() *exchange.Proposal {
 	p := &exchange.Proposal{Agency: r.issuer, Reference: h.Reference, Number: h.Number, Symbol: h.Symbol, Kind: h.Type, Abstract: h.Subject,
 		IssuedOn: h.Date, Place: h.Place, Signer: r.draft.Signer, Urgency: r.draft.Urgency, Secrecy: r.draft.Secrecy, Pages: r.draft.Pages,
 		FileName: filepath.Base(r.draft.Name), Unread: r.draft.Unread}
+	if len(p.Unread) == 0 && r.draft.Problem(intake.MaybeSecret) != nil {
+		p.Unread = []int{1} // something like a mark of secrecy: a person has to look
+	}
 	p.SetLines(r.resolved)
 	return p
 }
