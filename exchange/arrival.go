@@ -98,7 +98,7 @@ func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mail
 			return err
 		}
 	}
-	answers, err := s.passOn(r, arrival, verdict, text)
+	answers, err := s.passOn(ctx, r, arrival, verdict, text)
 	if err != nil {
 		return err
 	}
@@ -134,8 +134,8 @@ func (s *Store) noteUnverified(ctx context.Context, ev mailcore.Event, id Dispat
 }
 
 // passOn hands a reply that is no act to the issuing agency, and tells a sender of ours what would be understood.
-func (s *Store) passOn(r *Receipt, arrival mailcore.Arrival, verdict, text string) ([]*letter, error) {
-	data := s.letterData(r)
+func (s *Store) passOn(ctx context.Context, r *Receipt, arrival mailcore.Arrival, verdict, text string) ([]*letter, error) {
+	data := s.letterData(ctx, r)
 	data.Sender, data.Verdict, data.Text = string(arrival.Sender), verdict, text
 	if data.Sender == "" {
 		data.Sender = "(không có địa chỉ)"

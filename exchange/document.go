@@ -51,7 +51,6 @@ type Document struct {
 	FileName  string              `db:"file_name"`
 	Original  blob.Digest         `db:"original"` // the PDF as it came
 	SealedPDF blob.Digest         `db:"sealed"`   // the PDF with the agency's signature; "" before
-	Message   int64               `db:"message_id"`
 	State     State               `db:"state"`
 	CreatedAt int64               `db:"created_at"`
 	CreatedBy string              `db:"created_by"`
@@ -60,7 +59,7 @@ type Document struct {
 }
 
 const documentColumns = `id, agency, reference, number, year, symbol, kind, abstract, issued_on, place, signer, urgency, pages,
-	file_name, original, sealed, message_id, state, created_at, created_by, changed_at, issued_at`
+	file_name, original, sealed, state, created_at, created_by, changed_at, issued_at`
 
 // An Outcome is how a line ended.
 type Outcome string

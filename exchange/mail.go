@@ -149,7 +149,7 @@ func (s *Store) handleDeletion(ctx context.Context, ev mailcore.Event) error {
 	if err != nil {
 		return err
 	}
-	l, err := s.answer(open[0], "restored.txt", "Chưa tiếp nhận", s.letterData(open[0]))
+	l, err := s.answer(open[0], "restored.txt", "Chưa tiếp nhận", s.letterData(ctx, open[0]))
 	if err != nil {
 		return err
 	}
@@ -250,7 +250,7 @@ func (s *Store) actOne(ctx context.Context, ev mailcore.Event, id DispatchID, by
 		if done, e := s.cameBy(ctx, id, ev.ID); !r.Changed && (e != nil || !done) && reply.Number == "" {
 			return nil, e // it had been done by another event: one answer is enough
 		}
-		return s.receiptLetter(r, reply)
+		return s.receiptLetter(ctx, r, reply)
 	}
 	return s.problemLetter(ctx, id, err)
 }
@@ -327,8 +327,8 @@ type letterData struct {
 	Unit, Agency, Reference, Date, Number, ArrivedOn, Note, What, Reason, Problem, Sender, Verdict, Text string
 }
 
-func (s *Store) letterData(r *Receipt) letterData {
-	agency, err := s.unitName(context.Background(), r.Document.Agency)
+func (s *Store) letterData(ctx context.Context, r *Receipt) letterData {
+	agency, err := s.unitName(ctx, r.Document.Agency)
 	if err != nil {
 		agency = string(r.Document.Agency)
 	}
@@ -336,8 +336,8 @@ func (s *Store) letterData(r *Receipt) letterData {
 		Number: r.Dispatch.ArrivalNumber, ArrivedOn: vietnameseDate(r.Dispatch.ArrivedOn), Note: r.Note}
 }
 
-func (s *Store) receiptLetter(r *Receipt, reply Reply) (*letter, error) {
-	data, name, head := s.letterData(r), "done.txt", ""
+func (s *Store) receiptLetter(ctx context.Context, r *Receipt, reply Reply) (*letter, error) {
+	data, name, head := s.letterData(ctx, r), "done.txt", ""
 	switch reply.Act {
 	case ReplyAccept:
 		name, head = "accepted.txt", "Đã tiếp nhận"
@@ -373,7 +373,7 @@ func (s *Store) problemLetter(ctx context.Context, id DispatchID, cause error) (
 	if err != nil {
 		return nil, err
 	}
-	data, name, head := s.letterData(r), "puzzled.txt", "Chưa ghi nhận"
+	data, name, head := s.letterData(ctx, r), "puzzled.txt", "Chưa ghi nhận"
 	switch {
 	case e != nil && e.Code == CodeNoReason:
 		name, head = "asked.txt", "Cần lý do từ chối"

@@ -40,7 +40,6 @@ CREATE TABLE document (
     file_name  TEXT NOT NULL DEFAULT '',
     original   TEXT NOT NULL DEFAULT '',            -- digest of the PDF as it came
     sealed     TEXT NOT NULL DEFAULT '',            -- digest of the sealed PDF
-    message_id BIGINT NOT NULL DEFAULT 0,           -- the composed mail
     state      TEXT NOT NULL CHECK (state IN ('draft', 'registered', 'sealed', 'issued', 'withdrawn')),
     created_at BIGINT NOT NULL,
     created_by TEXT NOT NULL,

@@ -70,6 +70,16 @@ func checkDecisions(path string, md toml.MetaData, err error) error {
 	return nil
 }
 
+// names reports whether the decisions speak of the document.
+func (d *decisions) names(reference string) bool {
+	for _, doc := range d.Document {
+		if doc.Reference == reference {
+			return true
+		}
+	}
+	return false
+}
+
 // apply settles the lines of the document that the file speaks of.
 func (d *decisions) apply(dir *recipients.Directory, by exchange.Actor, p *exchange.Proposal) error {
 	for _, doc := range d.Document {

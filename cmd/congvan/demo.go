@@ -99,7 +99,6 @@ type demoRow struct {
 	id     exchange.DocumentID // 0: not issued
 	reason string              // why it was left to the clerk or refused
 	failed bool                // it could have been issued and was not
-	lines  int
 }
 
 // addresses is DIR/addresses.json: for programs what the demo prints.
@@ -400,25 +399,24 @@ func (d *demo) issueAll(ctx context.Context) error {
 	return nil
 }
 
-// issueOne takes one document all the way, or says why it stays with the clerk.
+// issueOne takes one document all the way, or notes in its row why it stays with the clerk.
 func (d *demo) issueOne(ctx context.Context, in demoInput) (*demoRow, string, error) {
 	row := &demoRow{file: filepath.Base(in.name)}
 	desk := &desk{in: d.in, s: d.s, said: d.said, flags: issueFlags{json: true, as: "văn thư (demo)"}}
-	p, by, err := d.proposed(ctx, desk, in)
+	p, err := d.proposed(ctx, desk, in, row)
 	if err != nil {
 		return row, "", err
 	}
-	if p == nil {
-		row.id = by.id
-		row.reason, row.failed = by.reason, by.failed
-	} else {
+	if p != nil {
 		res := &issueResult{}
-		if err := desk.send(ctx, by.actor, p, in.data, res); err != nil {
-			if !d.left(row, err) {
+		if err := desk.send(ctx, desk.actor(p.Agency), p, in.data, res); err != nil {
+			if !row.left(err) {
 				return row, "", err
 			}
+			// A number in use is the paper's fault; whatever else stops a document that was ready is ours.
+			row.failed = !exchange.IsCode(err, exchange.CodeNumberTaken) && !exchange.IsCode(err, exchange.CodeSameFile)
 		}
-		row.id, row.lines = res.document, len(p.Lines)
+		row.id = res.document
 	}
 	if row.id == 0 {
 		return row, row.reason, nil
@@ -427,70 +425,57 @@ func (d *demo) issueOne(ctx context.Context, in demoInput) (*demoRow, string, er
 	if err != nil {
 		return row, "", err
 	}
-	row.lines = len(st.Lines)
 	d.addresses.Documents = append(d.addresses.Documents, demoDocument{st.Reference, st.Issuer})
 	return row, fmt.Sprintf("%s: %d nơi nhận, %d bản", st.Reference, len(st.Lines), len(st.Dispatches)), nil
 }
 
-type demoBy struct {
-	actor  exchange.Actor
-	id     exchange.DocumentID
-	reason string
-	failed bool
-}
-
-// proposed reads a document. No proposal comes back when it was issued before, or when it stays with the clerk.
-func (d *demo) proposed(ctx context.Context, desk *desk, in demoInput) (*exchange.Proposal, demoBy, error) {
-	var by demoBy
-	row := &demoRow{}
+// proposed reads a document. No proposal comes back when it was issued before (the row has its id), or when it stays with the
+// clerk (the row has the reason).
+func (d *demo) proposed(ctx context.Context, desk *desk, in demoInput, row *demoRow) (*exchange.Proposal, error) {
 	known, err := d.in.exchange.ByOriginal(ctx, in.data)
 	if err != nil {
-		return nil, by, err
+		return nil, err
 	}
 	if known != nil && known.State == exchange.Issued {
-		by.id = known.ID
-		return nil, by, nil
+		row.id = known.ID
+		return nil, nil
 	}
 	r, err := desk.read(ctx, in.name, in.data)
-	if err != nil {
-		if !d.left(row, err) {
-			return nil, by, err
-		}
-		by.reason, by.failed = row.reason, row.failed
-		return nil, by, nil
+	if err == nil && r.draft.NeedsManual() {
+		err = r.draft.Problem(intake.NeedsManual)
 	}
-	if p := r.draft.Problem(intake.NeedsManual); p != nil {
-		by.reason = "để lại cho văn thư: " + p.Message + " " + p.Hint
-		return nil, by, nil
+	if err != nil {
+		if !row.left(err) {
+			return nil, err
+		}
+		return nil, nil
 	}
 	p := r.proposal()
 	p.NotSecret = len(d.flags.pdf) > 0 // whoever names a file of his own here has answered; the guard has looked all the same
-	by.actor = desk.actor(p.Agency)
 	if p.Secrecy != "" {
-		err = d.in.exchange.RefuseSecret(ctx, by.actor, p.Agency, p.Secrecy)
-		by.reason = fmt.Sprintf("từ chối: văn bản %s, không lưu nội dung", p.Secrecy)
-		return nil, by, err
+		row.reason = fmt.Sprintf("từ chối: văn bản %s, không lưu nội dung", p.Secrecy)
+		return nil, d.in.exchange.RefuseSecret(ctx, desk.actor(p.Agency), p.Agency, p.Secrecy)
 	}
-	if err := errors.Join(d.said.apply(r.dir, by.actor, p), p.Ready()); err != nil {
-		if !d.left(row, err) {
-			return nil, by, err
+	if err := errors.Join(d.said.apply(r.dir, desk.actor(p.Agency), p), p.Ready()); err != nil {
+		if !row.left(err) {
+			return nil, err
 		}
-		by.reason, by.failed = row.reason, row.failed
-		return nil, by, nil
+		row.failed = d.said.names(p.Reference) // decisions that speak of a document are meant to let it go
+		return nil, nil
 	}
-	return p, by, nil
+	return p, nil
 }
 
 // left notes why a document stays with the clerk; false for a fault of our own.
-func (d *demo) left(row *demoRow, err error) bool {
+func (row *demoRow) left(err error) bool {
 	var e *exchange.Error
 	var p *intake.Problem
 	var s *signing.InputError
 	if !errors.As(err, &e) && !errors.As(err, &p) && !errors.As(err, &s) {
 		return false
 	}
-	text, _ := explain(err)
-	row.reason = "để lại cho văn thư: " + text
+	text, hint := explain(err)
+	row.reason = strings.TrimSpace("để lại cho văn thư: " + text + " " + hint)
 	return true
 }
 

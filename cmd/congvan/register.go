@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -13,81 +14,88 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// registerCommand is the clerk's hand on an agency's register of outgoing documents.
+// A registerDesk is a clerk's hand on an agency's register of outgoing documents.
+type registerDesk struct {
+	s                  *streams
+	data, unit, reason string
+	year               int
+}
+
 func registerCommand(s *streams) *cobra.Command {
-	var data, unit, reason string
-	var year int
-	run := func(fn func(c *cobra.Command, in *installation, args []string) error) func(*cobra.Command, []string) error {
-		return func(c *cobra.Command, args []string) error {
-			if unit == "" {
-				return &usageError{errors.New("--unit is missing"), "whose register? --unit CODE"}
-			}
-			return withInstallation(c.Context(), s, data, func(in *installation) error {
-				dir, err := in.units.Directory(c.Context(), "")
-				if err != nil {
-					return err
-				}
-				if _, ok := dir.Unit(recipients.UnitCode(unit)); !ok {
-					return &exchange.Error{Class: exchange.Missing, Code: exchange.CodeUnknownUnit, Detail: unit}
-				}
-				return fn(c, in, args)
-			})
+	d := &registerDesk{s: s}
+	subs := []*cobra.Command{
+		{Use: "mode here|paper", Args: cobra.ExactArgs(1), RunE: d.run(d.mode),
+			Short: "Say who numbers: the gateway (here), or the agency's own book (paper, the usual one)"},
+		{Use: "take SYMBOL", Args: cobra.ExactArgs(1), RunE: d.run(d.take),
+			Short: "Take the next number of a register that is numbered here, before the paper is stamped (SYMBOL: QĐ-UBND)"},
+		{Use: "void REFERENCE", Args: cobra.ExactArgs(1), RunE: d.run(d.void),
+			Short: "Give up a reserved or missing number; the reason stays in the register"},
+		{Use: "gaps", Args: cobra.NoArgs, RunE: d.run(d.gaps),
+			Short: "List the numbers below the highest that nobody has registered (chưa vào sổ)"},
+	}
+	for _, c := range subs {
+		dataFlag(c, &d.data, ".")
+		c.Flags().StringVar(&d.unit, "unit", "", "code of the agency (required)")
+		c.Flags().IntVar(&d.year, "year", time.Now().Year(), "year of the register")
+	}
+	subs[2].Flags().StringVar(&d.reason, "reason", "", "why the number is given up (required)")
+	return parent("register", "An agency's register of outgoing documents (sổ đăng ký văn bản đi)", subs...)
+}
+
+// run opens the installation for a verb of the register and makes sure that the agency exists.
+func (d *registerDesk) run(verb func(context.Context, *exchange.Store, []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		if d.unit == "" {
+			return &usageError{errors.New("--unit is missing"), "whose register? --unit CODE"}
 		}
-	}
-	by := func() exchange.Actor { return (&desk{}).actor(recipients.UnitCode(unit)) }
-	mode := &cobra.Command{
-		Use: "mode here|paper", Args: cobra.ExactArgs(1),
-		Short: "Say who numbers: the gateway (here), or the agency's own book (paper, the usual one)",
-		RunE: run(func(c *cobra.Command, in *installation, args []string) error {
-			m, ok := map[string]exchange.Mode{"here": exchange.IssuedHere, "paper": exchange.TakenFromPaper}[args[0]]
-			if !ok {
-				return &usageError{fmt.Errorf("no mode %q", args[0]), "here or paper"}
-			}
-			return in.exchange.SetMode(c.Context(), recipients.UnitCode(unit), year, exchange.OutgoingBook, "", m)
-		}),
-	}
-	take := &cobra.Command{
-		Use: "take SYMBOL", Args: cobra.ExactArgs(1),
-		Short: "Take the next number of a register that is numbered here, before the paper is stamped (SYMBOL: QĐ-UBND)",
-		RunE: run(func(c *cobra.Command, in *installation, args []string) error {
-			reference, err := in.exchange.TakeNumber(c.Context(), by(), recipients.UnitCode(unit), year, "", args[0])
-			if err == nil {
-				fmt.Fprintln(s.out, reference)
-			}
-			return err
-		}),
-	}
-	void := &cobra.Command{
-		Use: "void REFERENCE", Args: cobra.ExactArgs(1),
-		Short: "Give up a reserved or missing number; the reason stays in the register",
-		RunE: run(func(c *cobra.Command, in *installation, args []string) error {
-			return in.exchange.VoidNumber(c.Context(), by(), recipients.UnitCode(unit), year, "", args[0], reason)
-		}),
-	}
-	void.Flags().StringVar(&reason, "reason", "", "why the number is given up (required)")
-	gaps := &cobra.Command{
-		Use: "gaps", Args: cobra.NoArgs,
-		Short: "List the numbers below the highest that nobody has registered (chưa vào sổ)",
-		RunE: run(func(c *cobra.Command, in *installation, _ []string) error {
-			missing, err := in.exchange.Gaps(c.Context(), recipients.UnitCode(unit), year, exchange.OutgoingBook, "")
+		return withInstallation(c.Context(), d.s, d.data, func(in *installation) error {
+			dir, err := in.units.Directory(c.Context(), "")
 			if err != nil {
 				return err
 			}
-			if len(missing) == 0 {
-				fmt.Fprintln(s.out, "Không thiếu số nào.")
-				return nil
+			if _, ok := dir.Unit(d.code()); !ok {
+				return &exchange.Error{Class: exchange.Missing, Code: exchange.CodeUnknownUnit, Detail: d.unit}
 			}
-			fmt.Fprintf(s.out, "Chưa vào sổ năm %d: %s\n", year, ranges(missing))
-			return nil
-		}),
+			return verb(c.Context(), in.exchange, args)
+		})
 	}
-	subs := []*cobra.Command{mode, take, void, gaps}
-	for _, c := range subs {
-		dataFlag(c, &data, ".")
-		c.Flags().StringVar(&unit, "unit", "", "code of the agency (required)")
-		c.Flags().IntVar(&year, "year", time.Now().Year(), "year of the register")
+}
+
+func (d *registerDesk) code() recipients.UnitCode { return recipients.UnitCode(d.unit) }
+
+func (d *registerDesk) actor() exchange.Actor { return (&desk{}).actor(d.code()) }
+
+func (d *registerDesk) mode(ctx context.Context, store *exchange.Store, args []string) error {
+	m, ok := map[string]exchange.Mode{"here": exchange.IssuedHere, "paper": exchange.TakenFromPaper}[args[0]]
+	if !ok {
+		return &usageError{fmt.Errorf("no mode %q", args[0]), "here or paper"}
 	}
-	return parent("register", "An agency's register of outgoing documents (sổ đăng ký văn bản đi)", subs...)
+	return store.SetMode(ctx, d.code(), d.year, exchange.OutgoingBook, "", m)
+}
+
+func (d *registerDesk) take(ctx context.Context, store *exchange.Store, args []string) error {
+	reference, err := store.TakeNumber(ctx, d.actor(), d.code(), d.year, "", args[0])
+	if err == nil {
+		fmt.Fprintln(d.s.out, reference)
+	}
+	return err
+}
+
+func (d *registerDesk) void(ctx context.Context, store *exchange.Store, args []string) error {
+	return store.VoidNumber(ctx, d.actor(), d.code(), d.year, "", args[0], d.reason)
+}
+
+func (d *registerDesk) gaps(ctx context.Context, store *exchange.Store, _ []string) error {
+	missing, err := store.Gaps(ctx, d.code(), d.year, exchange.OutgoingBook, "")
+	if err != nil {
+		return err
+	}
+	if len(missing) == 0 {
+		fmt.Fprintln(d.s.out, "Không thiếu số nào.")
+		return nil
+	}
+	fmt.Fprintf(d.s.out, "Chưa vào sổ năm %d: %s\n", d.year, ranges(missing))
+	return nil
 }
 
 // ranges writes ascending numbers as 1-9, 12, 15-16.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"iter"
 	"math"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	pdferrors "github.com/klippa-app/go-pdfium/errors"
 	"github.com/klippa-app/go-pdfium/references"
 	"github.com/klippa-app/go-pdfium/requests"
+	"github.com/klippa-app/go-pdfium/responses"
 
 	"congvan/mailcore/viettext"
 )
@@ -320,28 +322,36 @@ func (f *pdfFile) shows(h *pageHandle) bool {
 	return false
 }
 
+// pictures yields the bounds of the pictures and form objects among the first limit objects of a page.
+func (f *pdfFile) pictures(h *pageHandle, limit int) iter.Seq[*responses.FPDFPageObj_GetBounds] {
+	return func(yield func(*responses.FPDFPageObj_GetBounds) bool) {
+		n, err := f.pdf.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: h.ref})
+		if err != nil {
+			return // a page whose objects cannot be counted has none that we can look at
+		}
+		for i := range min(n.Count, limit) {
+			obj, err := f.pdf.FPDFPage_GetObject(&requests.FPDFPage_GetObject{Page: h.ref, Index: i})
+			if err != nil {
+				continue
+			}
+			kind, err := f.pdf.FPDFPageObj_GetType(&requests.FPDFPageObj_GetType{PageObject: obj.PageObject})
+			if err != nil || kind.Type != enums.FPDF_PAGEOBJ_IMAGE && kind.Type != enums.FPDF_PAGEOBJ_FORM {
+				continue
+			}
+			b, err := f.pdf.FPDFPageObj_GetBounds(&requests.FPDFPageObj_GetBounds{PageObject: obj.PageObject})
+			if err == nil && !yield(b) {
+				return
+			}
+		}
+	}
+}
+
 // pictureCover is the share of the page that the largest picture on it covers. A scan is a page of one picture, which may
 // carry a little text: the line of a digital signature, a stamp of the incoming mail.
 func (f *pdfFile) pictureCover(h *pageHandle) float64 {
-	n, err := f.pdf.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: h.ref})
-	if err != nil {
-		return 0
-	}
 	w, ht := h.geom.size()
 	cover := 0.0
-	for i := range min(n.Count, maxObjects) {
-		obj, err := f.pdf.FPDFPage_GetObject(&requests.FPDFPage_GetObject{Page: h.ref, Index: i})
-		if err != nil {
-			continue
-		}
-		kind, err := f.pdf.FPDFPageObj_GetType(&requests.FPDFPageObj_GetType{PageObject: obj.PageObject})
-		if err != nil || kind.Type != enums.FPDF_PAGEOBJ_IMAGE && kind.Type != enums.FPDF_PAGEOBJ_FORM {
-			continue
-		}
-		b, err := f.pdf.FPDFPageObj_GetBounds(&requests.FPDFPageObj_GetBounds{PageObject: obj.PageObject})
-		if err != nil {
-			continue
-		}
+	for b := range f.pictures(h, maxObjects) {
 		area := math.Abs(float64(b.Right-b.Left) * float64(b.Top-b.Bottom))
 		cover = max(cover, min(1, area/(w*ht)))
 	}

@@ -4,9 +4,6 @@ import (
 	"context"
 	"image"
 	"strings"
-
-	"github.com/klippa-app/go-pdfium/enums"
-	"github.com/klippa-app/go-pdfium/requests"
 )
 
 // maxStamps bounds how many pictures of a page with a text layer are recognised by themselves.
@@ -66,24 +63,11 @@ func (j *job) readStamps(ctx context.Context) error {
 // stampBoxes gives the places of the pictures in the upper half of the page that are as large as a stamp, no hairlines and
 // no letterhead from edge to edge.
 func (f *pdfFile) stampBoxes(h *pageHandle, number int) []line {
-	n, err := f.pdf.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: h.ref})
-	if err != nil {
-		return nil
-	}
 	width, height := h.geom.size()
 	var out []line
-	for i := 0; i < min(n.Count, 10*maxObjects) && len(out) < maxStamps; i++ {
-		obj, err := f.pdf.FPDFPage_GetObject(&requests.FPDFPage_GetObject{Page: h.ref, Index: i})
-		if err != nil {
-			continue
-		}
-		kind, err := f.pdf.FPDFPageObj_GetType(&requests.FPDFPageObj_GetType{PageObject: obj.PageObject})
-		if err != nil || kind.Type != enums.FPDF_PAGEOBJ_IMAGE && kind.Type != enums.FPDF_PAGEOBJ_FORM {
-			continue
-		}
-		b, err := f.pdf.FPDFPageObj_GetBounds(&requests.FPDFPageObj_GetBounds{PageObject: obj.PageObject})
-		if err != nil {
-			continue
+	for b := range f.pictures(h, 10*maxObjects) {
+		if len(out) == maxStamps {
+			break
 		}
 		l := line{page: number}
 		l.x0, l.y0, l.x1, l.y1 = h.geom.box(float64(b.Left), float64(b.Bottom), float64(b.Right), float64(b.Top))
