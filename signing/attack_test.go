@@ -261,7 +261,7 @@ func resign(t *testing.T, file []byte, ranges [4]int) []byte {
 	end := at + bytes.IndexByte(out[at:], ']') + 1
 	text := fmt.Sprintf("/ByteRange[%d %d %d %d", ranges[0], ranges[1], ranges[2], ranges[3])
 	if at+len(text) >= end {
-		t.Skip("no room for the numbers")
+		t.Fatal("no room for the numbers")
 	}
 	copy(out[at:end], text+strings.Repeat(" ", end-at-len(text)-1)+"]")
 	h := sha256.New()
@@ -292,7 +292,7 @@ func TestByteRangeMustCoverAllButTheSignature(t *testing.T) {
 		"ends before the end":     {0, r[1], r[2], r[3] - 8},
 		"empty second range":      {0, r[1], r[2], 0},
 		"overlap":                 {0, r[2], r[1], r[3]},
-		"beyond the file":         {0, r[1], r[2], r[3] + 99999},
+		"beyond the file":         {0, r[1], r[2], r[3] + 1},
 		"swapped":                 {r[2], r[3], 0, r[1]},
 		"everything in one range": {0, len(file), len(file), 0},
 	} {
