@@ -73,7 +73,7 @@ func TestHeadingsInOtherForms(t *testing.T) {
 	for name, form := range headForms {
 		t.Run(name, func(t *testing.T) {
 			right, n := make(map[string]int), 0
-			for _, row := range headerRows(t) {
+			for _, row := range headerRows(t, "headers.jsonl") {
 				m := tableHead.FindStringSubmatch(row.RawHeader)
 				if m == nil {
 					continue

@@ -105,9 +105,16 @@ func (t *headText) readReference(i int) (reference, int) {
 
 var lostSlash = regexp.MustCompile(`^[^a-zđ]{0,3}(\S{0,12}?) ?([Il|1!\]\\])(\p{Lu}{2,8}(?:-[\p{L}&.\d]+)+)`)
 
+// noSlash finds a number and a type with nothing left between them ("2NQ-HĐND"). The number's last digit may have been the
+// slash, or have been lost with it, so the number is not known.
+var noSlash = regexp.MustCompile(`^ *\d{1,5} ?(\p{Lu}\p{L}{1,3})((?:-[\p{L}&\d]+)+)`)
+
 // slashless reads a reference whose slash OCR took for a letter ("4489ITCT-TTKT"), and one that is only a number.
 func (t *headText) slashless(i int, line string) (reference, int) {
 	text := string(t.raw[i : i+len(line)])
+	if m := noSlash.FindStringSubmatch(text); m != nil && symbolTypes[m[1]] != "" {
+		return reference{symbol: cleanSymbol(m[1] + m[2])}, i + len([]rune(m[0]))
+	}
 	if m := lostSlash.FindStringSubmatch(strings.TrimRight(text, " ")); m != nil {
 		left, symbol := m[1], m[3]
 		for k, r := range symbol { // the last I that leaves a symbol is the slash

@@ -21,9 +21,9 @@ type headerRow struct {
 // headerFields are the fields that a row gives and that MarshalJSON writes.
 var headerFields = []string{"number", "year", "symbol", "place", "date", "type", "subject", "issuer"}
 
-func headerRows(t testing.TB) []headerRow {
+func headerRows(t testing.TB, file string) []headerRow {
 	t.Helper()
-	data, err := os.ReadFile("testdata/headers.jsonl")
+	data, err := os.ReadFile("testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,16 +125,28 @@ func TestRatioIsDifflibs(t *testing.T) {
 // TestHeadingsOfRealDocuments holds the floors on real heads: each field exact in 95 of 100, trích yếu at a ratio of 0.97 in
 // 90 of 100.
 func TestHeadingsOfRealDocuments(t *testing.T) {
-	rows := headerRows(t)
-	right := make(map[string]int)
+	scoreHeadings(t, headerRows(t, "headers.jsonl"), headerFields)
+}
+
+// TestHeadingsFromOCR holds the same floors on heads of 20 made-up documents that were rendered at 85 to 150 dpi, spoilt by
+// noise and read by tesseract in four ways. Their issuers are not judged: at that noise the names come out broken.
+func TestHeadingsFromOCR(t *testing.T) {
+	scoreHeadings(t, headerRows(t, "headers_ocr.jsonl"), headerFields[:7])
+}
+
+func scoreHeadings(t *testing.T, rows []headerRow, fields []string) {
+	right, judged := make(map[string]int), make(map[string]int)
 	for _, row := range rows {
-		h := intake.ParseHeading(row.RawHeader)
-		data, err := json.Marshal(h)
+		data, err := json.Marshal(intake.ParseHeading(row.RawHeader))
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := fieldsOf(t, data)
-		for _, f := range headerFields {
+		for _, f := range fields {
+			if f == "subject" && row.Fields[f] == "" {
+				continue
+			}
+			judged[f]++
 			ok := got[f] == row.Fields[f]
 			if f == "subject" {
 				ok = ratio(got[f], row.Fields[f]) >= 0.97
@@ -146,14 +158,14 @@ func TestHeadingsOfRealDocuments(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range headerFields {
+	for _, f := range fields {
 		floor := 0.95
 		if f == "subject" || f == "issuer" {
 			floor = 0.9
 		}
-		t.Logf("%s %d of %d", f, right[f], len(rows))
-		if float64(right[f]) < floor*float64(len(rows)) {
-			t.Errorf("%s right in %d of %d", f, right[f], len(rows))
+		t.Logf("%s %d of %d", f, right[f], judged[f])
+		if float64(right[f]) < floor*float64(judged[f]) {
+			t.Errorf("%s right in %d of %d", f, right[f], judged[f])
 		}
 	}
 }
@@ -232,7 +244,7 @@ func TestParseHeadingIsBounded(t *testing.T) {
 }
 
 func FuzzParseHeading(f *testing.F) {
-	for _, row := range headerRows(f) {
+	for _, row := range headerRows(f, "headers.jsonl") {
 		f.Add(row.RawHeader)
 	}
 	for _, s := range []string{"Số: /", "Số: I-", "V/v", ", ngày tháng năm", "|||\n|-|", "<td>Số:</td>", "LUẬT", "TM.\nBỘ", "UBND", "Số: 1-\u0110/"} {
@@ -247,7 +259,7 @@ func FuzzParseHeading(f *testing.F) {
 }
 
 func BenchmarkParseHeading(b *testing.B) {
-	rows := headerRows(b)
+	rows := headerRows(b, "headers.jsonl")
 	for i := 0; b.Loop(); i++ {
 		intake.ParseHeading(rows[i%len(rows)].RawHeader)
 	}

@@ -3,6 +3,7 @@ package intake
 import (
 	"html"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -214,6 +215,7 @@ var mottos = []*regexp.Regexp{
 	regexp.MustCompile(`c.{0,2}ng *h.{1,2}a *x.{1,2} *h.{1,2}i *ch.{0,2} *n.{1,6} *v.{1,3}t *n.{1,2}m`),
 	regexp.MustCompile(spaced("doc lap tu do hanh phuc")),
 	regexp.MustCompile(`[dp].{1,2}c *l.{1,2}p\W{1,5}t.{1,2} *d.\W{1,5}h.{1,3}h *ph.{1,2}c`),
+	regexp.MustCompile(`(?:\S{0,3}c *l.{1,2}p\b)?[^a-z0-9\n\x1d]{1,5}t.{1,2} *d.\W{1,5}h.{1,3}h *ph.{1,2}c`),
 	regexp.MustCompile(spaced("dang cong san viet nam")),
 }
 
@@ -222,7 +224,8 @@ func (t *headText) cutMotto() {
 	for _, re := range mottos {
 		if m := re.FindStringIndex(t.low); m != nil {
 			shown := strings.Map(onlyLetters, viettext.Key(t.take(m[0], m[1])))
-			t.noisy = t.noisy || !strings.Contains("cộnghòaxãhộichủnghĩaviệtnam độclậptựdohạnhphúc đảngcộngsảnviệtnam", shown)
+			t.noisy = t.noisy || !slices.Contains([]string{"cộnghòaxãhộichủnghĩaviệtnam", "độclậptựdohạnhphúc", "đảngcộngsảnviệtnam"}, shown) ||
+				strings.HasPrefix(t.low[m[1]:], ".") // a speck
 		}
 	}
 }
@@ -380,7 +383,7 @@ func (t *headText) placeBefore(end int) (place string, from int) {
 	i := end
 	comma := false
 	for i > 0 && strings.IndexByte(" \t,.;:'", t.low[i-1]) >= 0 {
-		comma = comma || t.low[i-1] == ',' || t.low[i-1] == '.'
+		comma = comma || strings.IndexByte(",.;", t.low[i-1]) >= 0
 		i--
 	}
 	stop := i
@@ -397,6 +400,9 @@ func (t *headText) placeBefore(end int) (place string, from int) {
 		return "", end
 	}
 	words := strings.Fields(whole)
+	for j, w := range words {
+		words[j] = strings.TrimLeft(w, ".,:;'`‘’“”\"_·") // specks
+	}
 	k := len(words)
 	for k > 0 && len(words)-k < 6 && placeWord(words[k-1]) {
 		k--

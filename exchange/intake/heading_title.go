@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"congvan/mailcore/viettext"
 )
@@ -142,20 +143,49 @@ func withinOne(a, b string) bool {
 }
 
 // aboutMark finds "V/v" as typists and OCR write it.
-var aboutMark = regexp.MustCompile(`(?:^|[\s"'(\x01\x1d])(?:v ?[/i|\\] ?[vy]|v/ ?v/?|[wv]/[vy]|v\.v|vv)\b ?[:;.,]{0,2} *`)
+var aboutMark = regexp.MustCompile(`(?:^|[\s"'(\x01\x1d.,-])(?:v ?[/i|\\] ?[vywn]|v/ ?v/?|[wv]/[vy]|v\.v|vv|vw)\b ?[:;.,]{0,2} *`)
+
+// spoiltAbout finds what OCR makes of "V/v" beyond recognition, where only the place tells: first under the reference, and
+// small letters go on.
+var spoiltAbout = regexp.MustCompile(`^[^a-z0-9]{0,3}v[a-z/|\\]{1,2} `)
 
 // findAbout gives the line with "V/v", -1 when there is none.
 func findAbout(lines []headLine) int {
-	return slices.IndexFunc(lines, func(l headLine) bool {
+	at := slices.IndexFunc(lines, func(l headLine) bool {
 		m := aboutMark.FindStringIndex(l.low)
 		return m != nil && m[0] < 40
 	})
+	if at >= 0 {
+		return at
+	}
+	below := slices.IndexFunc(lines, func(l headLine) bool { return l.numbered }) + 1
+	if below == 0 || below >= len(lines) || aboutOf(lines[below]) == nil {
+		return -1
+	}
+	return below
+}
+
+// aboutOf gives where the mark of a line with "V/v" begins and ends, nil when it has none.
+func aboutOf(l headLine) []int {
+	if m := aboutMark.FindStringIndex(l.low); m != nil {
+		return m
+	}
+	m := spoiltAbout.FindStringIndex(l.low)
+	if m == nil {
+		return nil
+	}
+	rs := []rune(l.text)
+	mark := strings.TrimLeft(string(rs[:m[1]]), "'\"‘’“”.,-_ ")
+	if viettext.IsSyllable(strings.ToLower(strings.TrimSpace(mark))) && strings.TrimSpace(mark) != strings.ToUpper(strings.TrimSpace(mark)) || !unicode.IsLower(rs[m[1]]) {
+		return nil // "Về", "Và": a word
+	}
+	return m
 }
 
 // aboutSubject joins the trích yếu that begins after "V/v".
 func aboutSubject(lines []headLine, at int) string {
 	l := lines[at]
-	m := aboutMark.FindStringIndex(l.low)
+	m := aboutOf(l)
 	first := strings.TrimSpace(string([]rune(l.text)[m[1]:]))
 	parts := []string{first}
 	if !l.hard {
@@ -264,5 +294,9 @@ func goesOn(before, text string) bool {
 // joinSubject makes one line of the parts.
 func joinSubject(parts []string) string {
 	s := viettext.NFC(strings.Join(strings.Fields(strings.Join(parts, " ")), " "))
-	return strings.TrimSpace(strings.TrimLeft(strings.TrimRight(s, " -–_*"), " :-–_*"))
+	s = strings.TrimSpace(strings.TrimLeft(strings.TrimRight(s, " -–_*"), " :-–_*"))
+	if first, rest := utf8.DecodeRuneInString(s); strings.ContainsRune("'`‘’´", first) && !strings.ContainsAny(s[rest:], "'`‘’´") {
+		s = s[rest:] // a speck that OCR read as half a pair of quotation marks
+	}
+	return s
 }
