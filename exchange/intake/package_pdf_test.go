@@ -226,7 +226,7 @@ func TestPagesThatNobodyReadAreTold(t *testing.T) {
 	}
 	defer r.Close()
 	pic := scanned(t, 1654, 2339, false)
-	data := picturePDF([]scannedPage{{pic, 1654, 2339, 200, false}, {pic, 1654, 2339, 200, false}, {pic, 1654, 2339, 200, false}})
+	data := picturePDF([]scannedPage{{jpeg: pic, w: 1654, h: 2339, dpi: 200}, {jpeg: pic, w: 1654, h: 2339, dpi: 200}, {jpeg: pic, w: 1654, h: 2339, dpi: 200}})
 	d := &intake.Draft{Name: "quét.pdf", Pages: 3, Places: map[intake.FieldName][]intake.Place{intake.FieldSigner: {{Page: 1}}}}
 	list, err := r.Annexes(t.Context(), d, data)
 	var p *intake.Problem
