@@ -100,11 +100,14 @@ func (e *Event) digest(prev []byte) []byte {
 	return h.Sum(nil)
 }
 
-// insertEvents writes many events in few statements.
+// insertEvents writes many events in few statements, and that they wait for the log.
 func insertEvents(ctx context.Context, tx *sqldb.Tx, events []Event) error {
 	rows := make([][]any, len(events))
 	for i, e := range events {
 		rows[i] = []any{e.Chain, e.Ordinal, e.Kind, e.At, e.Actor, e.Detail, e.Digest}
 	}
-	return tx.InsertRows(ctx, `INSERT INTO event (chain, ordinal, kind, at, actor, detail, digest)`, rows, "")
+	if err := tx.InsertRows(ctx, `INSERT INTO event (chain, ordinal, kind, at, actor, detail, digest)`, rows, ""); err != nil {
+		return err
+	}
+	return enqueue(ctx, tx, events)
 }

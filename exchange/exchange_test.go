@@ -78,7 +78,8 @@ func newHouse(t testing.TB, db *sqldb.DB) *house {
 	}
 	h.Store = exchange.NewStore(exchange.Options{DB: db, Mail: h.mail, Domain: domain, Log: mailtest.Quiet,
 		Directory: func(context.Context, string) (*recipients.Directory, error) { return dir, nil },
-		Sealer:    func(context.Context, recipients.UnitCode) (*signing.Sealer, error) { return testKey() }})
+		Sealer:    func(context.Context, recipients.UnitCode) (*signing.Sealer, error) { return testKey() },
+		LogKey:    testLogKey})
 	return h
 }
 

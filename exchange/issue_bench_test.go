@@ -24,7 +24,7 @@ import (
 )
 
 // BenchmarkIssue is one document of 300 KB to 1,000 mailboxes: wall time of the issuing step, and what each copy beyond the
-// first costs in the database and in the blob store.
+// first costs in the database, the log included, and in the blob store.
 func BenchmarkIssue(b *testing.B) {
 	for _, dialect := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {
 		b.Run(string(dialect), func(b *testing.B) {
@@ -35,13 +35,16 @@ func BenchmarkIssue(b *testing.B) {
 			const copies = 1000
 			h := manyUnits(b, mailtest.Open(b, dsn), copies+1)
 			h.prepareAndIssue(b, 0, 1) // pages and plans that the first document makes once
+			h.log(b)
 			var wall float64
 			var oneDB, oneBlobs, manyDB, manyBlobs int64
 			for i := range b.N {
 				db, blobs := h.size(b)
 				h.prepareAndIssue(b, 2*i+1, 1)
+				h.log(b)
 				db1, blobs1 := h.size(b)
 				wall += h.prepareAndIssue(b, 2*i+2, copies+1)
+				h.log(b)
 				db2, blobs2 := h.size(b)
 				oneDB, oneBlobs, manyDB, manyBlobs = oneDB+db1-db, oneBlobs+blobs1-blobs, manyDB+db2-db1, manyBlobs+blobs2-blobs1
 			}
@@ -79,7 +82,7 @@ func manyUnits(b *testing.B, db *sqldb.DB, n int) *house {
 	}
 	h.Store = exchange.NewStore(exchange.Options{DB: db, Mail: h.mail, Domain: domain, Log: mailtest.Quiet,
 		Directory: func(context.Context, string) (*recipients.Directory, error) { return dir, nil },
-		Sealer:    func(context.Context, recipients.UnitCode) (*signing.Sealer, error) { return testKey() }})
+		Sealer:    func(context.Context, recipients.UnitCode) (*signing.Sealer, error) { return testKey() }, LogKey: testLogKey})
 	return h
 }
 
