@@ -38,7 +38,9 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 		if err := s.db.Read(ctx, func(tx *sqldb.Tx) error { return c.document(ctx, tx, &docs[i]) }); err != nil {
 			return nil, fmt.Errorf("check document %d: %w", docs[i].ID, err)
 		}
-		c.seal(ctx, &docs[i])
+		if err := c.pack(ctx, &docs[i]); err != nil {
+			return nil, fmt.Errorf("check package of document %d: %w", docs[i].ID, err)
+		}
 	}
 	return c.found, nil
 }
@@ -196,19 +198,5 @@ func (c *checker) copies(d *Dispatch, events []Event) {
 	deleted := slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EventDeleted })
 	if d.Way == ByMailbox && !deleted && c.refs[d.ID] == 0 {
 		c.sayf("dispatch %d: its mail is in no mailbox", d.ID)
-	}
-}
-
-// seal: the stored bytes of an issued document are there, and their signature verifies.
-func (c *checker) seal(ctx context.Context, doc *Document) {
-	if doc.State != Issued && doc.State != Sealed {
-		return
-	}
-	pdf, err := c.s.Bytes(doc.SealedPDF)
-	if err == nil && c.s.Verify != nil {
-		err = c.s.Verify(ctx, pdf)
-	}
-	if err != nil {
-		c.sayf("document %d: sealed file: %v", doc.ID, err)
 	}
 }

@@ -20,9 +20,9 @@ import (
 // compose makes the one mail that carries a sealed document to everybody and stores its bytes. It is made from the
 // document's row alone, so doing it again gives the same bytes and the same digest.
 func (s *Store) compose(ctx context.Context, doc *Document) (*mailcore.Body, error) {
-	pdf, err := s.Bytes(doc.SealedPDF)
+	files, err := s.attachments(ctx, doc)
 	if err != nil {
-		return nil, fmt.Errorf("sealed document %d: %w", doc.ID, err)
+		return nil, err
 	}
 	name, err := s.unitName(ctx, doc.Agency)
 	if err != nil {
@@ -31,16 +31,44 @@ func (s *Store) compose(ctx context.Context, doc *Document) (*mailcore.Body, err
 	text, err := templates.Mail("document.txt", struct {
 		*Document
 		AgencyName, Date, SHA256 string
-	}{doc, name, vietnameseDate(doc.IssuedOn), string(doc.SealedPDF)})
+		Annexes                  []attached
+	}{doc, name, vietnameseDate(doc.IssuedOn), string(doc.SealedPDF), files[1:]})
 	if err != nil {
 		return nil, err
 	}
 	m := letter{
 		from: mail.Address{Name: name, Address: string(doc.Agency) + "@" + s.Domain}, to: "Nơi nhận", subject: documentSubject(doc),
 		date: time.UnixMicro(doc.ChangedAt), id: s.messageID(doc), text: text,
-		attachment: pdf, fileName: strings.ReplaceAll(doc.Reference, "/", "-") + ".pdf", urgency: doc.Urgency,
+		files: files, urgency: doc.Urgency,
 	}
 	return s.saveLetter(ctx, &m)
+}
+
+// An attached is one file of a letter.
+type attached struct {
+	Name, MediaType string
+	data            []byte
+}
+
+// attachments reads the files of a document's package as recipients get them, the main file first.
+func (s *Store) attachments(ctx context.Context, doc *Document) ([]attached, error) {
+	list, err := s.Package(ctx, doc.ID)
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 || list[0].Kind != MainItem {
+		return nil, fmt.Errorf("document %d: its package has no main file", doc.ID)
+	}
+	out := make([]attached, len(list))
+	for i, it := range list {
+		data, err := s.Bytes(it.Travels())
+		if err != nil {
+			return nil, fmt.Errorf("file %d of document %d: %w", it.Ordinal, doc.ID, err)
+		}
+		out[i] = attached{it.FileName, it.MediaType, data}
+	}
+	out[0].Name = mainName(doc.Reference)
+	return out, nil
 }
 
 // messageID names the mail that carries a document; answers refer to it.
@@ -73,20 +101,19 @@ func vietnameseDate(civil string) string {
 	return fmt.Sprintf("ngày %02d tháng %s năm %d", t.Day(), month, t.Year())
 }
 
-// A letter is a mail that the gateway writes: UTF-8 NFC (TCVN 6909:2001), perhaps with one PDF.
+// A letter is a mail that the gateway writes: UTF-8 NFC (TCVN 6909:2001), perhaps with files.
 type letter struct {
-	from       mail.Address
-	to         string // an address, or the name of a group that stands for the hidden recipients
-	subject    string
-	date       time.Time
-	id         string // Message-ID without <>
-	inReplyTo  string
-	replyTo    string // where an answer to this letter is understood
-	text       string
-	attachment []byte
-	fileName   string
-	urgency    string
-	automatic  bool // an answer of the gateway: nobody's vacation notice shall answer it (RFC 3834 §5)
+	from      mail.Address
+	to        string // an address, or the name of a group that stands for the hidden recipients
+	subject   string
+	date      time.Time
+	id        string // Message-ID without <>
+	inReplyTo string
+	replyTo   string // where an answer to this letter is understood
+	text      string
+	files     []attached
+	urgency   string
+	automatic bool // an answer of the gateway: nobody's vacation notice shall answer it (RFC 3834 §5)
 }
 
 func (s *Store) saveLetter(ctx context.Context, l *letter) (*mailcore.Body, error) {
@@ -129,7 +156,7 @@ func (l *letter) header() mail.Header {
 func (l *letter) bytes() ([]byte, error) {
 	var b bytes.Buffer
 	h := l.header()
-	if l.attachment == nil {
+	if len(l.files) == 0 {
 		textHeader(&h.Header)
 		w, err := message.CreateWriter(&b, h.Header)
 		if err != nil {
@@ -146,20 +173,13 @@ func (l *letter) bytes() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var text, pdf message.Header
+	var text message.Header
 	textHeader(&text)
-	pdf.SetContentType("application/pdf", nil)
-	pdf.Set("Content-Transfer-Encoding", "base64")
-	pdf.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": viettext.NFC(l.fileName)}))
-	for _, part := range []struct {
-		header message.Header
-		body   io.Reader
-	}{{text, strings.NewReader(l.text)}, {pdf, bytes.NewReader(l.attachment)}} {
-		pw, err := w.CreatePart(part.header)
-		if err != nil {
-			return nil, err
-		}
-		if err := copyAndClose(pw, part.body); err != nil {
+	if err := addPart(w, text, strings.NewReader(l.text)); err != nil {
+		return nil, err
+	}
+	for _, f := range l.files {
+		if err := addPart(w, f.header(), bytes.NewReader(f.data)); err != nil {
 			return nil, err
 		}
 	}
@@ -167,6 +187,21 @@ func (l *letter) bytes() ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+func addPart(w *message.Writer, h message.Header, body io.Reader) error {
+	pw, err := w.CreatePart(h)
+	if err != nil {
+		return err
+	}
+	return copyAndClose(pw, body)
+}
+
+func (f *attached) header() (h message.Header) {
+	h.SetContentType(f.MediaType, nil)
+	h.Set("Content-Transfer-Encoding", "base64")
+	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": viettext.NFC(f.Name)}))
+	return h
 }
 
 func textHeader(h *message.Header) {

@@ -48,6 +48,12 @@ const (
 	CodeUnknownUnit   = "unknown_unit"    // a decision names a unit that the directory does not have
 	CodeBadAddress    = "bad_address"     // a decision gives an address that is none
 	CodeNoSuchLine    = "no_such_line"    // a decision names a line that the document does not have
+	CodeUnseenFiles   = "unseen_files"    // annexes may bear a mark of secrecy, or cannot be read, and nobody has looked at them
+	CodeDiffers       = "differs"         // what was typed differs from the page, and nobody has confirmed it
+	CodeFlagged       = "flagged_file"    // a file has macros, a password, a script …, and nobody has let it go
+	CodeDoubleFile    = "double_file"     // the same file twice in a package
+	CodeTooManyFiles  = "too_many_files"  // more annexes than a package may have
+	CodeNotLearnt     = "not_learnt"      // a text that names no single unit cannot become an alias
 	CodeNoDocument    = "no_document"
 	CodeNoDispatch    = "no_dispatch"
 	CodeNoMailbox     = "no_mailbox" // the unit is ours and has no mailbox
@@ -56,6 +62,9 @@ const (
 	CodeNoReason      = "no_reason"
 	CodeArrivalTaken  = "arrival_taken" // the unit's register has this arrival number already
 	CodeNoKey         = "no_key"        // the agency has no certificate to seal with
+
+	CodePackageTooLarge = "package_too_large" // all files together do not fit into one mail
+	CodePackageDiffers  = "package_differs"   // the same main file was registered with other annexes
 )
 
 // ErrStale says that somebody else changed the row first; the step may be tried again from the start.

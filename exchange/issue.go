@@ -15,7 +15,6 @@ import (
 	"congvan/mailcore/blob"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
-	"congvan/signing"
 )
 
 // maxDocument bounds a PDF, and with it what reading one back into memory costs.
@@ -43,9 +42,15 @@ func (s *Store) Register(ctx context.Context, by Actor, p *Proposal, pdf []byte)
 	} else if doc != nil && doc.Agency != p.Agency {
 		return nil, &Error{Conflict, CodeSameFile, string(doc.Agency) + " " + doc.Reference}
 	} else if doc != nil {
-		return doc, nil
+		return doc, s.samePackage(ctx, doc, p)
 	}
-	digest, err := s.Mail.SaveBytes(ctx, pdf)
+	if err := s.CheckFiles(ctx, p, pdf); err != nil {
+		return nil, err
+	}
+	if err := p.checkPackage(); err != nil { // a file may have turned out to bear no seal
+		return nil, err
+	}
+	digest, err := s.saveFiles(ctx, p, pdf)
 	if err != nil {
 		return nil, fmt.Errorf("store document %q: %w", p.Reference, err)
 	}
@@ -56,13 +61,25 @@ func (s *Store) Register(ctx context.Context, by Actor, p *Proposal, pdf []byte)
 		return err
 	})
 	if sqldb.IsUnique(err) { // another session registered the same file meanwhile
-		return s.known(ctx, p.Agency, digest)
+		if doc, err := s.known(ctx, p.Agency, digest); err != nil || doc != nil {
+			return doc, errors.Join(err, s.samePackage(ctx, doc, p))
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
 	s.Log.Info("document registered", "document", doc.ID, "reference", doc.Reference, "agency", doc.Agency, "by", by.String())
 	return doc, nil
+}
+
+// saveFiles stores the bytes of the whole package and returns the digest of the main file.
+func (s *Store) saveFiles(ctx context.Context, p *Proposal, pdf []byte) (blob.Digest, error) {
+	for _, f := range p.Annexes {
+		if _, err := s.Mail.SaveBytes(ctx, f.Data); err != nil {
+			return "", fmt.Errorf("annex %q: %w", f.Info.Name, err)
+		}
+	}
+	return s.Mail.SaveBytes(ctx, pdf)
 }
 
 // known returns the document that this agency made of these bytes, nil when there is none.
@@ -85,8 +102,11 @@ func (s *Store) register(ctx context.Context, tx *sqldb.Tx, by Actor, p *Proposa
 	doc := &Document{Agency: p.Agency, Reference: p.Reference, Number: p.Number, Year: year, Symbol: p.Symbol, Kind: p.Kind,
 		Abstract: p.Abstract, IssuedOn: p.IssuedOn, Place: p.Place, Signer: p.Signer, Urgency: p.Urgency, Pages: p.Pages,
 		FileName: p.FileName, Original: digest, State: Draft, CreatedAt: tx.Now.UnixMicro(), CreatedBy: by.String(), ChangedAt: tx.Now.UnixMicro()}
-	if err := s.Mail.PinTx(ctx, tx, digest, size); err != nil {
-		return nil, err
+	list := itemsOf(p, by, digest, size, tx.Now)
+	for _, it := range list {
+		if err := s.Mail.PinTx(ctx, tx, it.Original, it.Size); err != nil {
+			return nil, err
+		}
 	}
 	err = tx.GetContext(ctx, &doc.ID, `INSERT INTO document (agency, reference, number, year, symbol, kind, abstract, issued_on, place, signer,
 		urgency, pages, file_name, original, state, created_at, created_by, changed_at)
@@ -96,7 +116,10 @@ func (s *Store) register(ctx context.Context, tx *sqldb.Tx, by Actor, p *Proposa
 	if err != nil {
 		return nil, fmt.Errorf("register document %q: %w", p.Reference, err)
 	}
-	if _, err := recordDocument(ctx, tx, doc.ID, string(Draft), by, map[string]any{"file": doc.FileName, "sha256": digest}); err != nil {
+	if err := insertItems(ctx, tx, doc.ID, list); err != nil {
+		return nil, err
+	}
+	if _, err := recordDocument(ctx, tx, doc.ID, string(Draft), by, drafted(doc, list)); err != nil {
 		return nil, err
 	}
 	r, err := series(ctx, tx, doc.Agency, doc.Year, OutgoingBook, "")
@@ -109,8 +132,21 @@ func (s *Store) register(ctx context.Context, tx *sqldb.Tx, by Actor, p *Proposa
 	if err := insertLines(ctx, tx, doc.ID, p.Lines); err != nil {
 		return nil, err
 	}
-	_, err = moveDocument(ctx, tx, doc, Registered, by, map[string]any{"reference": doc.Reference, "lines": len(p.Lines)}, "")
+	detail := map[string]any{"reference": doc.Reference, "lines": len(p.Lines)}
+	if len(p.Differences) > 0 {
+		detail["confirmed"] = p.Differences // by the actor of this event
+	}
+	_, err = moveDocument(ctx, tx, doc, Registered, by, detail, "")
 	return doc, err
+}
+
+// drafted is the detail of a document's first event: the files as they came.
+func drafted(doc *Document, list []Item) map[string]any {
+	detail := map[string]any{"file": doc.FileName, "sha256": doc.Original}
+	if len(list) > 1 {
+		detail["package"] = digests(list)
+	}
+	return detail
 }
 
 func insertLines(ctx context.Context, tx *sqldb.Tx, id DocumentID, lines []Line) error {
@@ -127,20 +163,16 @@ func insertLines(ctx context.Context, tx *sqldb.Tx, id DocumentID, lines []Line)
 		name, address, decided_by, decided_at)`, rows, "")
 }
 
-// Seal puts the agency's signature on a registered document. The key works outside any transaction; when two do it at
-// once, one result is kept.
+// Seal puts the agency's signature on every PDF of a registered document's package, and on the list of its files where some
+// of them cannot bear one. The key works outside any transaction; when two do it at once, one result is kept.
 func (s *Store) Seal(ctx context.Context, by Actor, id DocumentID) (*Document, error) {
 	doc, err := s.Document(ctx, id)
 	if err != nil || doc.State != Registered {
 		return doc, err
 	}
-	sealed, err := s.seal(ctx, doc)
+	list, err := s.sealPackage(ctx, doc)
 	if err != nil {
 		return nil, fmt.Errorf("seal document %d: %w", id, err)
-	}
-	digest, err := s.Mail.SaveBytes(ctx, sealed)
-	if err != nil {
-		return nil, fmt.Errorf("store sealed document %d: %w", id, err)
 	}
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if doc, err = document(ctx, tx, id); err != nil {
@@ -149,34 +181,20 @@ func (s *Store) Seal(ctx context.Context, by Actor, id DocumentID) (*Document, e
 		if doc.State != Registered {
 			return ErrStale
 		}
-		if err := s.Mail.PinTx(ctx, tx, digest, int64(len(sealed))); err != nil {
+		if err := s.keepSeals(ctx, tx, doc, list); err != nil {
 			return err
 		}
-		doc.SealedPDF = digest
-		_, err := moveDocument(ctx, tx, doc, Sealed, by, map[string]any{"sha256": digest}, `, sealed = $5`, digest)
+		detail := map[string]any{"sha256": doc.SealedPDF}
+		if len(list) > 1 {
+			detail["package"] = digests(itemsIn(list))
+		}
+		_, err := moveDocument(ctx, tx, doc, Sealed, by, detail, `, sealed = $5`, doc.SealedPDF)
 		return err
 	})
 	if errors.Is(err, ErrStale) {
 		return s.Document(ctx, id)
 	}
 	return doc, err
-}
-
-func (s *Store) seal(ctx context.Context, doc *Document) ([]byte, error) {
-	sealer, err := s.Sealer(ctx, doc.Agency)
-	if err != nil {
-		return nil, err
-	}
-	name, err := s.unitName(ctx, doc.Agency)
-	if err != nil {
-		return nil, err
-	}
-	pdf, err := s.Bytes(doc.Original)
-	if err != nil {
-		return nil, err
-	}
-	at := s.db.Now()
-	return sealer.Seal(ctx, pdf, signing.SealOptions{Mark: signing.MarkText(signing.FullCopy, name, at), Name: name, At: at})
 }
 
 // Bytes returns a stored document.

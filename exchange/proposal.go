@@ -29,6 +29,19 @@ type Proposal struct {
 	Pages     int                 `json:"pages"`
 	FileName  string              `json:"file"`
 	Lines     []Line              `json:"lines"`
+
+	Main        *File        `json:"-"`           // what is known of the main file; nil when nobody looked
+	Annexes     []*File      `json:"-"`           // further files of the package, in order
+	Suspects    []string     `json:"suspects"`    // files and pages, in Vietnamese, that may bear a mark of secrecy or that no guard can read; Seen answers for them
+	Differences []Difference `json:"differences"` // what was typed or registered otherwise than the page says
+}
+
+// A Difference is one thing that was typed or registered otherwise than the page says it (tương ứng nội dung, QĐ 22/2009
+// Điều 10).
+type Difference struct {
+	Field     string `json:"field"`
+	Message   string `json:"message"` // Vietnamese, with the place on the page
+	Confirmed bool   `json:"confirmed"`
 }
 
 // A Decision is what a clerk says of one line: exactly one of Units, OffSystem and Excused.
@@ -117,10 +130,17 @@ func (p *Proposal) Ready() error {
 		return &Error{Conflict, CodeOpenLines, p.OpenLines()[0].Text}
 	case len(p.Unread) > 0 && !p.Seen:
 		return &Error{Conflict, CodeUnreadPages, strings.Trim(fmt.Sprint(p.Unread), "[]")}
+	case len(p.Suspects) > 0 && !p.Seen:
+		return &Error{Conflict, CodeUnseenFiles, strings.Join(p.Suspects, " ")}
 	case !p.NotSecret:
 		return &Error{Conflict, CodeSecrecyAsked, p.FileName}
 	case !slices.ContainsFunc(p.Lines, func(l Line) bool { return l.Units != "" || l.Outcome == OffSystem }):
 		return &Error{Invalid, CodeNoUnits, p.FileName}
 	}
-	return nil
+	for _, d := range p.Differences {
+		if !d.Confirmed {
+			return &Error{Conflict, CodeDiffers, d.Message}
+		}
+	}
+	return p.checkPackage()
 }

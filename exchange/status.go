@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"congvan/mailcore/blob"
@@ -34,6 +35,7 @@ type Status struct {
 	Reference  string           `json:"reference"`
 	Issuer     string           `json:"issuer"`
 	State      State            `json:"state"`
+	Package    []StatusItem     `json:"package"`
 	Lines      []StatusLine     `json:"lines"`
 	Dispatches []StatusDispatch `json:"dispatches"`
 }
@@ -42,6 +44,13 @@ type Status struct {
 type StatusLine struct {
 	Line
 	Codes []recipients.UnitCode `json:"units"`
+}
+
+// A StatusItem is one file of the document's package. SHA256 is of the bytes that recipients get.
+type StatusItem struct {
+	Item
+	SHA256 blob.Digest `json:"sha256"`
+	Flags  []string    `json:"flags"`
 }
 
 // A StatusDispatch is one copy and its journal.
@@ -78,7 +87,8 @@ func (d *StatusDispatch) Happened(kind string) bool {
 
 // Status returns the map of one document: its lines, copies and their journals.
 func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
-	st := &Status{Lines: []StatusLine{}, Dispatches: []StatusDispatch{}}
+	st := &Status{Package: []StatusItem{}, Lines: []StatusLine{}, Dispatches: []StatusDispatch{}}
+	var files []Item
 	var all []Line
 	var copies []Dispatch
 	var events []Event
@@ -90,6 +100,9 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 		if all, err = lines(ctx, tx, id); err != nil {
 			return err
 		}
+		if files, err = items(ctx, tx, id); err != nil {
+			return err
+		}
 		if err := tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2 ORDER BY line, unit, id`, least, greatest); err != nil {
 			return fmt.Errorf("dispatches of document %d: %w", id, err)
 		}
@@ -99,6 +112,9 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 		return nil, err
 	}
 	st.Reference, st.Issuer, st.State = st.Document.Reference, string(st.Document.Agency), st.Document.State
+	for _, it := range files {
+		st.Package = append(st.Package, StatusItem{it, it.Travels(), append([]string{}, strings.Fields(it.Flags)...)})
+	}
 	for _, l := range all {
 		st.Lines = append(st.Lines, StatusLine{Line: l, Codes: append([]recipients.UnitCode{}, l.Codes()...)})
 	}

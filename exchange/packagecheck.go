@@ -1,0 +1,82 @@
+package exchange
+
+import (
+	"context"
+	"slices"
+
+	"congvan/mailcore/blob"
+)
+
+// pack proves a document's package: it begins with the document's own file, every file's bytes are there as their digest
+// says, every seal verifies, and what has none stands with its digest in the sealed list.
+func (c *checker) pack(ctx context.Context, doc *Document) error {
+	list, err := c.s.Package(ctx, doc.ID)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 || list[0].Kind != MainItem || list[0].Original != doc.Original || list[0].Sealed != doc.SealedPDF {
+		c.sayf("document %d: its package does not begin with its own file", doc.ID)
+		return nil
+	}
+	sealed := doc.State == Sealed || doc.State == Issued
+	var listed *PackageList
+	for i, it := range list {
+		if it.Ordinal != i || it.Kind == MainItem && i > 0 || it.Kind == ListItem && i != len(list)-1 {
+			c.sayf("document %d: file %d of its package is out of order", doc.ID, it.Ordinal)
+		}
+		data := c.file(doc, it)
+		if sealed && it.sealable() {
+			c.seal(ctx, doc, it, data)
+		}
+		if it.Kind == ListItem {
+			listed = FindPackageList(data)
+		}
+	}
+	if sealed {
+		c.listed(doc, list, listed)
+	}
+	return nil
+}
+
+// file reads a file as it travels and compares it with its digest.
+func (c *checker) file(doc *Document, it Item) []byte {
+	data, err := c.s.Bytes(it.Travels())
+	if err != nil {
+		c.sayf("document %d: file %d of its package: %v", doc.ID, it.Ordinal, err)
+		return nil
+	}
+	if blob.Of(data) != it.Travels() {
+		c.sayf("document %d: file %d of its package has other bytes than its digest says", doc.ID, it.Ordinal)
+	}
+	return data
+}
+
+func (c *checker) seal(ctx context.Context, doc *Document, it Item, data []byte) {
+	if it.Sealed == "" {
+		c.sayf("document %d: file %d of its package has no seal", doc.ID, it.Ordinal)
+		return
+	}
+	if c.s.Verify == nil {
+		return
+	}
+	if err := c.s.Verify(ctx, data); err != nil {
+		c.sayf("document %d: seal of file %d: %v", doc.ID, it.Ordinal, err)
+	}
+}
+
+// listed: there is a list exactly where a file has no seal of its own, and it names every file by its digest.
+func (c *checker) listed(doc *Document, list []Item, l *PackageList) {
+	bare := slices.ContainsFunc(list, func(it Item) bool { return it.Sealed == "" })
+	if bare != (l != nil) {
+		c.sayf("document %d: files without a seal: %t, a list of files: %t", doc.ID, bare, l != nil)
+		return
+	}
+	if l == nil {
+		return
+	}
+	for _, it := range list {
+		if it.Kind != ListItem && !slices.ContainsFunc(l.Files, func(e ListEntry) bool { return e.SHA256 == string(it.Travels()) }) {
+			c.sayf("document %d: file %d of its package is not in the list", doc.ID, it.Ordinal)
+		}
+	}
+}
