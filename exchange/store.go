@@ -29,6 +29,10 @@ type Options struct {
 	Sealer func(ctx context.Context, agency recipients.UnitCode) (*signing.Sealer, error)
 	// Doubt is how long a copy stays uncertain before it is sent again with the same ids; 4 h when zero.
 	Doubt time.Duration
+	// LogKey returns the key of the log of events, which lies in a file. nil: the log grows without signed checkpoints.
+	LogKey func() (*LogKey, error)
+	// Stamper time-stamps the checkpoints of the log; nil leaves that out.
+	Stamper *signing.Timestamper
 	// MaxMessage bounds the mail that carries a document, in bytes; 0 for none.
 	MaxMessage int64
 	// Verify checks a sealed PDF; Check calls it. nil leaves that out.
