@@ -17,6 +17,9 @@
 // time stamp comes to its end (Report.RenewBy). When an authority is out of reach the error wraps ErrUnavailable, and
 // trying again later is right.
 //
+// Keys. Sealer.With says how a key is used: level, signature policy, form of the copy. A FileKey is a key at somebody's
+// desk; it is sent the whole file (ReadPrepared reads it there) and never a bare digest.
+//
 // Verify answers for every signature in a file, each question apart and with a reason: are the signed bytes intact; what
 // came after them; who signed; does the certificate lead to a root that the caller trusts; at what time, and who says so;
 // was it revoked by then. The outcome is valid, invalid or indeterminate, and indeterminate must never be shown as valid.
@@ -27,7 +30,7 @@
 // choice, see RevocationPolicy.
 //
 // Not done: RSA-PSS for own seals, delta and indirect revocation lists, the question whether an OCSP responder was itself
-// revoked, whether comments hide anything where a certification allows them (indeterminate), signature policies.
+// revoked, whether comments hide anything where a certification allows them (indeterminate).
 //
 // Hostile input costs bounded time and memory and gets an error; nothing here panics on it.
 //

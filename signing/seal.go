@@ -34,6 +34,8 @@ type Sealer struct {
 	chain   []*x509.Certificate // as given
 	carried []*x509.Certificate // put into every seal
 	reserve int
+	use     Use
+	attrs   []cms.Attribute // signed ones that use asks for
 }
 
 // NewSealer makes a sealer of a key and its certificate chain, the key's own certificate first. The chain is put into
@@ -125,10 +127,8 @@ func (s *Sealer) Seal(ctx context.Context, in []byte, opt SealOptions) ([]byte, 
 	if opt.At.IsZero() {
 		opt.At = time.Now()
 	}
-	leaf := s.chain[0]
-	if opt.At.After(leaf.NotAfter) || opt.At.Add(clockSkew).Before(leaf.NotBefore) {
-		return nil, fmt.Errorf("%w: valid from %s to %s only", ErrCertificate,
-			leaf.NotBefore.Format(time.DateOnly), leaf.NotAfter.Format(time.DateOnly))
+	if err := s.checkClock(opt.At); err != nil {
+		return nil, err
 	}
 	if len(in) > MaxFileSize {
 		return nil, &InputError{"too_large", fmt.Errorf("%w: %d bytes", ErrTooLarge, len(in))}
@@ -210,7 +210,7 @@ func (s *Sealer) sign(ctx context.Context, in []byte, opt SealOptions, ts *Times
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	der, err := cms.Build(s.signer, s.carried, digestOf(file), stamp)
+	der, err := cms.Build(s.keyFor(ctx, file), s.carried, digestOf(file), stamp, s.attrs...)
 	if err != nil {
 		return nil, err
 	}
@@ -222,11 +222,7 @@ func (s *Sealer) sign(ctx context.Context, in []byte, opt SealOptions, ts *Times
 
 // digestOf is the SHA-256 digest of the ranges to be signed.
 func digestOf(file *pdfdoc.Unsigned) []byte {
-	before, after := file.Ranges()
-	h := sha256.New()
-	h.Write(before)
-	h.Write(after)
-	return h.Sum(nil)
+	return hashRanges(file.Ranges())
 }
 
 // checkRevocation asks about the own chain before the key is used.

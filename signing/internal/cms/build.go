@@ -40,10 +40,10 @@ func MaxSignatureLen(pub crypto.PublicKey) (int, error) {
 
 // Build signs a SHA-256 digest of the document and returns the DER of the whole ContentInfo. chain[0] is the signer's
 // certificate; the others are carried along. stamp, unless nil, is asked for a time stamp token over the signature value,
-// which goes along as an unsigned attribute (id-aa-timeStampToken).
+// which goes along as an unsigned attribute (id-aa-timeStampToken). extra are further signed attributes.
 func Build(signer crypto.Signer, chain []*x509.Certificate, digest []byte,
-	stamp func(value []byte) (token []byte, err error)) ([]byte, error) {
-	attrs, err := signedAttributes(chain[0], digest)
+	stamp func(value []byte) (token []byte, err error), extra ...Attribute) ([]byte, error) {
+	attrs, err := signedAttributes(chain[0], digest, extra...)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func MaxLen(chain []*x509.Certificate) (int, error) {
 }
 
 // signedAttributes encodes the attributes as the SET OF that is hashed and signed (RFC 5652 §5.4).
-func signedAttributes(leaf *x509.Certificate, digest []byte) ([]byte, error) {
+func signedAttributes(leaf *x509.Certificate, digest []byte, extra ...Attribute) ([]byte, error) {
 	// ESSCertIDv2 with the default algorithm, SHA-256, left out as DER wants. IssuerSerial is given for older readers.
 	name, err := asn1.Marshal(asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 4, IsCompound: true, Bytes: leaf.RawIssuer})
 	if err != nil {
@@ -97,7 +97,7 @@ func signedAttributes(leaf *x509.Certificate, digest []byte) ([]byte, error) {
 		oid   asn1.ObjectIdentifier
 		value any
 	}{{oidContentType, oidData}, {oidMessageDigest, digest}, {oidSigningCertV2, ess}}
-	members := make([][]byte, len(values))
+	members := make([][]byte, len(values), len(values)+len(extra))
 	for i, v := range values {
 		b, err := asn1.Marshal(v.value)
 		if err != nil {
@@ -107,6 +107,13 @@ func signedAttributes(leaf *x509.Certificate, digest []byte) ([]byte, error) {
 		if members[i], err = asn1.Marshal(attribute{v.oid, set}); err != nil {
 			return nil, fmt.Errorf("encode attribute %v: %w", v.oid, err)
 		}
+	}
+	for _, a := range extra {
+		b, err := asn1.Marshal(a)
+		if err != nil {
+			return nil, fmt.Errorf("encode attribute %v: %w", a.Type, err)
+		}
+		members = append(members, b)
 	}
 	slices.SortFunc(members, bytes.Compare) // DER: the members of a SET OF stand in ascending order
 	return asn1.Marshal(asn1.RawValue{Tag: asn1.TagSet, IsCompound: true, Bytes: bytes.Join(members, nil)})
