@@ -14,6 +14,7 @@ import (
 	"congvan/mailcore/dsn"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
+	"congvan/signing"
 	"congvan/templates"
 
 	"github.com/emersion/go-message"
@@ -87,13 +88,26 @@ func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mail
 	if err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { r, err = receipt(ctx, tx, d.ID); return err }); err != nil {
 		return err
 	}
+	var report *signing.MailReport
+	if !known {
+		if report, err = s.judgeReply(ctx, ev); err != nil {
+			return err
+		}
+		text = signedText(report, text)
+	}
 	reply := ParseReply(text)
+	if r.vouched(report) && reply.Act != ReplyNone {
+		if err := s.noteSigned(ctx, ev, d.ID, report); err != nil {
+			return err
+		}
+		return s.actAndAnswer(ctx, ev, ids, Actor{Address: mailcore.Address(r.Dispatch.Address)}, reply)
+	}
 	if known && r.entitled(by) && by.Unit != r.Document.Agency && reply.Act != ReplyNone {
 		return s.actAndAnswer(ctx, ev, ids, by, reply)
 	}
 	verdict := "Người gửi đã đăng nhập bằng tài khoản của đơn vị nhận."
 	if !known || !r.entitled(by) {
-		verdict = "Chưa xác thực được người gửi thuộc đơn vị nhận: thư này không làm thay đổi trạng thái."
+		verdict = unverifiedVerdict(report)
 		if err := s.noteUnverified(ctx, ev, d.ID, arrival, text); err != nil {
 			return err
 		}

@@ -11,10 +11,12 @@ import (
 
 	"congvan/mailcore"
 	"congvan/mailcore/viettext"
+	"congvan/signing"
 	"congvan/templates"
 
 	"github.com/emersion/go-message"
 	"github.com/emersion/go-message/mail"
+	"github.com/emersion/go-message/textproto"
 )
 
 // compose makes the one mail that carries a sealed document to everybody and stores its bytes. It is made from the
@@ -116,12 +118,29 @@ type letter struct {
 	automatic bool // an answer of the gateway: nobody's vacation notice shall answer it (RFC 3834 §5)
 }
 
+// saveLetter stores a letter's bytes, signed with the gateway's key of its sender where there is one. They stream into the
+// store; composing again gives the same bytes as long as the key is the same.
 func (s *Store) saveLetter(ctx context.Context, l *letter) (*mailcore.Body, error) {
-	data, err := l.bytes()
+	var signer *signing.MailSigner
+	if s.MailSigner != nil {
+		var err error
+		if signer, err = s.MailSigner(ctx, mailcore.Address(l.from.Address), l.from.Name); err != nil {
+			return nil, fmt.Errorf("compose %q: key of %s: %w", l.subject, l.from.Address, err)
+		}
+	}
+	r, w := io.Pipe()
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		w.CloseWithError(l.write(w, signer))
+	}()
+	body, err := s.Mail.SaveBody(ctx, r, 0)
+	r.Close() // ends the writer where the store gave up
+	<-written
 	if err != nil {
 		return nil, fmt.Errorf("compose %q: %w", l.subject, err)
 	}
-	return s.Mail.SaveBody(ctx, bytes.NewReader(data), 0)
+	return body, nil
 }
 
 func (l *letter) header() mail.Header {
@@ -153,40 +172,51 @@ func (l *letter) header() mail.Header {
 	return h
 }
 
-func (l *letter) bytes() ([]byte, error) {
-	var b bytes.Buffer
+// boundary is made from the id, so that composing again gives the same bytes.
+func (l *letter) boundary(kind string) string {
+	return "=_" + kind + strings.NewReplacer("@", "_", ".", "_").Replace(l.id)
+}
+
+// write writes the letter; with a signer as multipart/signed, whose entity is what an unsigned letter has below its header.
+func (l *letter) write(w io.Writer, signer *signing.MailSigner) error {
 	h := l.header()
-	if len(l.files) == 0 {
-		textHeader(&h.Header)
-		w, err := message.CreateWriter(&b, h.Header)
-		if err != nil {
-			return nil, err
-		}
-		if err := copyAndClose(w, strings.NewReader(l.text)); err != nil {
-			return nil, err
-		}
-		return b.Bytes(), nil
+	if signer == nil {
+		return l.writeEntity(w, h.Header)
 	}
-	// The boundary is made from the id, so that composing again gives the same bytes.
-	h.SetContentType("multipart/mixed", map[string]string{"boundary": "=_" + strings.NewReplacer("@", "_", ".", "_").Replace(l.id)})
-	w, err := message.CreateWriter(&b, h.Header)
+	boundary := l.boundary("ky_")
+	h.Set("Content-Type", signer.ContentType(boundary))
+	if err := textproto.WriteHeader(w, h.Header.Header); err != nil {
+		return err
+	}
+	return signer.Write(w, boundary, l.date, func(w io.Writer) error { return l.writeEntity(w, message.Header{}) })
+}
+
+// writeEntity writes text and files as 7-bit MIME under a header.
+func (l *letter) writeEntity(out io.Writer, h message.Header) error {
+	if len(l.files) == 0 {
+		textHeader(&h)
+		w, err := message.CreateWriter(out, h)
+		if err != nil {
+			return err
+		}
+		return copyAndClose(w, strings.NewReader(l.text))
+	}
+	h.SetContentType("multipart/mixed", map[string]string{"boundary": l.boundary("")})
+	w, err := message.CreateWriter(out, h)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	var text message.Header
 	textHeader(&text)
 	if err := addPart(w, text, strings.NewReader(l.text)); err != nil {
-		return nil, err
+		return err
 	}
 	for _, f := range l.files {
 		if err := addPart(w, f.header(), bytes.NewReader(f.data)); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	return w.Close()
 }
 
 func addPart(w *message.Writer, h message.Header, body io.Reader) error {

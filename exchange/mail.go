@@ -145,7 +145,10 @@ func (s *Store) handleDeletion(ctx context.Context, ev mailcore.Event) error {
 	if len(open) == 0 {
 		return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error { return milestone(ctx, tx, r, ev) })
 	}
-	copyBody, err := s.compose(ctx, open[0].Document)
+	copyBody, err := s.Mail.StoredBody(ctx, ev.Message) // the same bytes and the same signature
+	if errors.Is(err, mailcore.ErrNoMessage) {
+		copyBody, err = s.compose(ctx, open[0].Document)
+	}
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
@@ -27,6 +28,10 @@ type Options struct {
 	Directory func(ctx context.Context, date string) (*recipients.Directory, error)
 	// Sealer returns the key of an agency. Keys lie in files or tokens that only the configuration knows.
 	Sealer func(ctx context.Context, agency recipients.UnitCode) (*signing.Sealer, error)
+	// MailSigner returns the gateway's key that signs mails from an address of ours; nil, or a nil signer, leaves them unsigned.
+	MailSigner func(ctx context.Context, address mailcore.Address, name string) (*signing.MailSigner, error)
+	// VerifyMail judges the signature of a mail that came in; nil counts none.
+	VerifyMail func(r io.Reader) (*signing.MailReport, error)
 	// Doubt is how long a copy stays uncertain before it is sent again with the same ids; 4 h when zero.
 	Doubt time.Duration
 	// LogKey returns the key of the log of events, which lies in a file. nil: the log grows without signed checkpoints.
