@@ -56,6 +56,11 @@ func NewMailAuthority(subject Subject, domain string) (*Authority, error) {
 	return &Authority{cert, key}, nil
 }
 
+// Identity is the authority's own key and certificate, to be saved.
+func (a *Authority) Identity() *Identity {
+	return &Identity{Key: a.key, Chain: []*x509.Certificate{a.cert}}
+}
+
 // IssueMail makes a key and a certificate for one mail address. The key is RSA of 2048 bits: Outlook, Thunderbird and iOS
 // all take it, and its signatures come out the same each time, so a letter composed again has the same bytes.
 func (a *Authority) IssueMail(subject Subject, address string) (*Identity, error) {

@@ -108,7 +108,7 @@ func initialise(ctx context.Context, cfg *config, name string, log *slog.Logger)
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(in.keys.create(name), in.systemAccounts(ctx)); err != nil {
+	if err := errors.Join(in.keys.create(name), in.mailKeys.create(), in.systemAccounts(ctx)); err != nil {
 		in.close()
 		return nil, err
 	}
@@ -415,6 +415,12 @@ func verifyCommand(s *streams) *cobra.Command {
 			}
 			bad := 0
 			for _, file := range files {
+				if isMail(file) {
+					if !verifyMailFile(s, file, filepath.Join(data, mailTrustDir), asJSON) {
+						bad++
+					}
+					continue
+				}
 				if !verifyFile(c.Context(), s, file, signing.VerifyOptions{Roots: roots, TSARoots: roots}, asJSON) {
 					bad++
 				}

@@ -558,6 +558,9 @@ func (d *demo) people(ctx context.Context) error {
 			if status := d.verify(ctx, c.pdf); status != signing.Valid {
 				return fmt.Errorf("%s: chữ ký của bản nhận được: %s", a.Address, status)
 			}
+			if r, err := d.in.mailKeys.verify(bytes.NewReader(c.raw)); err != nil || r.Status != signing.Valid {
+				return errors.Join(err, fmt.Errorf("%s: chữ ký của thư nhận được: %s", a.Address, r.Reason))
+			}
 		}
 	}
 	d.sayf("Lần này %d đơn vị mở thư bằng IMAP; có đơn vị tiếp nhận bằng chuyển thư mục, bằng thư trả lời, có đơn vị từ chối.", worked)

@@ -31,6 +31,7 @@ type installation struct {
 	units    *recipients.Store
 	exchange *exchange.Store
 	keys     *keyring
+	mailKeys *mailKeys
 
 	readerOnce sync.Once
 	reader     *intake.Reader
@@ -53,10 +54,11 @@ func openInstallation(ctx context.Context, cfg *config, log *slog.Logger) (*inst
 		return nil, err
 	}
 	in := &installation{cfg: cfg, log: log, db: db, keys: &keyring{dir: cfg.path("keys"), crl: "http://ca." + cfg.Domain + "/root.crl", loaded: map[recipients.UnitCode]*signing.Sealer{}}}
+	in.mailKeys = newMailKeys(cfg)
 	in.mail = mailcore.NewStore(db, blobs, log)
 	in.units = recipients.NewStore(db, cfg.Domain)
 	in.exchange = exchange.NewStore(exchange.Options{DB: db, Mail: in.mail, Domain: cfg.Domain, Log: log, Directory: in.units.Directory,
-		Sealer: in.sealer, Verify: in.verifySealed, Doubt: cfg.doubt})
+		Sealer: in.sealer, MailSigner: in.mailKeys.signer, VerifyMail: in.mailKeys.verify, Verify: in.verifySealed, Doubt: cfg.doubt})
 	return in, nil
 }
 

@@ -40,6 +40,7 @@ type person struct {
 type copyRead struct {
 	subject string
 	pdf     []byte
+	raw     []byte // the whole mail
 }
 
 // work reads the inbox and deals with every document that is new, by habit. It returns what it opened.
@@ -92,6 +93,7 @@ func (p *person) deal(c *imapclient.Client, uid imap.UID, h habit) (copyRead, er
 		return copyRead{}, err
 	}
 	got, replyTo, id, err := openDocument(raw)
+	got.raw = raw
 	if err != nil {
 		return got, err
 	}
