@@ -11,16 +11,36 @@ import (
 )
 
 // Check proves the invariants of the exchange and returns, in English, each one that does not hold: copies equal the units
-// named, every open dispatch has an owner and a deadline, state is the fold of chained events, registers have no double
-// and no unlisted gap, every copy in a mailbox of ours is there once, and every issued document has a seal that verifies.
+// named, every open dispatch has an owner and a deadline, state is the fold of chained events, rows say what their events
+// say, registers have no double and no unlisted gap, every event is in the log at its leaf or waits for it, checkpoints are
+// signed heads of the log, every copy in a mailbox of ours is there once, and every issued document has a seal that verifies.
+// What was removed, changed, moved or added is named by table and key.
 func (s *Store) Check(ctx context.Context) ([]string, error) {
-	c := &checker{s: s, refs: map[DispatchID]int{}}
+	c := &checker{s: s, refs: map[DispatchID]int{}, logged: map[int64]int64{}, numbers: map[numberKey]numberRow{}}
 	var docs []Document
+	// One snapshot, so that what others do meanwhile is seen in all tables or in none.
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		if err := tx.SelectContext(ctx, &docs, `SELECT `+documentColumns+` FROM document ORDER BY id`); err != nil {
 			return err
 		}
-		return c.registers(ctx, tx)
+		if err := c.registers(ctx, tx); err != nil {
+			return err
+		}
+		if err := c.log(ctx, tx); err != nil {
+			return fmt.Errorf("log: %w", err)
+		}
+		if err := c.series(ctx, tx); err != nil {
+			return fmt.Errorf("registers: %w", err)
+		}
+		for i := range docs {
+			if err := c.document(ctx, tx, &docs[i]); err != nil {
+				return fmt.Errorf("document %d: %w", docs[i].ID, err)
+			}
+		}
+		if err := c.strays(ctx, tx); err != nil {
+			return err
+		}
+		return c.numberRows(ctx, tx)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("check: %w", err)
@@ -34,10 +54,12 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 			c.refs[id] += n
 		}
 	}
-	for i := range docs {
-		if err := s.db.Read(ctx, func(tx *sqldb.Tx) error { return c.document(ctx, tx, &docs[i]) }); err != nil {
-			return nil, fmt.Errorf("check document %d: %w", docs[i].ID, err)
+	for _, id := range c.lying {
+		if c.refs[id] == 0 {
+			c.sayf("dispatch %d: its mail is in no mailbox", id)
 		}
+	}
+	for i := range docs {
 		if err := c.pack(ctx, &docs[i]); err != nil {
 			return nil, fmt.Errorf("check package of document %d: %w", docs[i].ID, err)
 		}
@@ -45,10 +67,17 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 	return c.found, nil
 }
 
+// A checker collects what it finds and what it expects.
 type checker struct {
-	s     *Store
-	refs  map[DispatchID]int // copies in mailboxes
-	found []string
+	s       *Store
+	refs    map[DispatchID]int // copies in mailboxes
+	lying   []DispatchID       // dispatches that must have one
+	logged  map[int64]int64    // events by chain, in the log or waiting
+	epoch   int64
+	numbers map[numberKey]numberRow // rows of the registers that events speak of
+	old     int64                   // series up to this id are older than their events
+	last    []Series
+	found   []string
 }
 
 func (c *checker) sayf(format string, args ...any) {
@@ -94,9 +123,17 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 		journal[e.Chain] = append(journal[e.Chain], e)
 	}
 	issue := c.documentEvents(doc, journal[doc.ID.chain()])
+	if err := c.documentRows(ctx, tx, doc, journal[doc.ID.chain()]); err != nil {
+		return err
+	}
+	incoming, err := arrivals(ctx, tx, doc.ID)
+	if err != nil {
+		return err
+	}
 	c.coverage(doc, all, copies)
 	for i := range copies {
 		c.dispatch(doc, &copies[i], journal[int64(copies[i].ID)], issue)
+		c.dispatchRows(&copies[i], journal[int64(copies[i].ID)], incoming)
 		delete(journal, int64(copies[i].ID))
 	}
 	delete(journal, doc.ID.chain())
@@ -170,10 +207,13 @@ func (c *checker) coverage(doc *Document, all []Line, copies []Dispatch) {
 
 func (c *checker) dispatch(doc *Document, d *Dispatch, events []Event, issue []byte) {
 	fold := Dispatch{ID: d.ID, Way: d.Way}
-	prev := issue
+	prev := d.genesis(issue)
+	if len(events) > 0 && bytes.Equal(events[0].digest(issue), events[0].Digest) {
+		prev = issue // from before dispatches were part of their chains
+	}
 	for i, e := range events {
 		if e.Ordinal != int64(i) || !bytes.Equal(e.digest(prev), e.Digest) {
-			c.sayf("dispatch %d: event %d does not follow from the one before", d.ID, e.Ordinal)
+			c.sayf("dispatch %d: event %d does not follow from the one before (for event 0: from the row of dispatch)", d.ID, e.Ordinal)
 		}
 		t, h, err := fold.moved(e.Kind)
 		if err != nil {
@@ -196,7 +236,7 @@ func (c *checker) dispatch(doc *Document, d *Dispatch, events []Event, issue []b
 // copies: a mail of this dispatch lies in some mailbox, however often it was moved, unless somebody deleted it.
 func (c *checker) copies(d *Dispatch, events []Event) {
 	deleted := slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EventDeleted })
-	if d.Way == ByMailbox && !deleted && c.refs[d.ID] == 0 {
-		c.sayf("dispatch %d: its mail is in no mailbox", d.ID)
+	if d.Way == ByMailbox && !deleted {
+		c.lying = append(c.lying, d.ID)
 	}
 }

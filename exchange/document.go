@@ -145,21 +145,29 @@ func moveDocument(ctx context.Context, tx *sqldb.Tx, doc *Document, to State, by
 		return Event{}, ErrStale
 	}
 	doc.State, doc.ChangedAt = to, tx.Now.UnixMicro()
+	if detail, err = withRecord(ctx, tx, doc.ID, to, detail); err != nil {
+		return Event{}, err
+	}
 	return recordDocument(ctx, tx, doc.ID, string(to), by, detail)
 }
 
 // recordDocument appends an event to the document's own chain.
 func recordDocument(ctx context.Context, tx *sqldb.Tx, id DocumentID, kind string, by Actor, detail any) (Event, error) {
+	return recordChain(ctx, tx, id.chain(), kind, by, detail)
+}
+
+// recordChain appends an event to a chain that the transaction holds.
+func recordChain(ctx context.Context, tx *sqldb.Tx, chain int64, kind string, by Actor, detail any) (Event, error) {
 	var last []Event
-	err := tx.SelectContext(ctx, &last, `SELECT ordinal, digest FROM event WHERE chain = $1 ORDER BY ordinal DESC LIMIT 1`, id.chain())
+	err := tx.SelectContext(ctx, &last, `SELECT ordinal, digest FROM event WHERE chain = $1 ORDER BY ordinal DESC LIMIT 1`, chain)
 	if err != nil {
-		return Event{}, fmt.Errorf("events of document %d: %w", id, err)
+		return Event{}, fmt.Errorf("events of chain %d: %w", chain, err)
 	}
 	ordinal, prev := int64(0), make([]byte, 32)
 	if len(last) > 0 {
 		ordinal, prev = last[0].Ordinal+1, last[0].Digest
 	}
-	e, err := newEvent(id.chain(), ordinal, kind, tx.Now, by, detail, prev)
+	e, err := newEvent(chain, ordinal, kind, tx.Now, by, detail, prev)
 	if err != nil {
 		return e, err
 	}

@@ -79,25 +79,39 @@ func newEvent(chain, ordinal int64, kind string, at time.Time, by Actor, detail 
 	return e, nil
 }
 
-// digest covers every field, each with its length, after the digest before it.
+// digest is SHA-256 over fields, each after its length in 8 bytes, big-endian: the digest before, then chain, ordinal and
+// at (8 bytes each, big-endian), kind, actor and detail. Before the first event of a document or a register stand 32 zero
+// bytes, before the first of a dispatch its genesis.
 func (e *Event) digest(prev []byte) []byte {
+	return fieldsDigest(prev, number(e.Chain), number(e.Ordinal), number(e.At), []byte(e.Kind), []byte(e.Actor), []byte(e.Detail))
+}
+
+func fieldsDigest(fields ...[]byte) []byte {
 	h := sha256.New()
-	put := func(b []byte) {
-		var n [8]byte
-		binary.BigEndian.PutUint64(n[:], uint64(len(b)))
-		h.Write(n[:])
-		h.Write(b)
-	}
-	put(prev)
-	for _, n := range []int64{e.Chain, e.Ordinal, e.At} {
-		var b [8]byte
-		binary.BigEndian.PutUint64(b[:], uint64(n))
-		put(b[:])
-	}
-	for _, s := range []string{e.Kind, e.Actor, e.Detail} {
-		put([]byte(s))
+	for _, f := range fields {
+		h.Write(number(int64(len(f))))
+		h.Write(f)
 	}
 	return h.Sum(nil)
+}
+
+func number(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
+
+// genesis joins a dispatch's chain to the document's event of issue and to what never changes of the dispatch. It is the
+// digest of fields, as digest makes it: that event's digest, the word "dispatch", the document's id, unit, name, address,
+// way, line, purpose, parent (0 for none), and SHA-256 of the secret of its token, which a bundle must not tell.
+func (d *Dispatch) genesis(issue []byte) []byte {
+	secret := sha256.Sum256([]byte(d.Secret))
+	return d.genesisOf(issue, secret[:])
+}
+
+func (d *Dispatch) genesisOf(issue, secret []byte) []byte {
+	parent := int64(0)
+	if d.Parent != nil {
+		parent = int64(*d.Parent)
+	}
+	return fieldsDigest(issue, []byte("dispatch"), number(int64(d.Document)), []byte(d.Unit), []byte(d.Name), []byte(d.Address),
+		[]byte(d.Way), number(int64(d.Line)), []byte(d.Purpose), number(parent), secret)
 }
 
 // insertEvents writes many events in few statements, and that they wait for the log.

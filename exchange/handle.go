@@ -18,6 +18,8 @@ type Receipt struct {
 	Document *Document
 	Changed  bool   // false: it had been done before
 	Note     string // Vietnamese, for the recipient: what came out otherwise than said
+
+	eml string // digest of the mail that the act came by, "" for none
 }
 
 // Accept takes a copy into the unit's register of arrivals (NĐ 30/2020 Điều 22). number is the số đến from the unit's own
@@ -100,7 +102,9 @@ type acceptance struct {
 	Number string `json:"number,omitempty"`
 	On     string `json:"on"`
 	SHA256 string `json:"sha256"`
-	Mail   int64  `json:"mail,omitempty"` // the mail event that it came by
+	Mail   int64  `json:"mail,omitempty"`   // the mail event that it came by
+	EML    string `json:"eml,omitempty"`    // digest of the mail that it came by
+	Series int64  `json:"series,omitempty"` // of the unit's register that the number stands in
 }
 
 func accept(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number string, mail int64) error {
@@ -112,7 +116,7 @@ func accept(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number stri
 		return renumber(ctx, tx, r, by, number)
 	}
 	on := CivilDate(tx.Now)
-	number, note, err := arrivalNumber(ctx, tx, d, on, number, by)
+	sid, number, note, err := arrivalNumber(ctx, tx, d, on, number, by)
 	if err != nil {
 		return err
 	}
@@ -124,7 +128,7 @@ func accept(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number stri
 			return fmt.Errorf("register arrival of dispatch %d: %w", d.ID, err)
 		}
 	}
-	detail := acceptance{Number: number, On: on, SHA256: string(r.Document.SealedPDF), Mail: mail}
+	detail := acceptance{Number: number, On: on, SHA256: string(r.Document.SealedPDF), Mail: mail, EML: r.eml, Series: sid}
 	return r.act(ctx, tx, string(Accepted), by, detail, func(d *Dispatch) { d.ArrivalNumber, d.ArrivedOn = number, on })
 }
 
@@ -141,7 +145,7 @@ func renumber(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number st
 		r.Note = fmt.Sprintf("Văn bản này đã vào sổ với số đến %s; số %s không được ghi.", d.ArrivalNumber, number)
 		return nil
 	}
-	number, note, err := arrivalNumber(ctx, tx, d, d.ArrivedOn, number, by)
+	sid, number, note, err := arrivalNumber(ctx, tx, d, d.ArrivedOn, number, by)
 	if err != nil {
 		return err
 	}
@@ -149,49 +153,49 @@ func renumber(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number st
 	if _, err := tx.ExecContext(ctx, `UPDATE incoming SET arrival_number = $1, changed_at = $2 WHERE dispatch_id = $3`, number, tx.Now.UnixMicro(), d.ID); err != nil {
 		return fmt.Errorf("number arrival of dispatch %d: %w", d.ID, err)
 	}
-	return r.act(ctx, tx, EventNumbered, by, map[string]string{"number": number}, func(d *Dispatch) { d.ArrivalNumber = number })
+	return r.act(ctx, tx, EventNumbered, by, acceptance{Number: number, On: d.ArrivedOn, SHA256: string(r.Document.SealedPDF), EML: r.eml, Series: sid}, func(d *Dispatch) { d.ArrivalNumber = number })
 }
 
 // arrivalNumber takes the số đến. A unit that tells a number before we have ever given it one keeps its own bound book: its
 // series becomes one that is taken from paper. Where we number, our number stands and the note says so.
-func arrivalNumber(ctx context.Context, tx *sqldb.Tx, d *Dispatch, on, told string, by Actor) (number, note string, err error) {
+func arrivalNumber(ctx context.Context, tx *sqldb.Tx, d *Dispatch, on, told string, by Actor) (sid int64, number, note string, err error) {
 	if d.Unit == "" {
-		return told, "", nil // outside: their book is not ours
+		return 0, told, "", nil // outside: their book is not ours
 	}
 	var year int
 	fmt.Sscanf(on, "%d", &year)
 	r, err := series(ctx, tx, d.Unit, year, IncomingBook, "")
 	if err != nil {
-		return "", "", err
+		return 0, "", "", err
 	}
 	owner := fmt.Sprint(refKind, int64(d.ID))
 	if told != "" && r.Mode == IssuedHere && r.Last == 0 {
 		if err := setMode(ctx, tx, r, TakenFromPaper); err != nil {
-			return "", "", err
+			return 0, "", "", err
 		}
 		r.Mode = TakenFromPaper
 	}
 	if r.Mode == TakenFromPaper {
 		if told == "" {
-			return "", "", nil
+			return 0, "", "", nil
 		}
 		if err := takeFromPaper(ctx, tx, r, told, told, owner, by); err != nil {
 			if IsCode(err, CodeNumberTaken) {
-				return "", "", &Error{Conflict, CodeArrivalTaken, told}
+				return 0, "", "", &Error{Conflict, CodeArrivalTaken, told}
 			}
-			return "", "", err
+			return 0, "", "", err
 		}
-		return told, "", nil
+		return r.ID, told, "", nil
 	}
 	n, err := takeNext(ctx, tx, r, func(n int64) string { return fmt.Sprint(n) }, owner, "taken", by)
 	if err != nil {
-		return "", "", err
+		return 0, "", "", err
 	}
 	number = fmt.Sprint(n)
 	if told != "" && told != number {
 		note = fmt.Sprintf("Sổ đến của đơn vị do hệ thống cấp số: văn bản này mang số đến %s, không phải %s.", number, told)
 	}
-	return number, note, nil
+	return r.ID, number, note, nil
 }
 
 func refuse(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, reason string, mail int64) error {
@@ -204,10 +208,18 @@ func refuse(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, reason stri
 	if err := r.arrive(ctx, tx, by); err != nil {
 		return err
 	}
-	if err := r.act(ctx, tx, string(Refused), by, map[string]any{"reason": reason, "mail": mail}, nil); err != nil {
+	if err := r.act(ctx, tx, string(Refused), by, cause(map[string]any{"reason": reason, "mail": mail}, r), nil); err != nil {
 		return err
 	}
 	return moveIncoming(ctx, tx, r.Dispatch)
+}
+
+// cause adds the mail that an act came by.
+func cause(detail map[string]any, r *Receipt) map[string]any {
+	if r.eml != "" {
+		detail["eml"] = r.eml
+	}
+	return detail
 }
 
 // path is the way through handling that Advance walks; a jump ahead writes the codes it implies.
@@ -226,7 +238,7 @@ func advance(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, to Handlin
 		if at := slices.Index(path, d.Handling); at >= next {
 			continue
 		}
-		if err := r.act(ctx, tx, string(path[next]), by, map[string]any{"mail": mail}, nil); err != nil {
+		if err := r.act(ctx, tx, string(path[next]), by, cause(map[string]any{"mail": mail}, r), nil); err != nil {
 			return err
 		}
 	}
@@ -235,7 +247,7 @@ func advance(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, to Handlin
 
 // moveIncoming keeps the row of the register of arrivals in step with the dispatch, in the same transaction.
 func moveIncoming(ctx context.Context, tx *sqldb.Tx, d *Dispatch) error {
-	_, err := tx.ExecContext(ctx, `UPDATE incoming SET state = $1, changed_at = $2 WHERE dispatch_id = $3`, d.Handling, tx.Now.UnixMicro(), d.ID)
+	_, err := tx.ExecContext(ctx, `UPDATE incoming SET state = $1, changed_at = $2 WHERE dispatch_id = $3 AND state <> $1`, d.Handling, tx.Now.UnixMicro(), d.ID)
 	if err != nil {
 		return fmt.Errorf("arrival of dispatch %d: %w", d.ID, err)
 	}
@@ -249,7 +261,7 @@ func opened(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, at time.Tim
 		return nil
 	}
 	us := at.UnixMicro()
-	if err := r.act(ctx, tx, EventOpened, by, nil, func(d *Dispatch) { d.OpenedAt = &us }); err != nil {
+	if err := r.act(ctx, tx, EventOpened, by, map[string]int64{"opened": us}, func(d *Dispatch) { d.OpenedAt = &us }); err != nil {
 		return err
 	}
 	if d.Handling == Received && forInformation(d.Purpose) {

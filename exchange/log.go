@@ -139,6 +139,7 @@ type logHead struct {
 	Epoch      int64  `db:"epoch"`
 	Size       int64  `db:"size"`
 	Checkpoint string `db:"checkpoint"`
+	OldSeries  int64  `db:"old_series"`
 }
 
 // takeHead holds the log for this transaction: two nodes that append or sign do so one after the other.

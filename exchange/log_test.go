@@ -116,7 +116,7 @@ func TestCrashWhileAppendingLeavesAllOrNothing(t *testing.T) {
 		if _, err := h.Sequence(ctx); err == nil {
 			t.Error("appended to a log without a head")
 		}
-		h.exec(t, `INSERT INTO log_head (id, epoch, size, holder, lease_until) VALUES (1, 1, 0, 'dead', 0)`)
+		h.exec(t, `INSERT INTO log_head (id, epoch, size, old_series, holder, lease_until) VALUES (1, 1, 0, 0, 'dead', 0)`)
 		ctx, cancel := context.WithCancel(ctx)
 		done := make(chan error)
 		go func() { done <- h.RunLog(ctx) }()

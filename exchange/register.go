@@ -52,16 +52,49 @@ func series(ctx context.Context, tx *sqldb.Tx, agency recipients.UnitCode, year 
 		mode = IssuedHere
 	}
 	var s Series
-	_, err := tx.ExecContext(ctx, `INSERT INTO register_series (agency, year, book, name, mode) VALUES ($1, $2, $3, $4, $5)
+	made, err := tx.ExecOne(ctx, `INSERT INTO register_series (agency, year, book, name, mode) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (agency, year, book, name) DO NOTHING`, agency, year, book, name, mode)
 	if err == nil {
 		err = tx.GetContext(ctx, &s, `SELECT id, agency, year, book, name, mode, last FROM register_series
 			WHERE agency = $1 AND year = $2 AND book = $3 AND name = $4`, agency, year, book, name)
 	}
+	if err == nil && made {
+		err = recordSeries(ctx, tx, s.ID, SeriesOpened, Gateway, seriesDetail{Agency: agency, Year: year, Book: book, Name: name, Mode: mode})
+	}
 	if err != nil {
 		return s, fmt.Errorf("series %s %d of %s: %w", book, year, agency, err)
 	}
 	return s, nil
+}
+
+// Kinds of events of a series, whose chain is its id, negative. Numbers of documents and of arrivals stand in the events of
+// these.
+const (
+	SeriesOpened   = "opened"
+	SeriesMode     = "mode"     // who numbers it was set
+	SeriesReserved = "reserved" // a number was taken before its paper was stamped
+	SeriesVoided   = "voided"   // a number was given up
+)
+
+// seriesDetail is the detail of these events.
+type seriesDetail struct {
+	Agency    recipients.UnitCode `json:"agency,omitempty"`
+	Year      int                 `json:"year,omitempty"`
+	Book      Book                `json:"book,omitempty"`
+	Name      string              `json:"name,omitempty"`
+	Mode      Mode                `json:"mode,omitempty"`
+	Number    int64               `json:"number,omitempty"`
+	Reference string              `json:"reference,omitempty"`
+	Reason    string              `json:"reason,omitempty"`
+}
+
+// recordSeries appends an event to the chain of a series, holding its row so that two do so one after the other.
+func recordSeries(ctx context.Context, tx *sqldb.Tx, id int64, kind string, by Actor, detail seriesDetail) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE register_series SET last = last WHERE id = $1`, id); err != nil {
+		return err
+	}
+	_, err := recordChain(ctx, tx, -id, kind, by, detail)
+	return err
 }
 
 // SetMode says who numbers a series. A series that has numbers keeps its mode.
@@ -84,7 +117,10 @@ func setMode(ctx context.Context, tx *sqldb.Tx, r Series, mode Mode) error {
 	if !ok {
 		return &Error{Conflict, CodeWrongState, string(r.Mode)}
 	}
-	return nil
+	if mode == r.Mode {
+		return nil
+	}
+	return recordSeries(ctx, tx, r.ID, SeriesMode, Gateway, seriesDetail{Mode: mode})
 }
 
 // takeNext takes the next number of a series issued here. A rollback gives it back.
@@ -157,11 +193,14 @@ func (s *Store) TakeNumber(ctx context.Context, by Actor, agency recipients.Unit
 		if r.Mode != IssuedHere {
 			return &Error{Conflict, CodeWrongState, string(r.Mode)}
 		}
-		_, err = takeNext(ctx, tx, r, func(n int64) string {
+		n, err := takeNext(ctx, tx, r, func(n int64) string {
 			reference = fmt.Sprintf("%02d/%s", n, symbol)
 			return reference
 		}, "", "reserved", by)
-		return err
+		if err != nil {
+			return err
+		}
+		return recordSeries(ctx, tx, r.ID, SeriesReserved, by, seriesDetail{Number: n, Reference: reference})
 	})
 	return reference, err
 }
@@ -178,8 +217,11 @@ func (s *Store) VoidNumber(ctx context.Context, by Actor, agency recipients.Unit
 		}
 		ok, err := tx.ExecOne(ctx, `UPDATE register_number SET state = 'voided', reason = $1 WHERE series_id = $2 AND reference = $3
 			AND state = 'reserved'`, reason, r.ID, reference)
-		if err != nil || ok {
+		if err != nil {
 			return err
+		}
+		if ok {
+			return recordSeries(ctx, tx, r.ID, SeriesVoided, by, seriesDetail{Reference: reference, Reason: reason})
 		}
 		n, _ := strconv.ParseInt(leadingDigits(reference), 10, 64)
 		if r.Mode == IssuedHere {
@@ -189,7 +231,10 @@ func (s *Store) VoidNumber(ctx context.Context, by Actor, agency recipients.Unit
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE register_number SET reason = $1 WHERE series_id = $2 AND reference = $3`, reason, r.ID, reference)
-		return err
+		if err != nil {
+			return err
+		}
+		return recordSeries(ctx, tx, r.ID, SeriesVoided, by, seriesDetail{Number: n, Reference: reference, Reason: reason})
 	})
 }
 

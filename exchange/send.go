@@ -36,7 +36,7 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 	for i := range p.dispatches {
 		d := &p.dispatches[i]
 		d.duty(doc.Agency, tx.Now)
-		if events[i], err = newEvent(int64(d.ID), 0, string(d.Transport), tx.Now, by, places[d.ID], issued.Digest); err != nil {
+		if events[i], err = newEvent(int64(d.ID), 0, string(d.Transport), tx.Now, by, places[d.ID], d.genesis(issued.Digest)); err != nil {
 			return err
 		}
 		d.Events, d.Head = 1, events[i].Digest

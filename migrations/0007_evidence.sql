@@ -42,9 +42,10 @@ CREATE TABLE log_head (
     epoch       BIGINT NOT NULL,                    -- grows at every restore
     size        BIGINT NOT NULL,
     checkpoint  TEXT NOT NULL DEFAULT '',           -- digest of the newest checkpoint with its stamp; '' before the first
+    old_series  BIGINT NOT NULL,                    -- series up to this id are older than their events
     holder      TEXT NOT NULL DEFAULT '',           -- who runs the log, and until when unless renewed
     lease_until BIGINT NOT NULL DEFAULT 0
 );
 
-INSERT INTO log_head (id, epoch, size) VALUES (1, 1, 0);
+INSERT INTO log_head (id, epoch, size, old_series) SELECT 1, 1, 0, coalesce(max(id), 0) FROM register_series;
 INSERT INTO log_queue (chain, chains, ordinal, ordinals) SELECT chain, 1, min(ordinal), count(*) FROM event GROUP BY chain ORDER BY chain;
