@@ -83,6 +83,7 @@ func manyUnits(b *testing.B, db *sqldb.DB, n int) *house {
 	h.Store = exchange.NewStore(exchange.Options{DB: db, Mail: h.mail, Domain: domain, Log: mailtest.Quiet,
 		Directory: func(context.Context, string) (*recipients.Directory, error) { return dir, nil },
 		Sealer:    func(context.Context, recipients.UnitCode) (*signing.Sealer, error) { return testKey() }, LogKey: testLogKey})
+	h.withMail(b)
 	return h
 }
 

@@ -232,6 +232,7 @@ Create Near
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.judgeMail(t, raw)
 	got, _, _, err := openDocument(bytes.ReplaceAll(raw, []byte("\n"), []byte("\r\n")))
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +255,7 @@ set wait_key = no
 set confirmappend = no
 set delete = no
 set quit = yes
-push "<first-entry><view-attachments><last-entry><save-entry><kill-line>%s<enter><exit><quit>"
+push "<first-entry><view-attachments><last-entry><previous-entry><save-entry><kill-line>%s<enter><exit><quit>"
 `, p.passwords["stc"], filepath.Join(p.data, "tls", "cert.pem"), p.imap, p.imap, target))
 	out, err := try(p.dir, "", "timeout", "30", "script", "-qec", "mutt -F muttrc", "/dev/null")
 	saved, e := os.ReadFile(target)
