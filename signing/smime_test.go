@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -252,6 +253,96 @@ func TestMailCertificates(t *testing.T) {
 	}
 	if _, err := h.ca.IssueMail(signing.Subject{Name: "x"}, "sở@"+mailDomain); err == nil {
 		t.Error("an address that is not ASCII")
+	}
+}
+
+// A list in the trust folder revokes: good before, invalid after, indeterminate when the list is out of date.
+func TestRevokedMailCertificate(t *testing.T) {
+	h := newMailHouse(t)
+	mail := h.mail(t, "snv@"+mailDomain, "Content-Type: text/plain\r\n\r\nx\r\n")
+	other, err := signing.NewMailAuthority(signing.Subject{Name: "Thư điện tử tỉnh"}, mailDomain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := func(ca *signing.Authority, next time.Time, revoked ...*big.Int) []byte {
+		template := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: next}
+		for _, n := range revoked {
+			template.RevokedCertificateEntries = append(template.RevokedCertificateEntries,
+				x509.RevocationListEntry{SerialNumber: n, RevocationTime: time.Now().Add(-time.Minute)})
+		}
+		id := ca.Identity()
+		return must(x509.CreateRevocationList(rand.Reader, template, id.Chain[0], id.Key))
+	}
+	serial, later := h.id.Chain[0].SerialNumber, time.Now().Add(time.Hour)
+	for name, c := range map[string]struct {
+		crl    []byte
+		status signing.Status
+		code   string
+	}{
+		"good":             {list(h.ca, later), signing.Valid, "valid"},
+		"revoked":          {list(h.ca, later, serial), signing.Invalid, "revoked"},
+		"out of date":      {list(h.ca, time.Now().Add(-time.Minute)), signing.Indeterminate, "list_out_of_date"},
+		"of somebody else": {list(other, later, serial), signing.Valid, "valid"},
+		"damaged":          {[]byte("x"), signing.Valid, "valid"},
+	} {
+		r := h.verify(t, mail, func(o *signing.MailOptions) { o.CRLs = [][]byte{c.crl} })
+		if r.Status != c.status || r.Code != c.code {
+			t.Errorf("%s: %s %s, want %s %s", name, r.Status, r.Code, c.status, c.code)
+		}
+	}
+}
+
+// What is huge, deep or endless costs bounded memory and time, and is never valid.
+func TestHostileMail(t *testing.T) {
+	h := newMailHouse(t)
+	head := "From: snv@" + mailDomain + "\r\nContent-Type: "
+	b64 := func(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+	deep := bytes.Repeat([]byte{0x30, 0x80}, 100_000)
+	for name, mail := range map[string]string{
+		"empty":          "",
+		"no header end":  strings.Repeat("X: y\r\n", 100_000),
+		"long line":      "From: " + strings.Repeat("a", 1<<20),
+		"no boundary":    head + "multipart/signed\r\n\r\nx",
+		"deep BER":       head + "application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n" + b64(deep),
+		"huge CMS":       head + "application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n" + strings.Repeat("A", 48<<20),
+		"huge signature": head + "multipart/signed; boundary=b\r\n\r\n--b\r\nx\r\n--b\r\nContent-Type: application/pkcs7-signature\r\n\r\n" + strings.Repeat("A", 4<<20) + "\r\n--b--\r\n",
+		"no CMS":         head + "multipart/signed; boundary=b\r\n\r\n--b\r\nx\r\n--b\r\nContent-Type: application/pkcs7-signature\r\n\r\nabc\r\n--b--\r\n",
+		"long boundary":  head + "multipart/signed; boundary=" + strings.Repeat("b", 5000) + "\r\n\r\n",
+	} {
+		if r := h.verify(t, mail); r.Status == signing.Valid {
+			t.Errorf("%s: valid", name)
+		}
+	}
+}
+
+// Every single byte of the signed part changed, and of the signature: never valid with another text.
+func TestEveryByteOfAMailCounts(t *testing.T) {
+	h := newMailHouse(t)
+	mail := h.mail(t, "snv@"+mailDomain, "Content-Type: text/plain\r\n\r\nHoan thanh\r\n")
+	start := strings.Index(mail, "--=_outer\r\n") + len("--=_outer\r\n")
+	end := strings.Index(mail, "\r\n--=_outer\r\nContent-Type: application/pkcs7")
+	for i := start; i < end; i++ {
+		if mail[i] == '\r' || mail[i] == '\n' {
+			continue // line ends are brought back to CRLF before they are judged
+		}
+		changed := mail[:i] + string(mail[i]^1) + mail[i+1:]
+		if r := h.verify(t, changed); r.Status == signing.Valid {
+			t.Errorf("byte %d changed: valid", i)
+		}
+	}
+	der, root := []byte(signatureOf(t, mail)), h.ca.Certificate().Raw
+	carried := bytes.Index(der, root) // of no weight: the root that counts is the trusted one
+	for i := range der {
+		if carried >= 0 && i >= carried && i < carried+len(root) {
+			continue
+		}
+		changed := bytes.Clone(der)
+		changed[i] ^= 0x01
+		text := mail[:end] + "\r\n--=_outer\r\nContent-Type: application/pkcs7-signature\r\nContent-Transfer-Encoding: base64\r\n\r\n" +
+			base64.StdEncoding.EncodeToString(changed) + "\r\n--=_outer--\r\n"
+		if r := h.verify(t, text); r.Status == signing.Valid {
+			t.Errorf("byte %d of the signature changed: valid (%#x)", i, der[i])
+		}
 	}
 }
 
