@@ -36,7 +36,7 @@ type compound struct{ first, second string }
 
 var knownPairs, pairsByFold = func() (map[string]bool, map[string][]compound) {
 	known, byFold := make(map[string]bool), make(map[string][]compound)
-	for c := range strings.SplitSeq(compounds, ",") {
+	for c := range strings.SplitSeq(compounds+","+namePairs, ",") {
 		w := strings.Fields(c)
 		if len(w) != 2 {
 			continue

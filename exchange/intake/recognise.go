@@ -54,6 +54,7 @@ func (r *Reader) recognise(ctx context.Context, p *page, img *image.RGBA, dpi fl
 	if err := r.footAgain(ctx, p, s, dpi); err != nil {
 		return err
 	}
+	p.mend()
 	return r.redMarks(ctx, p, s, dpi)
 }
 
@@ -90,6 +91,10 @@ func settle(words []word) {
 				near = append(near, n)
 			}
 		}
+		if len(near) == 1 && level(*w, near[0]) {
+			w.base, w.size = near[0].base, near[0].size
+			continue
+		}
 		if len(near) == 0 || math.Abs(near[0].base-near[len(near)-1].base) > 0.15*near[0].size {
 			continue
 		}
@@ -97,6 +102,13 @@ func settle(words []word) {
 			w.base, w.size = near[0].base, near[0].size
 		}
 	}
+}
+
+// level says whether the boxes of two words cover nearly the same heights, though their shapes put them on two lines.
+func level(a, b word) bool {
+	shared := min(a.y1, b.y1) - max(a.y0, b.y0)
+	off := math.Abs(a.base - b.base)
+	return shared > 0.7*max(a.y1-a.y0, b.y1-b.y0) && off > 0.25*b.size && off < 0.6*b.size
 }
 
 // typicalSizes gives signs without letters, whose shape says nothing, and words whose box is no word's, the size that most

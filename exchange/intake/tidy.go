@@ -7,6 +7,7 @@ import (
 
 // What tesseract makes of the small signs in a block, again and again: they are no letters of names.
 var (
+	ocrFor      = regexp.MustCompile(`\(\s*đ[ếeêểẻ]\s`)
 	ocrReport   = regexp.MustCompile(`\(\s*(để\s+)?[bB]\s*/\s*[cC©e€¢G]?\s*\)`)
 	ocrDo       = regexp.MustCompile(`\(\s*(để\s+)?[tT]\s*/\s*[hHb]\s*\)`)
 	ocrJoin     = regexp.MustCompile(`\(\s*(để\s+)?[pP]\s*/\s*[hHb]\s*\)`)
@@ -24,6 +25,7 @@ func tidyEntry(s string) string {
 	if rest, ok := cutBullet(s); ok {
 		s = "- " + rest
 	}
+	s = ocrFor.ReplaceAllString(s, "(để ")
 	s = ocrReport.ReplaceAllString(s, "(${1}b/c)")
 	s = ocrDo.ReplaceAllString(s, "(${1}t/h)")
 	s = ocrJoin.ReplaceAllString(s, "(${1}p/h)")
