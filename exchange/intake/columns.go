@@ -5,6 +5,7 @@ import (
 	"image"
 	"math"
 	"slices"
+	"strings"
 )
 
 // Recognising a page as a whole mixes two columns whose lines stand at nearly the same height, and then loses words. The
@@ -26,7 +27,44 @@ func (r *Reader) headAgain(ctx context.Context, p *page, s scanned, dpi float64)
 	if len(h.title) > 0 {
 		bottom = min(bottom, h.title[0].base-1.15*h.title[0].size)
 	}
-	return r.columnsAgain(ctx, p, s, dpi, 0, bottom)
+	if err := r.columnsAgain(ctx, p, s, dpi, 0, bottom); err != nil {
+		return err
+	}
+	return r.numberAgain(ctx, p, s, dpi)
+}
+
+// numberAgain recognises the line of the number by itself, in several sizes, when nothing but its label was read.
+func (r *Reader) numberAgain(ctx context.Context, p *page, s scanned, dpi float64) error {
+	h := readHead(*p, false)
+	if h.number == nil || strings.ContainsAny(h.number.text(), "/") {
+		return nil
+	}
+	n := *h.number
+	left, right := n.x0, h.split
+	if strings.ContainsAny(n.text(), "0123456789") {
+		return nil // a number without a symbol, as registers have
+	}
+	area := image.Rect(int(left/s.scale)-8, int((n.base-1.1*n.size)/s.scale), int(right/s.scale), int((n.base+0.4*n.size)/s.scale)).Intersect(s.grey.Rect)
+	if area.Dx() < 20 || area.Dy() < 10 {
+		return nil
+	}
+	picture := crop(s.grey, area)
+	for _, scale := range []float64{0.8, 0.67, 0.9} {
+		found, err := r.tesseract(ctx, shrink(picture, scale), dpi*scale, 7)
+		if err != nil {
+			return err
+		}
+		for i := range found {
+			f := &found[i]
+			f.left, f.top, f.width, f.height = f.left/scale, f.top/scale, f.width/scale, f.height/scale
+		}
+		words := s.words(found, float64(area.Min.X-border), float64(area.Min.Y-border))
+		if lines := linesOf(words, p.number); len(lines) == 1 && referenceText.MatchString(lines[0].text()) {
+			p.words = append(withoutOverlap(p.words, lines[0]), words...)
+			return nil
+		}
+	}
+	return nil
 }
 
 // footAgain recognises the block Nơi nhận and the signer beside it again.
