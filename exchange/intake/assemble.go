@@ -51,6 +51,9 @@ func assemble(d *Draft, pages []page) {
 			}
 		}
 	}
+	if block.gap {
+		d.Warnings = append(d.Warnings, "Trong Nơi nhận có chỗ trống giữa hai dòng, có thể thiếu một dòng. Hãy so với bản quét.")
+	}
 	d.place(FieldNoiNhan, append([]line{l.at}, block.lines...))
 	d.fillSignature(readSignature(block.right))
 }

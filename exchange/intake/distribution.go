@@ -21,6 +21,7 @@ type distribution struct {
 	lines   []line  // without the label
 	right   []line  // the column beside the block, over the pages it was looked for
 	archive bool    // the entry Lưu has been seen
+	gap     bool    // between two recognised lines there is room for a third
 	pitch   float64 // the widest distance of two lines so far, in font sizes
 }
 
@@ -123,21 +124,89 @@ func readDistribution(pages []page, l label) *distribution {
 	if l.tail != "" {
 		d.addInline(l.tail)
 	}
-	for i := l.page; i < len(pages) && i <= l.page+1; i++ {
+	for i := l.page; i < len(pages) && i <= l.page+maxOverleaf; i++ {
 		p := pages[i]
 		top := math.Inf(-1)
 		if i == l.page {
 			top = l.at.base + 0.3*l.at.size
 		}
 		cut := columnEnd(p, l.at.x0, top)
-		d.right = append(d.right, rightColumn(p, cut, top-3.5*l.at.size)...)
-		if i > l.page && d.finished() {
-			continue
+		if i <= l.page+1 || prev.page == p.number-1 {
+			d.right = append(d.right, rightColumn(p, cut, top-3.5*l.at.size)...)
 		}
-		lines := leftLines(p, l.at.x0, cut, top)
-		prev = d.walk(p, lines, prev, i > l.page)
+		if i > l.page && (d.finished() || prev.page != p.number-1) {
+			break // on the next page nothing of it was found
+		}
+		prev = d.readColumns(p, cut, top, prev, i > l.page)
 	}
 	return d
+}
+
+// maxOverleaf is over how many pages a block may go on.
+const maxOverleaf = 10
+
+// readColumns reads the block's part of a page: one column, or two beside each other with bullets of their own.
+func (d *distribution) readColumns(p page, cut, top float64, prev line, newPage bool) line {
+	x := d.label.at.x0
+	inner, ok := innerColumn(p, x, cut, top-2*d.label.at.size)
+	if !ok {
+		return d.walk(p, leftLines(p, x, cut, top), prev, newPage)
+	}
+	prev = d.walk(p, leftLines(p, x, inner, top), prev, newPage)
+	second := leftLines(p, inner, cut, top-2*d.label.at.size)
+	if len(second) == 0 {
+		return prev
+	}
+	above := second[0]
+	above.base -= above.size
+	d.label.at.x0, d.archive = inner, false
+	last := d.walk(p, second, above, false)
+	d.label.at.x0 = x
+	if last.base > prev.base {
+		return last
+	}
+	return prev
+}
+
+// innerColumn finds where a second column of entries begins: bullets under each other, apart from what stands left of them.
+func innerColumn(p page, x, cut, top float64) (float64, bool) {
+	var starts []float64
+	for _, row := range linesOf(below(p.words, top), p.number) {
+		for _, piece := range row.pieces(0.85 * row.size) {
+			if piece.x0 < x+0.12*p.width || piece.x0 > cut-20 {
+				continue
+			}
+			if _, bullet := cutBullet(piece.text()); bullet {
+				starts = append(starts, piece.x0)
+			}
+		}
+	}
+	for _, s := range starts {
+		same := 0
+		for _, o := range starts {
+			if math.Abs(o-s) < 5 {
+				same++
+			}
+		}
+		if same >= 2 {
+			return s - 3, true
+		}
+	}
+	return 0, false
+}
+
+// goesOver says whether a page with a part of the block ends in it, so that the next may go on with it.
+func goesOver(p page) bool {
+	rows := linesOf(p.words, p.number)
+	for i := len(rows) - 1; i >= 0; i-- {
+		if isPageNumber(p, rows[i]) {
+			continue
+		}
+		text := rows[i].pieces(0.85 * rows[i].size)[0].text()
+		_, bullet := cutBullet(text)
+		return bullet || strings.HasSuffix(text, ";")
+	}
+	return false
 }
 
 // finished says whether nothing can follow: the archive entry stands last and ends with a full stop (NĐ 30/2020 Phụ lục I
@@ -157,6 +226,9 @@ func columnEnd(p page, x, top float64) float64 {
 			break
 		}
 		for _, piece := range row.pieces(0.85 * row.size)[min(1, len(row.pieces(0.85*row.size))-1):] {
+			if _, bullet := cutBullet(piece.text()); bullet {
+				continue // a second column of entries
+			}
 			if piece.x0 > x+0.18*p.width && piece.middle() > 0.4*p.width {
 				starts = append(starts, piece.x0)
 				middles = append(middles, piece.middle())
@@ -229,14 +301,16 @@ func (d *distribution) walk(p page, lines []line, prev line, newPage bool) line 
 			if !d.mayContinue(l, text) {
 				return prev
 			}
-		} else if !d.belongs(l, prev, text) {
+		} else if !d.belongs(p, l, prev, text) {
 			return prev
 		}
 		if p.ocr && clipped(p, l, text) {
 			continue
 		}
 		if l.page == prev.page {
-			d.pitch = max(d.pitch, (l.base-prev.base)/max(l.size, prev.size))
+			pitch := (l.base - prev.base) / max(l.size, prev.size)
+			d.gap = d.gap || p.ocr && len(d.lines) > 1 && pitch > 1.7*d.pitch
+			d.pitch = max(d.pitch, pitch)
 		}
 		d.add(l, text)
 		prev = l
@@ -262,12 +336,15 @@ func (d *distribution) mayContinue(l line, text string) bool {
 
 // belongs says whether a line under the block is part of it: near the line before, at the left edge of the column, in its
 // small type, and not after the end.
-func (d *distribution) belongs(l, prev line, text string) bool {
+func (d *distribution) belongs(p page, l, prev line, text string) bool {
 	rest, bullet := cutBullet(text)
 	pitch := (l.base - prev.base) / max(l.size, prev.size)
 	room := 3.2
 	if len(d.lines) > 0 { // no wider than the lines before, whose distance is the producer's
 		room = max(2.1, 1.25*d.pitch)
+		if bullet && p.ocr && !d.archive { // a line between them may not have been recognised
+			room = max(3.6, 2.4*d.pitch)
+		}
 	}
 	if pitch > room || l.x0 > d.label.at.x0+75 || l.size > 1.45*max(d.label.at.size, 11) || rest == "" || ruleLine.MatchString(text) {
 		return false

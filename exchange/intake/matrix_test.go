@@ -172,9 +172,13 @@ func prints(t testing.TB, only string, from ...string) []printed {
 			if !strings.Contains(name, only) {
 				continue
 			}
-			truths[name] = fullTruth(t, file)
+			_, known := truths[name]
+			truths[name] = fullTruth(t, file) // the last folder has what our typing of a sample says, where that differs
+			if known {
+				continue
+			}
 			if pdf := strings.TrimSuffix(file, ".json") + ".pdf"; exists(pdf) {
-				out = append(out, printed{name: name, producer: "original", file: pdf})
+				out = append(out, printed{name: name, producer: "original", file: pdf, want: truths[name]})
 			}
 			docs = append(docs, readTypeset(t, "testdata/typeset/"+name+".txt"))
 		}
@@ -187,7 +191,9 @@ func prints(t testing.TB, only string, from ...string) []printed {
 		out = append(out, printed{name: d.name, producer: "writer", file: written[d.name]}, printed{name: d.name, producer: "chromium", file: printChromium(t, d)})
 	}
 	for i := range out {
-		out[i].want = truths[out[i].name]
+		if out[i].producer != "original" {
+			out[i].want = truths[out[i].name]
+		}
 		out[i].open = strings.HasPrefix(out[i].name, "11-")
 	}
 	return out

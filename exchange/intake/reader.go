@@ -242,7 +242,7 @@ func (j *job) readText(ctx context.Context) error {
 			j.draft.Scan = true
 		}
 		blank = blank && !scan && len(p.words) == 0
-		block = findLabel([]page{p}) != nil
+		block = findLabel([]page{p}) != nil || block && goesOver(p)
 		found = found || block
 		if scan {
 			p.unread = true

@@ -19,7 +19,6 @@ const ocrDPI = 300
 type scanned struct {
 	grey  *image.Gray
 	red   *image.Gray
-	turn  turn
 	scale float64 // points for one dot
 }
 
@@ -29,20 +28,24 @@ func (r *Reader) recognise(ctx context.Context, p *page, img *image.RGBA, dpi fl
 	s := scanned{scale: 72 / dpi}
 	s.grey, s.red = greyPage(img)
 	evenLight(s.grey)
-	angle := skew(s.grey)
-	s.turn = newTurn(s.grey, angle)
-	if angle != 0 {
-		s.grey = straighten(s.grey, s.turn)
-		if s.red != nil {
-			s.red = straighten(s.red, s.turn)
-		}
-	}
-	dot := int(dpi / 72)
-	eraseFrames(s.grey, 18*dot, 11*dot)
-	eraseRules(s.grey, 24*dot, 2*dot)
-	found, err := r.tesseract(ctx, s.grey, dpi, 3)
+	found, err := r.straightened(ctx, &s, dpi)
 	if err != nil {
 		return err
+	}
+	if poor(found) {
+		turns, err := r.quarters(ctx, s.grey, dpi, found)
+		if err != nil {
+			return err
+		}
+		if turns > 0 {
+			s.turnQuarters(turns)
+			if turns%2 == 1 {
+				p.width, p.height = p.height, p.width
+			}
+			if found, err = r.straightened(ctx, &s, dpi); err != nil {
+				return err
+			}
+		}
 	}
 	p.ocr = true
 	p.words = s.words(found, 0, 0)
@@ -56,6 +59,31 @@ func (r *Reader) recognise(ctx context.Context, p *page, img *image.RGBA, dpi fl
 	}
 	p.mend()
 	return r.redMarks(ctx, p, s, dpi)
+}
+
+// straightened turns the page so that its lines run level, takes frames and rules away and recognises it.
+func (r *Reader) straightened(ctx context.Context, s *scanned, dpi float64) ([]ocrWord, error) {
+	if angle := skew(s.grey); angle != 0 {
+		t := newTurn(s.grey, angle)
+		s.grey = straighten(s.grey, t)
+		if s.red != nil {
+			s.red = straighten(s.red, t)
+		}
+	}
+	dot := int(dpi / 72)
+	eraseFrames(s.grey, 18*dot, 11*dot)
+	eraseRules(s.grey, 24*dot, 2*dot)
+	return r.tesseract(ctx, s.grey, dpi, 3)
+}
+
+// turnQuarters turns the page by quarters. Places are then those of the page as it is read.
+func (s *scanned) turnQuarters(n int) {
+	for range n {
+		s.grey = quarterTurn(s.grey)
+		if s.red != nil {
+			s.red = quarterTurn(s.red)
+		}
+	}
 }
 
 // words turns recognised words into words of the page. Boxes stay those of the straightened picture, in points; offset is

@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,6 +28,59 @@ func TestSamplesScanned(t *testing.T) {
 			}
 			compareScan(t, readTruth(t, "testdata/samples/"+c.name+".json"), d)
 		})
+	}
+}
+
+// TestTypesetByTwoProducers reads the samples and documents unlike them as LibreOffice Writer and Chromium set them: units,
+// open lines and every field exact. Blocks in a table with borders, in two columns, over two page breaks, in one line with the
+// signer, below two signers, before annexes that have tables and a block of their own; a calendar that lies crosswise.
+func TestTypesetByTwoProducers(t *testing.T) {
+	r, dir := openReader(t), kontum(t)
+	for _, p := range prints(t, "", "testdata/samples", "testdata/typeset") {
+		t.Run(p.name+"/"+p.producer, func(t *testing.T) {
+			v, err := p.read(t, r, dir, scanner{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !v.exact() || len(v.other) > 0 {
+				t.Errorf("%s\n%s", v.row(), strings.Join(v.diffs, "\n"))
+			}
+		})
+	}
+}
+
+// TestRewrittenByOtherPrograms reads samples again that cairo set anew and qpdf packed into object streams.
+func TestRewrittenByOtherPrograms(t *testing.T) {
+	r, dir := openReader(t), kontum(t)
+	for _, name := range []string{"01-quyet-dinh-22-2009", "02-cong-van-stttt", "10-cong-van-nhieu-don-vi"} {
+		p := printed{name: name, producer: "cairo", file: distilled(t, "testdata/samples/"+name+".pdf"), want: fullTruth(t, "testdata/samples/"+name+".json")}
+		v, err := p.read(t, r, dir, scanner{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !v.exact() || len(v.other) > 0 {
+			t.Errorf("%s\n%s", v.row(), strings.Join(v.diffs, "\n"))
+		}
+	}
+}
+
+// TestScansThatLieWrong reads pages that were laid in upside down or sideways, and a symbol that tesseract spells SLLTI.
+func TestScansThatLieWrong(t *testing.T) {
+	needOCR(t)
+	r, dir := openReader(t), kontum(t)
+	for _, c := range []struct {
+		name string
+		how  scanner
+	}{{"03-giay-moi-ubnd", scanner{dpi: 200, degrees: 0.5, quarter: 2}}, {"05-bao-cao-ubnd-huyen", scanner{dpi: 200, degrees: -1, noise: 5, quarter: 1}},
+		{"02-cong-van-stttt", scanner{dpi: 200, degrees: 1.5, grey: true, noise: 8, light: fold}}} {
+		p := printed{name: c.name, producer: "original", file: "testdata/samples/" + c.name + ".pdf", want: fullTruth(t, "testdata/samples/"+c.name+".json")}
+		v, err := p.read(t, r, dir, c.how)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !v.exact() {
+			t.Errorf("%s\n%s", v.row(), strings.Join(v.diffs, "\n"))
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 // What tesseract makes of the small signs in a block, again and again: they are no letters of names.
 var (
+	ocrArticle  = regexp.MustCompile(`(?i)^(- )?\p{L}?n[hn][uư]\s+[^ ]{0,3}[eêềéèế]u\s+(\d{1,2})([^\d].*)?$`) // Như Điều n, and nothing else
 	ocrFor      = regexp.MustCompile(`\(\s*đ[ếeêểẻ]\s`)
 	ocrReport   = regexp.MustCompile(`\(\s*(để\s+)?[bB]\s*/\s*[cC©e€¢G]?\s*\)`)
 	ocrDo       = regexp.MustCompile(`\(\s*(để\s+)?[tT]\s*/\s*[hHb]\s*\)`)
@@ -25,6 +26,7 @@ func tidyEntry(s string) string {
 	if rest, ok := cutBullet(s); ok {
 		s = "- " + rest
 	}
+	s = ocrArticle.ReplaceAllString(s, "${1}Như Điều $2$3")
 	s = ocrFor.ReplaceAllString(s, "(để ")
 	s = ocrReport.ReplaceAllString(s, "(${1}b/c)")
 	s = ocrDo.ReplaceAllString(s, "(${1}t/h)")

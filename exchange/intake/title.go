@@ -35,6 +35,11 @@ func titleType(text string, old bool) string {
 	if t := typeKeys[strings.ReplaceAll(f, " ", "")]; t != "" {
 		return t
 	}
+	if one, ok := strings.CutSuffix(f, " lien tich"); ok { // issued together
+		if t := typeKeys[strings.ReplaceAll(one, " ", "")]; t != "" {
+			return t + " liên tịch"
+		}
+	}
 	if i := strings.Index(f, " cua "); i > 0 {
 		return typeKeys[strings.ReplaceAll(f[:i], " ", "")]
 	}
