@@ -25,8 +25,7 @@ func (p *page) mend() {
 	var out []word
 	for _, row := range linesOf(p.words, p.number) {
 		for _, piece := range row.pieces(0.85 * row.size) {
-			mendWords(piece.words)
-			out = append(out, piece.words...)
+			out = append(out, mendWords(piece.words)...)
 		}
 	}
 	mendColons(out)
@@ -37,7 +36,8 @@ func (p *page) mend() {
 }
 
 // mendWords corrects the words of one column's line: signs in capitals that are none, then marks.
-func mendWords(words []word) {
+func mendWords(words []word) []word {
+	words = joinLetters(words)
 	texts := make([]string, len(words))
 	for i, w := range words {
 		texts[i] = mendToken(w.text)
@@ -52,6 +52,22 @@ func mendWords(words []word) {
 	for i := range words {
 		words[i].text = texts[i]
 	}
+	return words
+}
+
+// joinLetters puts a capital that OCR read as one of another language, and parted from its word, back: "Ñ gành".
+func joinLetters(words []word) []word {
+	var out []word
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		if i+1 < len(words) && (w.text == "Ñ" || w.text == "Ð") && strings.ToLower(words[i+1].text) == words[i+1].text {
+			next := words[i+1]
+			w.text, w.x1, w.y1, w.conf = w.text+next.text, next.x1, max(w.y1, next.y1), min(w.conf, next.conf)
+			i++
+		}
+		out = append(out, w)
+	}
+	return out
 }
 
 // posts are words that begin the title of a head: "Giám đốc Sở Nội vụ".
@@ -88,7 +104,7 @@ var quoteBefore = regexp.MustCompile(`^['’‘]+(\p{L})`)
 
 // mendToken corrects a word by itself; the parts of "BCVT-CNTT" are words, too.
 func mendToken(s string) string {
-	s = strings.NewReplacer("Ð", "Đ", "ð", "đ").Replace(quoteBefore.ReplaceAllString(s, "$1"))
+	s = strings.NewReplacer("Ð", "Đ", "ð", "đ", "Ñ", "N", "ñ", "n").Replace(quoteBefore.ReplaceAllString(s, "$1"))
 	parts := strings.Split(s, "-")
 	for i, p := range parts {
 		parts[i] = mendCapitals(p)
