@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"congvan/mailcore"
+	"congvan/mailcore/blob"
 	"congvan/mailcore/dsn"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
@@ -66,6 +67,34 @@ func (s *Store) openMail(ctx context.Context, ev mailcore.Event) (io.ReadCloser,
 		return nil, fmt.Errorf("mail %d of mailbox %d is gone", ev.UID, ev.Mailbox)
 	}
 	return s.Mail.Blobs().Open(stored[0].Digest)
+}
+
+// A proof is the mail that an act came by: its bytes are kept for ever, and the event names their digest.
+type proof struct {
+	digest blob.Digest
+	size   int64
+}
+
+// proofOf finds the mail of an arrival; what was no arrival has none.
+func (s *Store) proofOf(ctx context.Context, ev mailcore.Event) (proof, error) {
+	if ev.Kind != mailcore.EventArrived {
+		return proof{}, nil
+	}
+	stored, err := s.Mail.Load(ctx, ev.Mailbox, []mailcore.UID{ev.UID})
+	if err != nil || len(stored) == 0 {
+		return proof{}, err
+	}
+	size, err := s.Mail.Blobs().Size(stored[0].Digest)
+	return proof{stored[0].Digest, size}, err
+}
+
+// keepTx keeps the mail in the transaction of the act and has the act's events name it.
+func (p proof) keepTx(ctx context.Context, tx *sqldb.Tx, s *Store, r *Receipt) error {
+	if p.digest == "" {
+		return nil
+	}
+	r.eml = string(p.digest)
+	return s.Mail.PinTx(ctx, tx, p.digest, p.size)
 }
 
 // handleReply takes the first line of a reply as an act when the recipient's own account sent it. Everything else changes
@@ -136,14 +165,21 @@ func (s *Store) noteUnverified(ctx context.Context, ev mailcore.Event, id Dispat
 	if done, err := s.cameBy(ctx, id, ev.ID); done || err != nil {
 		return err
 	}
+	proof, err := s.proofOf(ctx, ev)
+	if err != nil {
+		return err
+	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		r, err := receipt(ctx, tx, id)
 		if err != nil {
 			return err
 		}
+		if err := proof.keepTx(ctx, tx, s, r); err != nil {
+			return err
+		}
 		line := []rune(firstLine(text))
 		detail := map[string]any{"from": arrival.Sender, "line": string(line[:min(len(line), 200)]), "mail": ev.ID}
-		return r.act(ctx, tx, EventUnverified, Actor{Address: arrival.Sender}, detail, nil)
+		return r.act(ctx, tx, EventUnverified, Actor{Address: arrival.Sender}, cause(detail, r), nil)
 	})
 }
 
@@ -186,7 +222,14 @@ func (s *Store) handleReport(ctx context.Context, ev mailcore.Event, d *Dispatch
 		return s.finish(ctx, ev, nil)
 	}
 	ev.Ref = refOf([]*Dispatch{d})
+	proof, err := s.proofOf(ctx, ev)
+	if err != nil {
+		return err
+	}
 	return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
+		if err := proof.keepTx(ctx, tx, s, r); err != nil {
+			return err
+		}
 		for _, rcpt := range report.Recipients {
 			if err := reported(ctx, tx, r, rcpt); err != nil {
 				return err
@@ -202,6 +245,9 @@ func reported(ctx context.Context, tx *sqldb.Tx, r *Receipt, rcpt dsn.Recipient)
 		dsn.Expanded: Delivered}[rcpt.Action]
 	d := r.Dispatch
 	detail := map[string]string{"proof": "dsn", "status": rcpt.Status, "rcpt": string(rcpt.Final), "text": rcpt.Diagnostic}
+	if r.eml != "" {
+		detail["eml"] = r.eml
+	}
 	switch {
 	case rcpt.Action == dsn.Delayed && !d.Closed():
 		return r.act(ctx, tx, EventLater, Gateway, detail, nil)

@@ -46,6 +46,7 @@ var testKey = sync.OnceValues(func() (*signing.Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
+	testRoots.AddCert(ca.Certificate())
 	id, err := ca.Issue(signing.Subject{Name: "Sở Nội vụ"}, signing.P256)
 	if err != nil {
 		return nil, err

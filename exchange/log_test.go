@@ -2,6 +2,7 @@ package exchange_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"sync"
@@ -18,6 +19,7 @@ var testLogKey = sync.OnceValues(func() (*exchange.LogKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	testLogPublic = public
 	return exchange.ParseLogKey(private, public)
 })
 
@@ -213,4 +215,19 @@ func (h *house) fillEvents(b *testing.B, docs, copies int, single bool) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// testRoots trusts the authority of testKey, testLogPublic is testLogKey's public half.
+var (
+	testRoots     = x509.NewCertPool()
+	testLogPublic string
+)
+
+func newHouseAt(t *testing.T, dialect sqldb.Dialect) *house {
+	t.Helper()
+	dsn := "sqlite:" + t.TempDir() + "/x.db"
+	if dialect == sqldb.Postgres {
+		dsn = mailtest.NewPostgres(t)
+	}
+	return newHouse(t, mailtest.Open(t, dsn))
 }

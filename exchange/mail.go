@@ -236,7 +236,14 @@ func (s *Store) actAndAnswer(ctx context.Context, ev mailcore.Event, ids []Dispa
 }
 
 func (s *Store) actOne(ctx context.Context, ev mailcore.Event, id DispatchID, by Actor, reply Reply) (*letter, error) {
+	proof, err := s.proofOf(ctx, ev)
+	if err != nil {
+		return nil, err
+	}
 	r, err := s.handle(ctx, by, id, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
+		if err := proof.keepTx(ctx, tx, s, r); err != nil {
+			return err
+		}
 		switch reply.Act {
 		case ReplyAccept:
 			return accept(ctx, tx, r, by, reply.Number, int64(ev.ID))
@@ -250,8 +257,8 @@ func (s *Store) actOne(ctx context.Context, ev mailcore.Event, id DispatchID, by
 		return &Error{Invalid, CodeWrongState, string(reply.Act)}
 	})
 	if err == nil {
-		if done, e := s.cameBy(ctx, id, ev.ID); !r.Changed && (e != nil || !done) && reply.Number == "" {
-			return nil, e // it had been done by another event: one answer is enough
+		if done, e := s.cameBy(ctx, id, ev.ID); !r.Changed && (e != nil || !done) && reply.Number == "" && proof.digest == "" {
+			return nil, e // moved again: one answer is enough; who writes again is told what was recorded the first time
 		}
 		return s.receiptLetter(ctx, r, reply)
 	}
