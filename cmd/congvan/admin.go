@@ -399,22 +399,37 @@ func checkAll(ctx context.Context, s *streams, in *installation) error {
 }
 
 func verifyCommand(s *streams) *cobra.Command {
-	var data, rootsFile string
+	var data, rootsFile, keyFile string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "verify FILE…",
-		Short: "Verify the signatures of PDF files, offline",
+		Short: "Verify evidence bundles, and the signatures of PDF files, offline",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
 			if rootsFile == "" {
 				rootsFile = filepath.Join(data, "keys", "root.pem")
 			}
-			roots, err := signing.LoadRoots(rootsFile)
+			key, err := logKeys(keyFile, data)
 			if err != nil {
-				return &hintError{err, "name the trusted certificates with --roots FILE.pem, or an installation with --data DIR"}
+				return err
+			}
+			roots, rootsErr := signing.LoadRoots(rootsFile)
+			if rootsErr != nil && c.Flags().Changed("roots") {
+				return rootsErr
 			}
 			bad := 0
 			for _, file := range files {
+				if bundle, err := readBundle(file); err != nil {
+					return err
+				} else if bundle != nil { // without roots its seals are not judged
+					if !verifyBundle(c.Context(), s, file, bundle, roots, key, asJSON) {
+						bad++
+					}
+					continue
+				}
+				if rootsErr != nil && !isMail(file) {
+					return &hintError{rootsErr, "name the trusted certificates with --roots FILE.pem, or an installation with --data DIR"}
+				}
 				if isMail(file) {
 					if !verifyMailFile(s, file, filepath.Join(data, mailTrustDir), asJSON) {
 						bad++
@@ -433,6 +448,7 @@ func verifyCommand(s *streams) *cobra.Command {
 	}
 	dataFlag(c, &data, ".")
 	c.Flags().StringVar(&rootsFile, "roots", "", "trusted root certificates (PEM)")
+	c.Flags().StringVar(&keyFile, "log-key", "", "public keys of the log, for evidence bundles")
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a file")
 	return c
 }
