@@ -38,6 +38,10 @@ e2e: build ## real mail clients from Debian against the running gateway
 bench: ## the figures of the issue: fan-out, small transactions, reading, sealing
 	go test -run '^$$' -bench . -benchtime 3x -timeout 30m ./mailcore/... ./exchange/... ./recipients/... ./signing/...
 
+.PHONY: scans
+scans: ## the samples and other documents of three producers, scanned in ten ways: a table of all scores, some 40 minutes
+	go test -count=1 -timeout 180m ./exchange/intake -run TestScanMatrix -args -scans all
+
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME each
 	@set -e; for pkg in $$(go list ./...); do \

@@ -256,11 +256,13 @@ func (f *pdfFile) readPage(i int, fonts bool) (p page, scan bool, err error) {
 		return p, false, err
 	}
 	letters, good := usable(p.words)
-	if good && letters >= 300 {
+	foreign := bare(p.words)
+	if good && letters >= 300 && !foreign {
 		return p, false, nil
 	}
 	cover := f.pictureCover(h)
 	switch {
+	case foreign && letters >= 300 && cover > 0.8: // the hidden text of a scan, read as another language
 	case good && cover < 0.5:
 		return p, false, nil
 	case letters == 0 && cover == 0 && !f.shows(h):

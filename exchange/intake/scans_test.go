@@ -2,6 +2,9 @@ package intake_test
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -81,6 +84,38 @@ func TestScansThatLieWrong(t *testing.T) {
 		if !v.exact() {
 			t.Errorf("%s\n%s", v.row(), strings.Join(v.diffs, "\n"))
 		}
+	}
+}
+
+// TestHiddenTextUnderAScan reads scans whose copier put text under the picture: read as Vietnamese it is taken, read as
+// English it is not.
+func TestHiddenTextUnderAScan(t *testing.T) {
+	needOCR(t)
+	r, dir := openReader(t), kontum(t)
+	folder := t.TempDir()
+	picture := filepath.Join(folder, "p")
+	sample := "testdata/samples/10-cong-van-nhieu-don-vi"
+	run(t, "pdftoppm", "-r", "200", "-gray", "-png", "-singlefile", sample+".pdf", picture)
+	for _, language := range []string{"vie", "eng"} {
+		out := filepath.Join(folder, language)
+		run(t, "tesseract", picture+".png", out, "-l", language, "pdf")
+		p := printed{name: sample, producer: language, file: out + ".pdf", want: fullTruth(t, sample+".json")}
+		v, err := p.read(t, r, dir, scanner{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !v.exact() {
+			t.Errorf("%s\n%s", v.row(), strings.Join(v.diffs, "\n"))
+		}
+	}
+}
+
+func run(t testing.TB, name string, args ...string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Env = append(os.Environ(), "OMP_THREAD_LIMIT=1")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v: %s", name, err, said)
 	}
 }
 
