@@ -18,11 +18,11 @@ func ParseBlock(raw string) []Entry {
 
 // parseBlock is ParseBlock for a block that is known to be of a kind when no label says so.
 func parseBlock(raw string, assumed blockKind) []Entry {
-	lines, kind := blockLines(viettext.NFC(strings.ToValidUTF8(firstBytes(raw, maxBlock), " ")))
+	lines, kind, titled := titledLines(viettext.NFC(strings.ToValidUTF8(firstBytes(raw, maxBlock), " ")))
 	if kind == noLabel {
 		kind = assumed
 	}
-	texts := gather(lines, kind)
+	texts := gather(lines, kind, titled)
 	entries := make([]Entry, 0, len(texts))
 	for _, t := range texts {
 		if e, ok := makeEntry(t); ok {
@@ -42,7 +42,7 @@ func makeEntry(text string) (Entry, bool) {
 		return Entry{}, false
 	}
 	e := Entry{Units: []string{}}
-	if archiveHead.MatchString(plainOf(firstBytes(text, 60))) || isSpacedArchive(text) {
+	if isArchive(text) {
 		e.Kind = EntryArchive
 		e.Text, e.Units, e.Copies = readArchive(text)
 		return e, true

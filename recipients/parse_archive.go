@@ -17,9 +17,16 @@ var (
 // readArchive reads the archive line: its text without junk after the copy count, the codes of who keeps a copy, and how
 // many copies.
 func readArchive(text string) (string, []string, *int) {
-	text = cutSignerName(text)
+	text = archiveSpecks.ReplaceAllString(cutSignerName(text), "")
 	text, copies := cutCount(text)
 	list := archiveLead.ReplaceAllString(text, "")
+	if list == text {
+		sh := newShadow(text)
+		if m := misreadArchive.FindStringSubmatchIndex(sh.ascii); m != nil {
+			list = sh.cut(m[3], len(sh.ascii))
+			list = strings.TrimLeft(list, " :;.,")
+		}
+	}
 	if copies != nil || anyCount.MatchString(list) {
 		list = codesBefore(list)
 	}
@@ -34,6 +41,40 @@ func readArchive(text string) (string, []string, *int) {
 		}
 	}
 	return text, units, copies
+}
+
+// isArchive reports whether a text is the archive line, also where a scan left little of its first word: "ưu: VT", "Lam: VT",
+// "kưu:VT". Codes of văn thư or văn phòng must follow such a word.
+func isArchive(text string) bool {
+	f := plainOf(firstBytes(text, 60))
+	if archiveHead.MatchString(f) || isSpacedArchive(text) {
+		return true
+	}
+	m := misreadArchive.FindStringSubmatch(f)
+	return m != nil && (m[1][0] == 'l' && startsUpper(text) || nearly(m[1], "luu", 1))
+}
+
+var misreadArchive = regexp.MustCompile(`^([a-z]{2,4}) ?[:;.,]? ?(?:vt|vp|wt|vi|v\.t|vtlt|van thu|van phong|hs|hc)\b(?:[ ,.;:(-]|$)`)
+
+// nearly reports whether two short ASCII words differ by at most n letters.
+func nearly(a, b string, n int) bool {
+	if len(a) > len(b)+n || len(b) > len(a)+n || len(a) > 64 {
+		return false
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		corner := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := corner + count(a[i] != b[j])
+			corner = row[j+1]
+			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)] <= n
 }
 
 // cutSignerName takes a full name off the end of an archive line: the signer's, from the column beside. A drafter signs
@@ -53,6 +94,9 @@ func cutSignerName(text string) string {
 	}
 	return text
 }
+
+// archiveSpecks are lone letters behind the stop that ends the line.
+var archiveSpecks = regexp.MustCompile(`\.(?:[^\pL\pN()]+\pL?)+$`)
 
 var archiveLead = regexp.MustCompile(`^[Ll]\s?[ưuƯUữứùú]\s?[uưnUƯ]?\s?(?:trữ)?\s*[:;.,]?\s*`)
 

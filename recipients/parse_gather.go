@@ -12,6 +12,8 @@ type gatherer struct {
 	kind       blockKind
 	bullets    bool // the block has bullets
 	separators bool // most entries end with a separator
+	commas     bool // most lines end with a comma
+	merged     bool // the signer's column stood behind the entries
 	shouting   bool // the block is written in capitals
 	texts      []string
 	closed     bool // the last entry ended with a separator
@@ -22,9 +24,15 @@ type gatherer struct {
 	roster     bool // the members of the last entry stand behind bullets of their own
 }
 
-// gather returns the texts of the entries of a block, with notes after the separator joined to the entry before.
-func gather(lines []string, kind blockKind) []string {
-	g := &gatherer{kind: kind}
+// gather returns the texts of the entries of a block, with notes after the separator joined to the entry before. titled says
+// that the signer's title stood beside the label.
+func gather(lines []string, kind blockKind, titled bool) []string {
+	g := &gatherer{kind: kind, shouting: isShouting(lines)}
+	if kind != kinhGui {
+		c := column{titled: titled}
+		lines = c.drop(lines, g.shouting)
+		g.merged = c.titled
+	}
 	g.survey(lines)
 	for _, l := range lines {
 		if g.done {
@@ -35,22 +43,16 @@ func gather(lines []string, kind blockKind) []string {
 	return g.texts
 }
 
-// survey looks at the whole block once: whether it has bullets, whether separators are usual, whether it shouts.
+// survey looks at the whole block once: whether it has bullets, whether separators are usual, how wide its lines are.
 func (g *gatherer) survey(lines []string) {
-	var bulleted, plain, small, bulletEnds, plainEnds, tails, upper, lower int
-	first, all := "", ""
+	var bulleted, plain, small, bulletEnds, plainEnds, tails, commas int
 	for _, l := range lines {
 		t := strings.TrimSpace(l)
 		if t == "" {
 			continue
 		}
-		if first == "" {
-			first = t
-		}
-		if len(all) < maxEntry {
-			all += firstBytes(t, maxEntry)
-		}
 		ends := count(strings.ContainsAny(t[len(t)-1:], ";,.") || strings.Contains(t, ";"))
+		commas += count(strings.HasSuffix(t, ","))
 		if len(t) < 400 {
 			g.width = max(g.width, utf8.RuneCountInString(strings.TrimSpace(beforeGap(l))))
 		}
@@ -63,18 +65,43 @@ func (g *gatherer) survey(lines []string) {
 		bulleted++
 		bulletEnds += ends
 		small += count(startsLower(strings.TrimLeft(t, " -–+*")))
-		for _, r := range firstBytes(t, 120) {
-			upper += count(unicode.IsUpper(r))
-			lower += count(unicode.IsLower(r))
-		}
 	}
-	g.bullets = bulleted > 0 && (small < bulleted || bulleted*3 > plain) // lines that begin "- xã hội" are halves
+	g.bullets = bulleted > 0 && (small < bulleted || bulleted*3 > plain) && // lines that begin "- xã hội" are halves
+		(plain < 4*bulleted || plainEnds*3 < plain*2) // and one dash among many lines is a speck
 	if g.bullets {
 		g.separators = (bulletEnds+tails)*2 >= bulleted
 	} else {
 		g.separators = plainEnds*2 >= plain
 	}
-	g.shouting = g.bullets && lower*4 < upper || !g.bullets && len(all) < maxEntry && allCapitals(all) && bodyHead.MatchString(plainOf(firstBytes(first, 100)))
+	g.commas = commas*2 > bulleted+plain
+}
+
+// isShouting reports whether a block is written in capitals.
+func isShouting(lines []string) bool {
+	var upper, lower int
+	bullets := false
+	first, all := "", ""
+	for _, l := range lines {
+		t := strings.TrimSpace(l)
+		if t == "" {
+			continue
+		}
+		if first == "" {
+			first = t
+		}
+		if len(all) < maxEntry {
+			all += firstBytes(t, maxEntry)
+		}
+		if !bulletMark.MatchString(l) && !numbered.MatchString(l) {
+			continue
+		}
+		bullets = true
+		for _, r := range firstBytes(t, 120) {
+			upper += count(unicode.IsUpper(r))
+			lower += count(unicode.IsLower(r))
+		}
+	}
+	return bullets && lower*4 < upper || !bullets && len(all) < maxEntry && allCapitals(all) && bodyHead.MatchString(plainOf(firstBytes(first, 100)))
 }
 
 // count is 1 for true.
@@ -172,7 +199,7 @@ func (g *gatherer) bullet(p string) {
 // lost, or the signer's column.
 func (g *gatherer) loose(p string) {
 	f := plainOf(firstBytes(p, 60))
-	starts := refHead.MatchString(f) || archiveHead.MatchString(f) && !strings.HasPrefix(f, "ho so")
+	starts := refHead.MatchString(f) || isArchive(p) && !strings.HasPrefix(f, "ho so")
 	loud := g.loud(p, false)
 	switch {
 	case g.closed && !starts && g.joinMember(g.cut(p, loud)):
@@ -190,6 +217,8 @@ func (g *gatherer) loose(p string) {
 		g.done = true
 	case isSignerLine(p, loud) && !g.continuesWith(g.cut(p, loud)):
 		return
+	case !g.closed && g.merged && startsUpper(p) && !isSignerLine(p, loud) && g.begins(p) && looksRecipient(p):
+		g.open(g.cut(p, loud))
 	case g.stopped() && (startsLower(p) || g.wraps(p) && !looksRecipient(p)) && strings.Contains(p, ";"):
 		n := len(g.texts) - 1 // the stop was a speck
 		g.texts[n] = strings.TrimRight(g.texts[n], ". ")
@@ -251,9 +280,14 @@ func (g *gatherer) bare(p string) {
 	if len(g.texts) == 0 && g.kind != kinhGui && isSignerLine(p, loud) && !looksRecipient(p) {
 		return
 	}
-	for i, s := range cutSemicolons(p) {
+	whole := g.cut(p, loud) // what stands behind the last entry of the line is cut off at once
+	pieces := []string{whole}
+	if !isArchive(whole) {
+		pieces = cutSemicolons(whole)
+	}
+	for i, s := range pieces {
 		f := plainOf(firstBytes(s, 60))
-		starts := refHead.MatchString(f) || archiveHead.MatchString(f)
+		starts := refHead.MatchString(f) || isArchive(s)
 		if note, after := leadingNote(s); note != "" && strings.Trim(after, " .,") == "" && len(g.texts) > 0 {
 			g.join(note)
 			g.closed = strings.HasSuffix(p, ";")
@@ -262,13 +296,33 @@ func (g *gatherer) bare(p string) {
 		if (i > 0 || g.closed) && !starts && g.joinMember(s) {
 			continue
 		}
-		if i == 0 && len(g.texts) > 0 && !g.closed && !starts && (startsLower(s) || strings.HasPrefix(s, "(") || g.continues() || g.separators && !g.gapAfter) {
+		if i == 0 && len(g.texts) > 0 && !starts && !g.begins(s) {
 			g.join(cutSigner(s, loud))
 		} else {
 			g.open(cutSigner(s, loud))
 		}
 	}
-	g.closed = strings.ContainsAny(p[len(p)-1:], ";.")
+	if whole != "" {
+		g.closed = strings.ContainsAny(whole[len(whole)-1:], ";.")
+	}
+}
+
+// begins reports whether a line without a bullet begins an entry of its own, in a block that has none: the entry before it is
+// closed, or the line begins like a recipient where the line before had room for its first word.
+func (g *gatherer) begins(s string) bool {
+	if g.closed {
+		return true
+	}
+	last := strings.TrimRight(g.texts[len(g.texts)-1], " ")
+	switch {
+	case startsLower(s), strings.HasPrefix(s, "("), strings.Count(last, "(") > strings.Count(last, ")"):
+		return false
+	case strings.HasSuffix(last, ","), strings.HasSuffix(last, ":"):
+		return looksRecipient(s) && (g.commas || !g.wraps(s) && (g.merged || opensBody(s) || opensFixed(s))) && !unfinished.MatchString(plainOf(strings.TrimRight(last, " ,")))
+	case g.continues():
+		return false
+	}
+	return !g.separators || g.gapAfter || looksRecipient(s) && !g.wraps(s)
 }
 
 // cutSemicolons divides a line without bullets at the semicolons outside brackets.
@@ -353,6 +407,5 @@ func (g *gatherer) archived() bool {
 	if len(g.texts) == 0 {
 		return false
 	}
-	last := g.texts[len(g.texts)-1]
-	return archiveHead.MatchString(plainOf(firstBytes(last, 60))) || isSpacedArchive(last)
+	return isArchive(g.texts[len(g.texts)-1])
 }

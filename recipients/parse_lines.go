@@ -31,10 +31,15 @@ var (
 // blockLines turns the raw text of a block into its lines without markup, and says which label it had. What stands before
 // the label and in other columns of a table is left out.
 func blockLines(raw string) ([]string, blockKind) {
+	lines, kind, _ := titledLines(raw)
+	return lines, kind
+}
+
+// titledLines is blockLines that also says whether a signer's title stood beside the label.
+func titledLines(raw string) (lines []string, kind blockKind, titled bool) {
 	raw = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\f", "\n", "\v", "\n", "\u2028", "\n", "\u2029", "\n", "\u00a0", " ", "\u00ad", "", "\u200b", "",
 		"\u200c", "", "\u200d", "", "\ufeff", "", "\u2060", "").Replace(raw)
-	lines := strings.Split(raw, "\n")
-	lines = firstColumn(lines)
+	lines = firstColumn(strings.Split(raw, "\n"))
 	text := strings.Join(lines, "\n")
 	if strings.Contains(text, "<") {
 		text = anyTag.ReplaceAllString(breakTag.ReplaceAllString(text, "\n"), "")
@@ -160,32 +165,36 @@ func cutLabel(line string) (blockKind, string) {
 
 // afterLabel returns the lines from the label on, the label itself taken off, and which one it was. Without a label all
 // lines are the block.
-func afterLabel(lines []string) ([]string, blockKind) {
+func afterLabel(lines []string) (rest []string, kind blockKind, titled bool) {
 	for i, l := range lines {
 		if i > 12 {
 			break
 		}
 		if kind, rest := cutLabel(strings.TrimSpace(l)); kind != noLabel {
 			if kind == noiNhan {
+				titled = isTitleLine(rest)
 				rest = labelRest(rest, lines[i+1:])
 			}
-			return append([]string{rest}, lines[i+1:]...), kind
+			return append([]string{rest}, lines[i+1:]...), kind, titled
 		}
 		if sh := newShadow(firstBytes(l, 400)); lateLabel.MatchString(sh.ascii) {
 			at := sh.at[lateLabel.FindStringIndex(sh.ascii)[1]]
-			return append([]string{l[at:]}, lines[i+1:]...), noiNhan
+			return append([]string{l[at:]}, lines[i+1:]...), noiNhan, false
 		}
 		if bulletMark.MatchString(l) {
 			break
 		}
 	}
-	return lines, noLabel
+	return lines, noLabel, false
 }
 
 // labelRest decides what the rest of the label's line is: entries, when it is a list or the only text; otherwise the top of
 // the signer's column.
 func labelRest(rest string, following []string) string {
 	t := strings.TrimSpace(rest)
+	if len(following) > 2 && isTitleLine(t) && !strings.Contains(t, ";") {
+		return ""
+	}
 	if t == "" || bulletMark.MatchString(t) || strings.HasPrefix(t, "(") {
 		return t
 	}

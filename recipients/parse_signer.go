@@ -158,7 +158,7 @@ func cutScraps(s string, shouting, members bool) string {
 	switch {
 	case dropped:
 		return out + ";"
-	case archiveHead.MatchString(plainOf(firstBytes(s, 40))):
+	case isArchive(s):
 		return out
 	}
 	return cutLoose(out)

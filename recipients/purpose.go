@@ -12,8 +12,8 @@ var purposeWords = []struct {
 	purpose string
 }{
 	{regexp.MustCompile(`^(?:bao ?cao|b ?[/.] ?c(?:ao)?|bc|b/c[ao]o|b/cc?|b/[?0e]|bi ?c|blc|b1c|bjc)(?:\b|$)`), "báo cáo"},
-	{regexp.MustCompile(`^(?:thuc ?hien|th?[/.] ?h(?:ien)?|th ?/ ?hien|thien|th)\b`), "thực hiện"},
-	{regexp.MustCompile(`^(?:phoi ?hop|ph?[/.] ?h(?:op)?|ph ?/ ?hop|phop|ph)\b`), "phối hợp"},
+	{regexp.MustCompile(`^(?:thuc ?hien|th?[/.] ?h(?:ien)?|th ?/ ?hien|thien|thh|th)\b`), "thực hiện"},
+	{regexp.MustCompile(`^(?:phoi ?hop|ph?[/.] ?h(?:op)?|ph ?/ ?hop|phop|phh|ph)\b`), "phối hợp"},
 	{regexp.MustCompile(`^(?:dang cong bao|dang cb)\b`), "đăng công báo"},
 	{regexp.MustCompile(`^(?:dang tai|dang (?:tin|web|website|cong|trang|bao|len)\b.*)\b`), "đăng tải"},
 	{regexp.MustCompile(`^(?:chi ?dao|c/d(?:ao)?|cd)\b`), "chỉ đạo"},
@@ -178,10 +178,25 @@ func readPurpose(words string) (purpose string, ok bool) {
 	if rest == "" {
 		return "", false
 	}
+	if p := misreadPurpose(rest); p != "" {
+		return p, true
+	}
 	if strings.HasPrefix(lead, "de") || purposeVerbs.MatchString(rest) && !startsUpper(words) || halfPurpose(rest) && !startsUpper(words) {
 		return strings.Trim(sh.cut(len(lead), len(sh.ascii)), " .,;:"), true
 	}
 	return "", false
+}
+
+// misreadPurpose returns the purpose that words are but for a letter that a scan got wrong: "báo sáo".
+func misreadPurpose(ascii string) string {
+	ascii = strings.Trim(ascii, " .,;:-")
+	for _, w := range [][2]string{{"bao cao", "báo cáo"}, {"thuc hien", "thực hiện"}, {"phoi hop", "phối hợp"}, {"chi dao", "chỉ đạo"},
+		{"kiem tra", "kiểm tra"}, {"theo doi", "theo dõi"}, {"dua tin", "đưa tin"}, {"tuyen truyen", "tuyên truyền"}, {"dang tai", "đăng tải"}} {
+		if nearly(ascii, w[0], 1) {
+			return w[1]
+		}
+	}
+	return ""
 }
 
 // halfPurpose reports whether ascii begins with an abbreviated purpose that further words complete: "p/h thẩm định".

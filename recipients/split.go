@@ -231,7 +231,7 @@ func opensItem(item []listPiece, p listPiece) bool {
 	if p.sep == "," && isOwner(before, f) {
 		return false
 	}
-	if before == "van phong" { // "Văn phòng, Quốc hội": a stray comma
+	if before == "van phong" || before == "tt" && council.MatchString(f) { // "Văn phòng, Quốc hội": a stray comma
 		return false
 	}
 	switch {
