@@ -165,27 +165,27 @@ func (g *group) runOne(ctx context.Context, t *sqlx.Tx, j *job) error {
 	if j.err != nil {
 		return nil
 	}
-	if _, err := t.ExecContext(ctx, "SAVEPOINT one"); err != nil {
+	tx := &Tx{Now: g.db.Now(), tx: t, pool: g.db.write, keep: true}
+	if _, err := tx.ExecContext(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
-	tx := &Tx{Now: g.db.Now(), tx: t, keep: true}
 	func() {
 		defer func() { j.panicked = recover() }()
 		j.err = j.fn(tx)
 	}()
 	if j.err == nil && j.panicked == nil {
 		j.topics = tx.topics
-		_, err := t.ExecContext(ctx, "RELEASE one")
+		_, err := tx.ExecContext(ctx, "RELEASE one")
 		return err
 	}
 	if isTransient(j.err) {
 		return j.err
 	}
-	if _, err := t.ExecContext(ctx, "ROLLBACK TO one"); err != nil {
+	if _, err := tx.ExecContext(ctx, "ROLLBACK TO one"); err != nil {
 		// A full disk or an I/O error has ended the transaction under us.
 		return errors.Join(j.err, err)
 	}
-	_, err := t.ExecContext(ctx, "RELEASE one")
+	_, err := tx.ExecContext(ctx, "RELEASE one")
 	return err
 }
 

@@ -25,7 +25,7 @@ func (db *DB) Migrate(ctx context.Context, files fs.FS) error {
 		return fmt.Errorf("read migrations: %w", err)
 	}
 	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithLogger(goose.NopLogger()), goose.WithAllowOutofOrder(true)}
-	pool := db.read
+	pool := db.read.DB
 	if db.dialect == Postgres {
 		locker, err := lock.NewPostgresSessionLocker()
 		if err != nil {
@@ -38,7 +38,7 @@ func (db *DB) Migrate(ctx context.Context, files fs.FS) error {
 			return fmt.Errorf("migrate: %w", err)
 		}
 		defer done()
-		pool = db.write
+		pool = db.write.DB
 	}
 	p, err := goose.NewProvider(dialect, pool.DB, rendered, options...)
 	if err != nil {

@@ -47,9 +47,9 @@ type DB struct {
 	dsn     string
 	now     func() time.Time
 	log     *slog.Logger
-	read    *sqlx.DB // SQLite: connections that cannot write; PostgreSQL: the only pool
-	write   *sqlx.DB // SQLite: the pool of the one writing connection; PostgreSQL: same as read
-	group   *group   // SQLite only
+	read    *pool  // SQLite: connections that cannot write; PostgreSQL: the only pool
+	write   *pool  // SQLite: the pool of the one writing connection; PostgreSQL: same as read
+	group   *group // SQLite only
 	wakes   *wakes
 }
 
@@ -80,33 +80,38 @@ func sqliteURI(path string, pragmas ...string) string {
 	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + q.Encode()
 }
 
+// Transactions of one process at the same time, besides SQLite's one writer.
+const (
+	maxReaders      = 8  // SQLite
+	maxTransactions = 24 // PostgreSQL
+)
+
 func (db *DB) openSQLite(ctx context.Context, path string) error {
 	db.dialect = SQLite
-	var err error
-	if db.write, err = sqlx.ConnectContext(ctx, "sqlite", sqliteURI(path)+"&_txlock=immediate"); err != nil {
+	write, err := sqlx.ConnectContext(ctx, "sqlite", sqliteURI(path)+"&_txlock=immediate")
+	if err != nil {
 		return err
 	}
-	db.write.SetMaxOpenConns(1)
-	if db.read, err = sqlx.ConnectContext(ctx, "sqlite", sqliteURI(path, "query_only(1)")); err != nil {
-		db.write.Close()
+	db.write = newPool(write, 1, 1)
+	read, err := sqlx.ConnectContext(ctx, "sqlite", sqliteURI(path, "query_only(1)"))
+	if err != nil {
+		write.Close()
 		return err
 	}
-	db.read.SetMaxOpenConns(8)
-	db.read.SetMaxIdleConns(8)
+	db.read = newPool(read, maxReaders, 1)
 	db.group, err = newGroup(ctx, db)
 	return err
 }
 
 func (db *DB) openPostgres(ctx context.Context) error {
 	db.dialect = Postgres
-	pool, err := sqlx.ConnectContext(ctx, "postgres", db.dsn)
+	one, err := sqlx.ConnectContext(ctx, "postgres", db.dsn)
 	if err != nil {
 		return err
 	}
-	pool.SetMaxOpenConns(24)
-	pool.SetMaxIdleConns(12)
-	db.read, db.write = pool, pool
-	db.wakes.startPostgres(db.dsn, pool, db.log)
+	db.read = newPool(one, maxTransactions, 2) // the notifications need one, too
+	db.write = db.read
+	db.wakes.startPostgres(db.dsn, one, db.log)
 	return nil
 }
 
@@ -135,6 +140,7 @@ func (db *DB) Now() time.Time { return db.now().UTC().Truncate(time.Microsecond)
 type Tx struct {
 	Now    time.Time // fixed when the closure began: one step has one time
 	tx     *sqlx.Tx
+	pool   *pool
 	keep   bool // SQLite's writer: a statement cut short would roll back the others in the same commit
 	topics []string
 }
@@ -148,17 +154,41 @@ func (tx *Tx) ctx(ctx context.Context) context.Context {
 
 // ExecContext runs a statement.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return tx.tx.ExecContext(tx.ctx(ctx), query, args...)
+	ctx = tx.ctx(ctx)
+	s, err := tx.pool.prepared(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return tx.tx.ExecContext(ctx, query, args...)
+	}
+	return tx.tx.StmtxContext(ctx, s).ExecContext(ctx, args...)
 }
 
 // GetContext scans one row into dest, sql.ErrNoRows when there is none.
 func (tx *Tx) GetContext(ctx context.Context, dest any, query string, args ...any) error {
-	return tx.tx.GetContext(tx.ctx(ctx), dest, query, args...)
+	ctx = tx.ctx(ctx)
+	s, err := tx.pool.prepared(ctx, query)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return tx.tx.GetContext(ctx, dest, query, args...)
+	}
+	return tx.tx.StmtxContext(ctx, s).GetContext(ctx, dest, args...)
 }
 
 // SelectContext scans all rows into the slice dest.
 func (tx *Tx) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
-	return tx.tx.SelectContext(tx.ctx(ctx), dest, query, args...)
+	ctx = tx.ctx(ctx)
+	s, err := tx.pool.prepared(ctx, query)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return tx.tx.SelectContext(ctx, dest, query, args...)
+	}
+	return tx.tx.StmtxContext(ctx, s).SelectContext(ctx, dest, args...)
 }
 
 // QueryxContext returns rows for large results; the caller closes them before the next statement of this Tx.
@@ -187,12 +217,12 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	} else {
 		opt = nil // modernc knows no options; the connections of this pool are query_only
 	}
-	t, err := db.read.BeginTxx(ctx, opt)
+	t, end, err := db.read.begin(ctx, opt)
 	if err != nil {
 		return fmt.Errorf("begin to read: %w", err)
 	}
-	defer t.Rollback()
-	return fn(&Tx{Now: db.Now(), tx: t})
+	defer end()
+	return fn(&Tx{Now: db.Now(), tx: t, pool: db.read})
 }
 
 // Write runs fn in a transaction and returns after its commit is durable, or with fn's error after nothing of it was kept.
@@ -224,12 +254,12 @@ func (db *DB) writePostgres(ctx context.Context, fn func(tx *Tx) error) error {
 }
 
 func (db *DB) oncePostgres(ctx context.Context, fn func(tx *Tx) error) ([]string, error) {
-	t, err := db.write.BeginTxx(ctx, nil)
+	t, end, err := db.write.begin(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("begin to write: %w", err)
 	}
-	defer t.Rollback()
-	tx := &Tx{Now: db.Now(), tx: t}
+	defer end()
+	tx := &Tx{Now: db.Now(), tx: t, pool: db.write}
 	if err := fn(tx); err != nil {
 		return nil, err
 	}

@@ -186,6 +186,60 @@ func TestCancelledCallerDoesNotCutTheSharedCommit(t *testing.T) {
 	})
 }
 
+// Statements stay prepared on their connection; both must survive errors, many texts and a server that hangs up.
+func TestConnectionsAreReplacedAndStatementsForgotten(t *testing.T) {
+	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
+		ctx := context.Background()
+		for i := range 900 {
+			err := db.Write(ctx, func(tx *sqldb.Tx) error {
+				_, err := tx.ExecContext(ctx, fmt.Sprintf(`INSERT INTO blob (digest, size, touched_at) VALUES ($1, %d, $2)`, i), fmt.Sprint("d", i%890), 0)
+				return err
+			})
+			if (err != nil) != (i >= 890) || err != nil && !sqldb.IsUnique(err) {
+				t.Fatalf("write %d: %v", i, err)
+			}
+		}
+		if n := count(t, db); n != 890 {
+			t.Errorf("%d rows, want 890", n)
+		}
+		if db.Dialect() != sqldb.Postgres {
+			return
+		}
+		for _, q := range []string{`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+			`SELECT count(pg_terminate_backend(pg_backend_pid()))`} {
+			var n int
+			db.Read(ctx, func(tx *sqldb.Tx) error { return tx.GetContext(ctx, &n, q) })
+			if n := count(t, db); n != 890 {
+				t.Errorf("%d rows after the server hung up, want 890", n)
+			}
+			if err := db.Write(ctx, func(tx *sqldb.Tx) error { return insertBlob(ctx, tx, q[:30]) }); err != nil {
+				t.Errorf("write after the server hung up: %v", err)
+			}
+			if err := db.Write(ctx, func(tx *sqldb.Tx) error { _, err := tx.ExecContext(ctx, `DELETE FROM blob WHERE digest = $1`, q[:30]); return err }); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+func TestManyReadersAtTheSameTime(t *testing.T) {
+	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
+		ctx := context.Background()
+		var wg sync.WaitGroup
+		for range 100 {
+			wg.Go(func() {
+				for range 20 {
+					var n int
+					if err := db.Read(ctx, func(tx *sqldb.Tx) error { return tx.GetContext(ctx, &n, `SELECT count(*) FROM blob`) }); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+	})
+}
+
 func TestNewerDatabaseStopsTheStart(t *testing.T) {
 	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
 		old := fstest.MapFS{"0001_a.sql": {Data: []byte("CREATE TABLE a (id {{id}}, b {{bytes}});")}}

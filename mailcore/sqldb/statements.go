@@ -1,0 +1,70 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"sync"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// A pool keeps at most maxPrepared statements, none longer than maxPreparedText bytes: multi-row statements come in too many
+// lengths to meet again.
+const (
+	maxPrepared     = 500
+	maxPreparedText = 2000
+)
+
+// A pool is a set of connections, the statements that are prepared on them, and a bound on transactions at the same time.
+// Parsing a statement costs SQLite as much as running it, and PostgreSQL another round trip. The bound leaves a connection
+// for preparing: without it, as many transactions as there are connections could all wait for one more.
+type pool struct {
+	*sqlx.DB
+	slots chan struct{}
+	mu    sync.RWMutex
+	stmts map[string]*sqlx.Stmt
+}
+
+func newPool(db *sqlx.DB, transactions, others int) *pool {
+	db.SetMaxOpenConns(transactions + others)
+	db.SetMaxIdleConns(transactions + others)
+	return &pool{DB: db, slots: make(chan struct{}, transactions), stmts: map[string]*sqlx.Stmt{}}
+}
+
+// begin starts a transaction as soon as there is room, and returns what gives the room back.
+func (p *pool) begin(ctx context.Context, opt *sql.TxOptions) (*sqlx.Tx, func(), error) {
+	select {
+	case p.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	t, err := p.BeginTxx(ctx, opt)
+	if err != nil {
+		<-p.slots
+		return nil, nil, err
+	}
+	return t, func() { t.Rollback(); <-p.slots }, nil
+}
+
+// prepared returns the statement, or nil when it is not worth keeping.
+func (p *pool) prepared(ctx context.Context, query string) (*sqlx.Stmt, error) {
+	p.mu.RLock()
+	s, full := p.stmts[query], len(p.stmts) >= maxPrepared
+	p.mu.RUnlock()
+	if s != nil || full || len(query) > maxPreparedText {
+		return s, nil
+	}
+	s, err := p.PreparexContext(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if first := p.stmts[query]; first != nil {
+		s.Close()
+		return first, nil
+	}
+	p.stmts[query] = s
+	return s, nil
+}
