@@ -44,6 +44,10 @@ type Account struct {
 	MustChange bool   // the issued password must be changed before anything else works
 	CreatedAt  time.Time
 	ClosedAt   time.Time // zero while it is open; a closed address is never given out again
+
+	// Under is the number of the written delegation under which an officer acts on a unit's mailbox just now, "" for acts of
+	// an account's own. Events bear it.
+	Under string
 }
 
 // A NewAccount is an account to be created. An empty password lets nobody in.
@@ -63,12 +67,14 @@ type accountRow struct {
 	Name       string        `db:"name"`
 	Unit       string        `db:"unit"`
 	Hash       string        `db:"password_hash"`
+	Epoch      int64         `db:"epoch"`
+	Salt       string        `db:"scram_salt"`
 	MustChange bool          `db:"must_change"`
 	CreatedAt  int64         `db:"created_at"`
 	ClosedAt   sql.NullInt64 `db:"closed_at"`
 }
 
-const accountColumns = `id, address, kind, name, unit, password_hash, must_change, created_at, closed_at`
+const accountColumns = `id, address, kind, name, unit, password_hash, epoch, scram_salt, must_change, created_at, closed_at`
 
 func (r *accountRow) account() Account {
 	a := Account{ID: r.ID, Address: r.Address, Kind: r.Kind, Name: r.Name, Unit: r.Unit, MustChange: r.MustChange,
@@ -82,7 +88,7 @@ func (r *accountRow) account() Account {
 // CreateAccounts creates the accounts and their mailboxes, all or none: INBOX, the folders that clients expect and, for a
 // unit, those whose moves are acts. An address that is or was in use gives ErrAddressTaken. The answer is in the order asked.
 func (s *Store) CreateAccounts(ctx context.Context, accounts []NewAccount) ([]Account, error) {
-	hashes, err := hashAll(ctx, accounts)
+	hashes, err := s.hashAll(ctx, accounts)
 	if err != nil {
 		return nil, fmt.Errorf("create accounts: %w", err)
 	}
@@ -135,7 +141,7 @@ func insertAccounts(ctx context.Context, tx *sqldb.Tx, accounts []NewAccount, ha
 }
 
 // hashAll checks the accounts and hashes their passwords, on every core.
-func hashAll(ctx context.Context, accounts []NewAccount) ([]string, error) {
+func (s *Store) hashAll(ctx context.Context, accounts []NewAccount) ([]string, error) {
 	hashes := make([]string, len(accounts))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(runtime.NumCPU())
@@ -152,57 +158,81 @@ func hashAll(ctx context.Context, accounts []NewAccount) ([]string, error) {
 			continue
 		}
 		g.Go(func() (err error) {
-			hashes[i], err = hashPassword(ctx, n.Password)
+			hashes[i], err = hashPassword(ctx, n.Password, s.cost)
 			return err
 		})
 	}
 	return hashes, g.Wait()
 }
 
-// SetPassword replaces the password; logins remembered with the old one end at once.
+// SetPassword replaces the password. Everything that is logged in, remembered or open by the old one ends at once, on every
+// node, and so do the account's app passwords: whoever changes a password may have lost the old one.
 func (s *Store) SetPassword(ctx context.Context, address Address, password string, mustChange bool) error {
-	hash, err := hashPassword(ctx, password)
+	hash, err := hashPassword(ctx, password, s.cost)
 	if err != nil {
 		return fmt.Errorf("set password of %s: %w", address, err)
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		return changeOne(ctx, tx, ErrNoAccount, `UPDATE account SET password_hash = $1, must_change = $2 WHERE address = $3`, hash, mustChange, address)
-	})
-	return wrap(err, "set password of %s", address)
+	return wrap(s.cut(ctx, address, hash, mustChange), "set password of %s", address)
 }
 
-// CloseAccount lets nobody in any more and takes no more mail. What is in its mailboxes stays.
-func (s *Store) CloseAccount(ctx context.Context, address Address) error {
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		return changeOne(ctx, tx, ErrNoAccount, `UPDATE account SET closed_at = COALESCE(closed_at, $1) WHERE address = $2`, tx.Now.UnixMicro(), address)
-	})
-	return wrap(err, "close account %s", address)
+// CutAccount ends everything that is logged in as the account, at once and on every node: sessions, app passwords, open
+// connections, and the password itself. Nobody gets in until SetPassword gives a new one.
+func (s *Store) CutAccount(ctx context.Context, address Address) error {
+	return wrap(s.cut(ctx, address, "", true), "cut account %s", address)
 }
 
-// Authenticate checks a password. ErrBadCredentials stands for a wrong password and an unknown address, and costs the same
-// time. With the right password a closed account gives ErrClosed, and one that still has the issued password gives the
-// account and ErrMustChange.
-func (s *Store) Authenticate(ctx context.Context, address Address, password string) (Account, error) {
-	var row accountRow
-	address, err := ParseAddress(string(address)) // people type capitals, and clients send what is no address
-	if err == nil {
-		row, err = s.accountWhere(ctx, `address = $1`, address)
-		if err != nil && !errors.Is(err, ErrNoAccount) {
-			return Account{}, fmt.Errorf("authenticate %s: %w", address, err)
+func (s *Store) cut(ctx context.Context, address Address, hash string, mustChange bool) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		var id AccountID
+		err := tx.GetContext(ctx, &id, `UPDATE account SET password_hash = $1, must_change = $2, password_at = $3 WHERE address = $4 RETURNING id`,
+			hash, mustChange, tx.Now.UnixMicro(), address)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNoAccount
+		}
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(unlockAccount(ctx, tx, address), revokeApps(ctx, tx, id)); err != nil {
+			return err
+		}
+		return endLogins(ctx, tx, id)
+	})
+}
+
+// endLogins ends what is logged in as the account.
+func endLogins(ctx context.Context, tx *sqldb.Tx, id AccountID) error {
+	tx.Wake(TopicLogins)
+	for _, query := range []string{`UPDATE account SET epoch = epoch + 1 WHERE id = $1`, `DELETE FROM web_session WHERE account_id = $1`} {
+		if _, err := tx.ExecContext(ctx, query, id); err != nil {
+			return err
 		}
 	}
-	ok, err := s.logins.check(ctx, address, row.Hash, password)
-	switch {
-	case err != nil:
-		return Account{}, fmt.Errorf("authenticate %s: %w", address, err)
-	case !ok:
-		return Account{}, ErrBadCredentials
-	case row.ClosedAt.Valid:
-		return Account{}, ErrClosed
-	case row.MustChange:
-		return row.account(), ErrMustChange
-	}
-	return row.account(), nil
+	return nil
+}
+
+// revokeApps ends every app password of the account.
+func revokeApps(ctx context.Context, tx *sqldb.Tx, id AccountID) error {
+	_, err := tx.ExecContext(ctx, `UPDATE app_password SET revoked_at = $1 WHERE account_id = $2 AND revoked_at IS NULL`, tx.Now.UnixMicro(), id)
+	return err
+}
+
+// CloseAccount lets nobody in any more, ends what is logged in, and takes no more mail. What is in its mailboxes stays.
+func (s *Store) CloseAccount(ctx context.Context, address Address) error {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		var id AccountID
+		err := tx.GetContext(ctx, &id, `UPDATE account SET closed_at = COALESCE(closed_at, $1) WHERE address = $2 RETURNING id`, tx.Now.UnixMicro(), address)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNoAccount
+		}
+		if err != nil {
+			return err
+		}
+		if err := revokeApps(ctx, tx, id); err != nil {
+			return err
+		}
+		return endLogins(ctx, tx, id)
+	})
+	return wrap(err, "close account %s", address)
 }
 
 // Account returns the account of exactly this address, closed or not; ErrNoAccount.

@@ -92,7 +92,7 @@ func changeFlags(ctx context.Context, tx *sqldb.Tx, by Account, id MailboxID, ui
 }
 
 func (c *copyRow) event(kind string, by Account, m Mailbox, detail string) Event {
-	return Event{Kind: kind, Ref: c.Ref, Account: m.Account, Mailbox: m.ID, UID: c.UID, Message: c.Message, Actor: by.Address, Detail: detail}
+	return Event{Kind: kind, Ref: c.Ref, Account: m.Account, Mailbox: m.ID, UID: c.UID, Message: c.Message, Actor: by.Address, Detail: detail, Delegation: by.Under}
 }
 
 // copiesOf returns the copies with these UIDs, by UID; all of the mailbox when uids is nil.

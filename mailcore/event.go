@@ -33,6 +33,8 @@ type Event struct {
 	Message MessageID
 	Actor   Address // of the account that acted, "" for a server
 	Detail  string  // JSON, by kind
+
+	Delegation string // number of the delegation under which the actor acted, "" for none
 }
 
 // insertEvents writes what happened, at the transaction's time, in one statement for some hundred. One that may stand only
@@ -43,10 +45,10 @@ func insertEvents(ctx context.Context, tx *sqldb.Tx, events []Event) error {
 	}
 	rows := make([][]any, len(events))
 	for i, e := range events {
-		rows[i] = []any{tx.Now.UnixMicro(), e.Kind, e.Ref, e.Account, e.Mailbox, e.UID, e.Message, e.Actor, e.Detail}
+		rows[i] = []any{tx.Now.UnixMicro(), e.Kind, e.Ref, e.Account, e.Mailbox, e.UID, e.Message, e.Actor, e.Detail, e.Delegation}
 	}
 	tx.Wake(TopicEvents)
-	return tx.InsertRows(ctx, `INSERT INTO mail_event (at, kind, ref, account_id, mailbox_id, uid, message_id, actor, detail)`, rows, `ON CONFLICT DO NOTHING`)
+	return tx.InsertRows(ctx, `INSERT INTO mail_event (at, kind, ref, account_id, mailbox_id, uid, message_id, actor, detail, delegation)`, rows, `ON CONFLICT DO NOTHING`)
 }
 
 // PendingEvents returns events that nobody has handled, oldest first.
@@ -62,9 +64,10 @@ func (s *Store) PendingEvents(ctx context.Context, limit int) ([]Event, error) {
 		Message MessageID `db:"message_id"`
 		Actor   Address   `db:"actor"`
 		Detail  string    `db:"detail"`
+		Under   string    `db:"delegation"`
 	}
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		return tx.SelectContext(ctx, &rows, `SELECT id, at, kind, ref, account_id, mailbox_id, uid, message_id, actor, detail
+		return tx.SelectContext(ctx, &rows, `SELECT id, at, kind, ref, account_id, mailbox_id, uid, message_id, actor, detail, delegation
 			FROM mail_event WHERE handled_at IS NULL ORDER BY id LIMIT $1`, limit)
 	})
 	if err != nil {
@@ -72,7 +75,7 @@ func (s *Store) PendingEvents(ctx context.Context, limit int) ([]Event, error) {
 	}
 	out := make([]Event, len(rows))
 	for i, r := range rows {
-		out[i] = Event{r.ID, time.UnixMicro(r.At).UTC(), r.Kind, r.Ref, r.Account, r.Mailbox, r.UID, r.Message, r.Actor, r.Detail}
+		out[i] = Event{r.ID, time.UnixMicro(r.At).UTC(), r.Kind, r.Ref, r.Account, r.Mailbox, r.UID, r.Message, r.Actor, r.Detail, r.Under}
 	}
 	return out, nil
 }

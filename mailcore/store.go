@@ -26,6 +26,7 @@ type (
 const (
 	TopicOutbox = "outbox"
 	TopicEvents = "mail_event"
+	TopicLogins = "login" // what somebody is logged in by has ended
 )
 
 // MailboxTopic is what a committed change of the mailbox wakes.
@@ -36,10 +37,15 @@ var ErrStale = errors.New("somebody else was first")
 
 // A Store is the mail store of an installation. It is safe for concurrent use.
 type Store struct {
-	db     *sqldb.DB
-	blobs  *blob.Dir
-	log    *slog.Logger
+	db    *sqldb.DB
+	blobs *blob.Dir
+	log   *slog.Logger
+
+	cost   HashCost
 	logins *logins
+	tries  *throttle
+	seen   *seen
+	watch  *watcher
 }
 
 // NewStore returns the store over a migrated database and a folder of blobs.
@@ -47,8 +53,13 @@ func NewStore(db *sqldb.DB, blobs *blob.Dir, log *slog.Logger) *Store {
 	if log == nil {
 		log = slog.Default()
 	}
-	return &Store{db: db, blobs: blobs, log: log, logins: newLogins()}
+	s := &Store{db: db, blobs: blobs, log: log, cost: DefaultHashCost, logins: newLogins(), tries: newThrottle()}
+	s.seen, s.watch = newSeen(s), newWatcher(s)
+	return s
 }
+
+// SetHashCost sets what new hashes of passwords cost; call it before the store is used.
+func (s *Store) SetHashCost(c HashCost) { s.cost = c }
 
 // DB is the database that the store's transactions run on.
 func (s *Store) DB() *sqldb.DB { return s.db }

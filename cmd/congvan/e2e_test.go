@@ -205,6 +205,7 @@ User stc@thunghiem.test
 Pass %s
 SSLType STARTTLS
 CertificateFile %s
+AuthMechs LOGIN
 
 IMAPStore tinh
 Account tinh

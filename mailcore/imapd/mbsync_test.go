@@ -29,7 +29,7 @@ func TestMbsyncBothWays(t *testing.T) {
 	const accepted, private = "&ARAA4w- ti&Hr8-p nh&Hq0-n", "Vi&Hsc-c ri&AOo-ng" // mbsync names folders on disk as they travel
 	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
 		h := newHouse(t, db)
-		m := newMaildir(t, h)
+		m := newMaildir(t, h, password, "LOGIN")
 		h.deliver(mailcore.Inbox, eml(t, "official.eml"), "Return-Path: <>\r\n", "dispatch:9")
 		h.deliver(mailcore.FolderAccepted, eml(t, "nested.eml"), "", "")
 		for i := range 30 {
@@ -87,7 +87,7 @@ func (h *house) status(name string) mailcore.MailboxStatus {
 
 type maildir struct{ dir, config string }
 
-func newMaildir(t *testing.T, h *house) *maildir {
+func newMaildir(t *testing.T, h *house, secret, mechs string) *maildir {
 	root := t.TempDir()
 	m := &maildir{dir: filepath.Join(root, "mail"), config: filepath.Join(root, "mbsyncrc")}
 	if err := os.MkdirAll(m.dir, 0o700); err != nil {
@@ -108,6 +108,7 @@ User %s
 Pass "%s"
 SSLType STARTTLS
 CertificateFile %s
+AuthMechs %s
 
 IMAPStore far
 Account unit
@@ -124,14 +125,15 @@ Patterns *
 Create Both
 Expunge Both
 SyncState *
-`, port, unitAddress, password, ca, m.dir, m.dir)
+`, port, unitAddress, secret, ca, mechs, m.dir, m.dir)
 	if err := os.WriteFile(m.config, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return m
 }
 
-func (m *maildir) sync(t *testing.T) {
+// sync runs mbsync and returns what it says.
+func (m *maildir) sync(t *testing.T) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
@@ -139,6 +141,7 @@ func (m *maildir) sync(t *testing.T) {
 	if err != nil {
 		t.Fatalf("mbsync: %v\n%s", err, out)
 	}
+	return string(out)
 }
 
 func (m *maildir) files(t *testing.T, folder string) []string {

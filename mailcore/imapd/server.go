@@ -31,20 +31,15 @@ type Options struct {
 	FailureDelay  time.Duration // before the first wrong password is answered, doubled up to eightfold; 1 s when 0
 	Grace         time.Duration // what commands that still run get when the server stops; 5 s when 0
 
-	// MustChangeText is the alert for an account whose issued password was not changed yet: it tells, in Vietnamese, what
-	// to do and where. A general text when empty.
-	MustChangeText string
+	Domain     string // of our accounts; a login without @ gets it
+	AccountURL string // the page where an issued password is changed; whoever logs in with one is told
 }
-
-const mustChangeText = "Mật khẩu được cấp lần đầu chỉ dùng để đổi mật khẩu (QĐ 22/2009/QĐ-UBND, Điều 7). " +
-	"Hãy đổi mật khẩu trên trang tài khoản của hệ thống hoặc nhờ quản trị viên đổi giúp, rồi đăng nhập lại bằng mật khẩu mới."
 
 // A Server serves IMAP on any number of listeners. Make one with New.
 type Server struct {
-	opt      Options
-	store    *mailcore.Store
-	log      *slog.Logger
-	failures failures
+	opt   Options
+	store *mailcore.Store
+	log   *slog.Logger
 
 	mu      sync.Mutex
 	open    int
@@ -63,7 +58,6 @@ func New(opt Options) *Server {
 	orDefault(&opt.LoginTimeout, 2*time.Minute)
 	orDefault(&opt.FailureDelay, time.Second)
 	orDefault(&opt.Grace, 5*time.Second)
-	orDefault(&opt.MustChangeText, mustChangeText)
 	return &Server{opt: opt, store: opt.Store, log: opt.Logger, perAddr: map[netip.Addr]int{}}
 }
 
@@ -279,34 +273,4 @@ func (l libLogger) Printf(format string, args ...any) {
 		}
 	}
 	l.log.Log(context.Background(), level, "imap library", "text", text)
-}
-
-// failures counts wrong passwords by address, to answer the next one later.
-type failures struct {
-	mu     sync.Mutex
-	byAddr map[netip.Addr]failure
-}
-
-type failure struct {
-	n    int
-	last time.Time
-}
-
-// forgetAfter is when a wrong password no longer counts.
-const forgetAfter = 10 * time.Minute
-
-// add counts one more and returns how many there were lately.
-func (f *failures) add(addr netip.Addr, now time.Time) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.byAddr == nil || len(f.byAddr) > 10_000 { // somebody with many addresses must not fill our memory
-		f.byAddr = map[netip.Addr]failure{}
-	}
-	x := f.byAddr[addr]
-	if now.Sub(x.last) > forgetAfter {
-		x.n = 0
-	}
-	x.n, x.last = x.n+1, now
-	f.byAddr[addr] = x
-	return x.n
 }

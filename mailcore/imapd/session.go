@@ -14,10 +14,8 @@ import (
 	"github.com/emersion/go-imap/v2/imapserver"
 )
 
-const (
-	maxFailures = 3                // wrong passwords before a connection is closed
-	idlePoll    = 90 * time.Second // a wake-up may be lost (package sqldb), so IDLE looks by itself now and then
-)
+// idlePoll is how often IDLE looks by itself: a wake-up may be lost (package sqldb).
+const idlePoll = 90 * time.Second
 
 // A session is one client. Its methods are the commands, called one after the other by the library; only Idle runs beside
 // another, when a client hangs up while idling.
@@ -30,7 +28,9 @@ type session struct {
 
 	mu       sync.Mutex // the fields below
 	account  mailcore.Account
-	view     *view // of the selected mailbox, or nil
+	login    mailcore.Login
+	watch    *mailcore.Watch // ends this connection when the login ends
+	view     *view           // of the selected mailbox, or nil
 	failures int
 	closed   bool
 	idling   chan struct{} // closed when the Idle that runs has ended
@@ -39,6 +39,7 @@ type session struct {
 var (
 	_ imapserver.SessionIMAP4rev2   = (*session)(nil)
 	_ imapserver.SessionAppendLimit = (*session)(nil)
+	_ imapserver.SessionSASL        = (*session)(nil)
 )
 
 func (l *listening) newSession(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
@@ -52,54 +53,16 @@ func (s *session) Close() error {
 	s.front.raw.SetDeadline(time.Now().Add(time.Second)) // an Idle that is writing to nobody must not hold us
 	s.mu.Lock()
 	s.closed = true
-	idling := s.idling
+	idling, watch := s.idling, s.watch
 	s.mu.Unlock()
+	if watch != nil {
+		watch.End()
+	}
 	if idling != nil {
 		<-idling
 	}
 	s.front.sessionEnded()
 	return nil
-}
-
-// Login implements imapserver.Session. An unknown user and a wrong password are answered alike.
-func (s *session) Login(username, password string) error {
-	addr, err := mailcore.ParseAddress(username)
-	if err != nil {
-		addr = mailcore.Address(strings.ToLower(username)) // nobody's, but it costs the same time
-	}
-	account, err := s.l.store.Authenticate(s.ctx, addr, password)
-	switch {
-	case err == nil:
-		s.mu.Lock()
-		s.account = account
-		s.mu.Unlock()
-		s.front.loggedIn()
-		s.l.log.Info("imap login", "account", account.Address, "remote", s.front.addr)
-		return nil
-	case errors.Is(err, mailcore.ErrMustChange):
-		s.l.log.Info("imap login refused: issued password", "account", addr, "remote", s.front.addr)
-		return no(imap.ResponseCodeAlert, s.l.opt.MustChangeText)
-	case errors.Is(err, mailcore.ErrBadCredentials), errors.Is(err, mailcore.ErrClosed):
-		return s.loginFailed(addr)
-	case s.ctx.Err() != nil:
-		return no(imap.ResponseCodeUnavailable, "Server is shutting down")
-	}
-	s.l.log.Error("imap login", "account", addr, "remote", s.front.addr, "err", err)
-	return no(imap.ResponseCodeUnavailable, "Temporary failure, try again later")
-}
-
-// loginFailed answers a wrong password, the later the more of them there were lately, and closes the connection after a few.
-func (s *session) loginFailed(addr mailcore.Address) error {
-	n := s.l.failures.add(s.front.addr, time.Now())
-	s.l.log.Warn("imap login failed", "account", addr, "remote", s.front.addr, "lately", n)
-	select {
-	case <-time.After(s.l.opt.FailureDelay << min(n-1, 3)):
-	case <-s.ctx.Done():
-	}
-	if s.failures++; s.failures >= maxFailures {
-		s.front.stop("Too many failed logins")
-	}
-	return imapserver.ErrAuthFailed
 }
 
 // Namespace implements imapserver.SessionNamespace.

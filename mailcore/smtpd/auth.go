@@ -2,10 +2,10 @@ package smtpd
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/netip"
 	"strings"
-	"sync"
 	"time"
 
 	"congvan/mailcore"
@@ -17,12 +17,30 @@ import (
 // maxFailed is how many wrong passwords one connection may give.
 const maxFailed = 3
 
+// The mechanisms for app passwords (RFC 7677). The one that binds to the TLS channel goes first: clients take the best.
+const (
+	scramPlus = "SCRAM-SHA-256-PLUS"
+	scramSHA  = "SCRAM-SHA-256"
+)
+
 // AuthMechanisms are offered under TLS only: go-smtp asks just then.
 func (s *session) AuthMechanisms() []string {
 	if !s.submission() {
 		return nil
 	}
-	return []string{sasl.Plain, sasl.Login}
+	offered := []string{sasl.Plain, sasl.Login, scramSHA}
+	if mailcore.CanBind(s.channel()) {
+		offered = append(offered, scramPlus)
+	}
+	return offered
+}
+
+// channel is the TLS connection.
+func (s *session) channel() *tls.ConnectionState {
+	if state, ok := s.conn.TLSConnectionState(); ok {
+		return &state
+	}
+	return nil
 }
 
 // Auth begins a login (RFC 4954).
@@ -35,16 +53,18 @@ func (s *session) Auth(mech string) (sasl.Server, error) {
 	case s.envelope() != nil:
 		return nil, errNested
 	}
-	switch mech {
-	case sasl.Plain:
+	switch {
+	case mech == sasl.Plain:
 		return sasl.NewPlainServer(func(identity, username, password string) error {
 			if identity != "" && !strings.EqualFold(identity, username) {
 				return errBadLogin // nobody acts as somebody else by a password
 			}
 			return s.login(username, password)
 		}), nil
-	case sasl.Login:
+	case mech == sasl.Login:
 		return &loginServer{check: s.login}, nil
+	case mech == scramSHA, mech == scramPlus && mailcore.CanBind(s.channel()):
+		return &scramServer{s, s.run.opt.Store.NewScram(s.attempt("", ""), s.channel(), mech == scramPlus)}, nil
 	}
 	return nil, errNoMechanism
 }
@@ -72,139 +92,83 @@ func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err er
 	return nil, false, sasl.ErrUnexpectedClientResponse
 }
 
-// login checks a password. Wrong ones are answered late, and after some no more are checked for a while.
-func (s *session) login(username, password string) error {
-	if !strings.Contains(username, "@") {
-		username += "@" + s.run.opt.Domain
-	}
-	address, err := mailcore.ParseAddress(username)
-	if err != nil {
-		return s.failedLogin(mailcore.Address("?"), err)
-	}
-	if !s.run.logins.allow(s.wire.addr, address) {
-		s.log.Warn("login refused unchecked", "account", address)
-		return s.hangUp(errLoginLimit)
-	}
-	ctx, cancel := s.lookup()
-	defer cancel()
-	account, err := s.run.opt.Store.Authenticate(ctx, address, password)
-	switch {
-	case err == nil:
-		s.run.logins.forget(s.wire.addr, address)
-		s.account = &account
-		s.log = s.log.With("account", account.Address)
-		s.log.Info("login")
-		return nil
-	case errors.Is(err, mailcore.ErrMustChange):
-		s.log.Info("login refused", "account", address, "why", err)
-		return errMustChange
-	case errors.Is(err, mailcore.ErrBadCredentials), errors.Is(err, mailcore.ErrClosed):
-		return s.failedLogin(address, err)
-	}
-	s.log.Error("login", "account", address, "err", err)
-	return errLoginLater
+// A scramServer is a SCRAM login of this session.
+type scramServer struct {
+	s     *session
+	scram *mailcore.Scram
 }
 
-func (s *session) failedLogin(address mailcore.Address, why error) error {
-	n := s.run.logins.fail(s.wire.addr, address)
-	s.log.Warn("login failed", "account", address, "why", why, "in_a_row", n)
-	wait(s.run.hard, time.Duration(min(n, 5))*s.run.opt.FailDelay)
-	if s.failed++; s.failed >= maxFailed {
-		return s.hangUp(errBadLogin)
+// Next takes the client's next message and returns the answer.
+func (x *scramServer) Next(response []byte) (challenge []byte, done bool, err error) {
+	ctx, cancel := x.s.lookup()
+	defer cancel()
+	challenge, done, err = x.scram.Next(ctx, response)
+	if err != nil {
+		return nil, false, x.s.refusedLogin(err)
 	}
-	return errBadLogin
+	if done {
+		x.s.loggedIn(x.scram.Login())
+	}
+	return challenge, done, nil
+}
+
+func (s *session) attempt(username, password string) mailcore.Attempt {
+	remote, _ := netip.ParseAddr(s.wire.addr)
+	return mailcore.Attempt{Address: username, Domain: s.run.opt.Domain, Password: password, Service: mailcore.ServiceSMTP, Remote: remote}
+}
+
+// login checks a password.
+func (s *session) login(username, password string) error {
+	ctx, cancel := s.lookup()
+	defer cancel()
+	l, err := s.run.opt.Store.LogIn(ctx, s.attempt(username, password))
+	if err != nil {
+		s.log = s.log.With("account", username)
+		return s.refusedLogin(err)
+	}
+	s.loggedIn(l)
+	return nil
+}
+
+// loggedIn begins what an account may do, until its login ends: by the connection, or by a word from anywhere.
+func (s *session) loggedIn(l mailcore.Login) {
+	s.account = &l.Account
+	s.log = s.log.With("account", l.Address)
+	s.log.Info("login", "app_password", l.App)
+	s.watch = s.run.opt.Store.Watch(l, func(why error) {
+		s.log.Info("login ended", "why", why)
+		s.wire.end()
+	})
+}
+
+// refusedLogin words the refusal of a login. Wrong passwords are answered late, and a few end the connection.
+func (s *session) refusedLogin(err error) error {
+	var refused *mailcore.LoginError
+	switch {
+	case errors.Is(err, mailcore.ErrThrottled):
+		s.log.Warn("login refused unchecked")
+		return s.hangUp(errLoginLimit)
+	case errors.Is(err, mailcore.ErrMustChange):
+		s.log.Info("login refused", "why", err)
+		return mustChange(s.run.opt.AccountURL)
+	case errors.As(err, &refused):
+		s.log.Warn("login failed", "why", err, "in_a_row", refused.Lately)
+		wait(s.run.hard, time.Duration(min(max(refused.Lately, 1), 5))*s.run.opt.FailDelay)
+		if s.failed++; s.failed >= maxFailed {
+			return s.hangUp(errBadLogin)
+		}
+		return errBadLogin
+	case errors.Is(err, mailcore.ErrBusy):
+		s.log.Warn("login refused unchecked", "why", err)
+		return errLoginLater
+	}
+	s.log.Error("login", "err", err)
+	return errLoginLater
 }
 
 func wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(d):
-	}
-}
-
-// Bounds of failed logins. One address with one account is somebody guessing, or an old password in a phone; one address
-// with many accounts may be the whole office behind one address, so it may fail more often.
-const (
-	failWindow   = 10 * time.Minute
-	failsOfPair  = 10
-	failsOfAddr  = 100
-	maxThrottled = 20000
-)
-
-// A throttle counts failed logins by address, and by address and account. The account alone is never locked: nobody can
-// lock out the right user by guessing from elsewhere.
-type throttle struct {
-	now func() time.Time
-	mu  sync.Mutex
-	of  map[string]*fails
-}
-
-type fails struct {
-	count int
-	last  time.Time
-}
-
-func newThrottle(now func() time.Time) *throttle {
-	return &throttle{now: now, of: map[string]*fails{}}
-}
-
-func throttleKeys(addr string, account mailcore.Address) (pair, all string) {
-	if ip, err := netip.ParseAddr(addr); err == nil && ip.Is6() && !ip.Is4In6() {
-		if p, err := ip.WithZone("").Prefix(64); err == nil { // one customer's network
-			addr = p.String()
-		}
-	}
-	return addr + " " + account.String(), addr
-}
-
-func (t *throttle) allow(addr string, account mailcore.Address) bool {
-	pair, all := throttleKeys(addr, account)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.count(pair) < failsOfPair && t.count(all) < failsOfAddr
-}
-
-// fail notes a wrong password and returns how many there were of this pair.
-func (t *throttle) fail(addr string, account mailcore.Address) int {
-	pair, all := throttleKeys(addr, account)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if len(t.of) >= maxThrottled {
-		t.sweep()
-	}
-	for _, key := range []string{pair, all} {
-		n := t.count(key)
-		t.of[key] = &fails{n + 1, t.now()}
-	}
-	return t.of[pair].count
-}
-
-// forget clears a pair after a good login. The address keeps its count: a guesser may own one account.
-func (t *throttle) forget(addr string, account mailcore.Address) {
-	pair, _ := throttleKeys(addr, account)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.of, pair)
-}
-
-func (t *throttle) count(key string) int {
-	if f := t.of[key]; f != nil && t.now().Sub(f.last) < failWindow {
-		return f.count
-	}
-	return 0
-}
-
-// sweep makes room: what is over first, then whatever comes first, so that a flood of addresses costs no more memory.
-func (t *throttle) sweep() {
-	for key := range t.of {
-		if t.count(key) == 0 {
-			delete(t.of, key)
-		}
-	}
-	for key := range t.of {
-		if len(t.of) < maxThrottled/2 {
-			break
-		}
-		delete(t.of, key)
 	}
 }

@@ -369,13 +369,13 @@ func TestConnectionLimits(t *testing.T) {
 func TestThrottleOfLogins(t *testing.T) {
 	h := onSQLite(t, 1, nil)
 	var last string
-	for range 4 {
+	for i := range 4 {
 		c := call(t, h.submit)
 		c.do("EHLO x", "250")
 		c.startTLS(h.roots)
 		c.do("EHLO x", "250")
-		for range 3 {
-			c.send("AUTH PLAIN " + plain("a1@kontum.test", "sai") + "\r\n")
+		for j := range 3 {
+			c.send("AUTH PLAIN " + plain("a1@kontum.test", fmt.Sprint("sai ", i, j)) + "\r\n")
 			last, _ = c.reply()
 		}
 	}

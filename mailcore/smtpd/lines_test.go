@@ -11,8 +11,6 @@ import (
 	"testing/iotest"
 	"time"
 
-	"congvan/mailcore"
-
 	"github.com/emersion/go-smtp"
 )
 
@@ -104,39 +102,6 @@ func TestClaimedName(t *testing.T) {
 		if got := claimedName(in); got != want {
 			t.Errorf("%q: %q", in, got)
 		}
-	}
-}
-
-func TestThrottleIsBoundedAndForgets(t *testing.T) {
-	now := time.Unix(1e9, 0)
-	th := newThrottle(func() time.Time { return now })
-	for range failsOfPair {
-		if !th.allow("192.0.2.1", "a@b.test") {
-			t.Fatal("refused too early")
-		}
-		th.fail("192.0.2.1", "a@b.test")
-	}
-	if th.allow("192.0.2.1", "a@b.test") {
-		t.Error("the eleventh try is checked")
-	}
-	if !th.allow("192.0.2.1", "c@b.test") || !th.allow("192.0.2.2", "a@b.test") {
-		t.Error("others are locked out")
-	}
-	now = now.Add(failWindow)
-	if !th.allow("192.0.2.1", "a@b.test") {
-		t.Error("never forgets")
-	}
-	for i := range failsOfAddr {
-		th.fail("2001:db8::1", mailcore.Address(fmt.Sprintf("a%d@b.test", i)))
-	}
-	if th.allow("2001:db8::ffff", "z@b.test") {
-		t.Error("one network may guess at every account")
-	}
-	for i := range 3 * maxThrottled {
-		th.fail(fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), "a@b.test")
-	}
-	if n := len(th.of); n > maxThrottled+2 {
-		t.Errorf("%d entries", n)
 	}
 }
 

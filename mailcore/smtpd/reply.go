@@ -32,14 +32,21 @@ var (
 	errNul        = reply(550, smtp.EnhancedCode{5, 6, 0}, "The message contains a NUL")
 	errLoop       = reply(554, smtp.EnhancedCode{5, 4, 6}, "Too many Received lines: the message runs in a loop")
 	errBadLogin   = reply(535, smtp.EnhancedCode{5, 7, 8}, "Sai địa chỉ hoặc mật khẩu / Wrong address or password")
-	errMustChange = reply(535, smtp.EnhancedCode{5, 7, 0}, "Phải đổi mật khẩu được cấp trước khi dùng hộp thư / "+
-		"The issued password must be changed before the mailbox can be used")
 	errLoginLimit = reply(454, smtp.EnhancedCode{4, 7, 0}, "Đăng nhập sai quá nhiều lần, hãy thử lại sau / "+
 		"Too many failed logins, try again later")
 	errLoginLater = reply(454, smtp.EnhancedCode{4, 7, 0}, "Chưa kiểm tra được mật khẩu, hãy thử lại sau / "+
 		"Temporary authentication failure")
 	errNoMechanism = reply(504, smtp.EnhancedCode{5, 7, 4}, "This way of logging in is not offered")
 )
+
+// mustChange tells where to change the issued password (QĐ 22/2009 Điều 7). Without marks: a reply is ASCII (RFC 5321 §4.2), and
+// clients show other bytes as they like.
+func mustChange(url string) error {
+	if url == "" {
+		return reply(535, smtp.EnhancedCode{5, 7, 0}, "Phai doi mat khau duoc cap truoc khi dung hop thu / The issued password must be changed first")
+	}
+	return reply(535, smtp.EnhancedCode{5, 7, 0}, "Phai doi mat khau duoc cap truoc khi dung hop thu, tai: %s / Change the issued password there first", url)
+}
 
 func noRecipient(a string) error {
 	return reply(550, smtp.EnhancedCode{5, 1, 1}, "Không có địa chỉ này / No such address here: <%s>", a)

@@ -36,6 +36,9 @@ type Options struct {
 	TLS      *tls.Config  // nil: no STARTTLS, and so no AUTH
 	Logger   *slog.Logger // slog.Default
 
+	// AccountURL is the page where an issued password is changed; whoever logs in with one is told.
+	AccountURL string
+
 	MaxMessage     int64         // bytes; 50 MiB
 	MaxRcpt        int           // recipients of one message; 1000
 	MaxConns       int           // at one time; 2000
@@ -73,10 +76,9 @@ func set[T int | int64 | time.Duration](field *T, value T) {
 
 // A Server takes mail in on any number of listeners; its limits hold over all of them.
 type Server struct {
-	opt    Options
-	log    *slog.Logger
-	conns  *counter
-	logins *throttle
+	opt   Options
+	log   *slog.Logger
+	conns *counter
 }
 
 // New returns a server of the given kind.
@@ -84,8 +86,7 @@ func New(opt Options) *Server {
 	opt.setDefaults()
 	return &Server{
 		opt: opt, log: opt.Logger.With("smtpd", opt.Mode.String()),
-		conns:  &counter{of: map[string]int{}, limit: opt.MaxConns, each: opt.MaxConnsOfAddr},
-		logins: newThrottle(time.Now),
+		conns: &counter{of: map[string]int{}, limit: opt.MaxConns, each: opt.MaxConnsOfAddr},
 	}
 }
 

@@ -27,6 +27,7 @@ type session struct {
 	wire    *wire
 	log     *slog.Logger
 	account *mailcore.Account // who logged in
+	watch   *mailcore.Watch   // ends this session when the login ends
 
 	refused, failed int // recipients; logins
 	gone            bool
@@ -71,8 +72,13 @@ func (r *run) newSession(c *smtp.Conn) (smtp.Session, error) {
 // Reset forgets the message under way.
 func (s *session) Reset() { s.setEnvelope(nil) }
 
-// Logout has nothing to free.
-func (s *session) Logout() error { return nil }
+// Logout is the end of the connection.
+func (s *session) Logout() error {
+	if s.watch != nil {
+		s.watch.End()
+	}
+	return nil
+}
 
 func (s *session) setEnvelope(e *envelope) {
 	s.mu.Lock()

@@ -45,6 +45,7 @@ type house struct {
 	accounts   []mailcore.Account
 	mx, submit string // addresses
 	roots      *tls.Config
+	leaf       []byte // the server's certificate
 	stop       func()
 }
 
@@ -70,6 +71,7 @@ func newHouse(t testing.TB, db *sqldb.DB, accounts int, change func(*smtpd.Optio
 		t.Fatal(err)
 	}
 	server, pool := mailtest.ServerTLS(t, "mail."+domain)
+	h.leaf = server.Certificates[0].Certificate[0]
 	h.roots = &tls.Config{RootCAs: pool, ServerName: "mail." + domain}
 	run, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 2)

@@ -156,6 +156,19 @@ func (w *wire) stop() {
 	}
 }
 
+// end ends the session now: what waits for a command with a word, what receives a body without.
+func (w *wire) end() {
+	w.stop()
+	w.mu.Lock()
+	body := w.body
+	w.mu.Unlock()
+	if body {
+		w.Conn.Close()
+		return
+	}
+	time.AfterFunc(time.Second, func() { w.Conn.Close() })
+}
+
 func (w *wire) Close() error {
 	err := w.Conn.Close()
 	w.closing.Do(func() { w.list.remove(w) })
