@@ -119,7 +119,7 @@ func (s *Store) register(ctx context.Context, tx *sqldb.Tx, by Actor, p *Proposa
 	if err := insertItems(ctx, tx, doc.ID, list); err != nil {
 		return nil, err
 	}
-	if _, err := recordDocument(ctx, tx, doc.ID, string(Draft), by, drafted(doc, list)); err != nil {
+	if _, err := recordDocument(ctx, tx, doc.ID, string(Draft), by, drafted(doc, p, list)); err != nil {
 		return nil, err
 	}
 	r, err := series(ctx, tx, doc.Agency, doc.Year, OutgoingBook, "")
@@ -141,10 +141,13 @@ func (s *Store) register(ctx context.Context, tx *sqldb.Tx, by Actor, p *Proposa
 }
 
 // drafted is the detail of a document's first event: the files as they came.
-func drafted(doc *Document, list []Item) map[string]any {
+func drafted(doc *Document, p *Proposal, list []Item) map[string]any {
 	detail := map[string]any{"file": doc.FileName, "sha256": doc.Original}
 	if len(list) > 1 {
 		detail["package"] = digests(list)
+	}
+	if names := givenNames(p, list); len(names) > 0 {
+		detail["given_names"] = names
 	}
 	return detail
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"congvan/exchange/intake"
 	"congvan/mailcore/blob"
@@ -90,6 +91,7 @@ func MediaType(f intake.Format) string {
 type File struct {
 	Info       *intake.Item // what it is by its bytes, and what a clerk has to know about it
 	Data       []byte
+	Given      string // its name as the clerk's computer has it, whatever encoding that is; the event of the draft keeps it
 	Unsealable string // Vietnamese: why a PDF cannot bear a seal; "" when it can
 	Accepted   bool   // a person has let it go although it is flagged
 }
@@ -298,23 +300,65 @@ func (s *Store) Package(ctx context.Context, id DocumentID) (list []Item, err er
 
 // samePackage says whether a registered document has these annexes: the same files under one number, or something else.
 func (s *Store) samePackage(ctx context.Context, doc *Document, p *Proposal) error {
+	var want []string
+	for _, f := range p.Annexes {
+		want = append(want, f.Info.SHA256)
+	}
+	return s.sameAnnexes(ctx, doc, want)
+}
+
+// SameAnnexes says whether a registered document has these files as its annexes, in this order; else the error tells how many
+// it has. It finds out, without reading anything, whether a document was registered before with all its files.
+func (s *Store) SameAnnexes(ctx context.Context, doc *Document, annexes [][]byte) error {
+	var want []string
+	for _, data := range annexes {
+		want = append(want, string(blob.Of(data)))
+	}
+	return s.sameAnnexes(ctx, doc, want)
+}
+
+func (s *Store) sameAnnexes(ctx context.Context, doc *Document, want []string) error {
 	list, err := s.Package(ctx, doc.ID)
 	if err != nil {
 		return err
 	}
-	var have, want []string
+	var have []string
 	for _, it := range list {
 		if it.Kind == AnnexItem {
 			have = append(have, string(it.Original))
 		}
 	}
-	for _, f := range p.Annexes {
-		want = append(want, f.Info.SHA256)
-	}
 	if !slices.Equal(have, want) {
 		return &Error{Conflict, CodePackageDiffers, fmt.Sprintf("%s: đã vào sổ với %d tệp kèm theo, lần này %d", doc.Reference, len(have), len(want))}
 	}
 	return nil
+}
+
+// givenNames are the names of a proposal's files as they were given, by ordinal, where they were changed on the way: decoded
+// from an old encoding, made fit to be saved. Recipients see the names of the items; these are kept as evidence. A byte that
+// is no UTF-8 stands as the code point of its number.
+func givenNames(p *Proposal, list []Item) map[string]string {
+	out := map[string]string{}
+	for i, f := range p.files() {
+		if p.Main == nil {
+			i++
+		}
+		if i < len(list) && f.Given != "" && f.Given != list[i].FileName {
+			out[fmt.Sprint(i)] = byteText(f.Given)
+		}
+	}
+	return out
+}
+
+func byteText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	runes := make([]rune, len(s))
+	for i := range len(s) {
+		runes[i] = rune(s[i])
+	}
+	return string(runes)
 }
 
 // digests is what events keep of a package: the name and the digest of each file.

@@ -40,7 +40,10 @@ type Proposal struct {
 // Điều 10).
 type Difference struct {
 	Field     string `json:"field"`
-	Message   string `json:"message"` // Vietnamese, with the place on the page
+	Said      string `json:"said"`            // typed by the clerk, or told when the number was taken
+	Found     string `json:"found"`           // on the page; "" when the page has none
+	Place     string `json:"place,omitempty"` // where on the page, in Vietnamese
+	Message   string `json:"message"`         // Vietnamese, with the place on the page
 	Confirmed bool   `json:"confirmed"`
 }
 

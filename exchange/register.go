@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"congvan/mailcore/sqldb"
+	"congvan/mailcore/viettext"
 	"congvan/recipients"
 )
 
@@ -86,6 +87,7 @@ type seriesDetail struct {
 	Number    int64               `json:"number,omitempty"`
 	Reference string              `json:"reference,omitempty"`
 	Reason    string              `json:"reason,omitempty"`
+	Abstract  string              `json:"abstract,omitempty"`
 }
 
 // recordSeries appends an event to the chain of a series, holding its row so that two do so one after the other.
@@ -184,6 +186,11 @@ func claimReserved(ctx context.Context, tx *sqldb.Tx, r Series, reference, owner
 // TakeNumber reserves the next number of an outgoing series that is issued here, before the paper is stamped. It returns
 // the reference, such as 05/QĐ-UBND: numbers under 10 have a leading zero (NĐ 30/2020 Phụ lục I II.3).
 func (s *Store) TakeNumber(ctx context.Context, by Actor, agency recipients.UnitCode, year int, name, symbol string) (string, error) {
+	return s.TakeNumberFor(ctx, by, agency, year, name, symbol, "")
+}
+
+// TakeNumberFor does the same for a document whose trích yếu is known already; it is compared with the page at issue.
+func (s *Store) TakeNumberFor(ctx context.Context, by Actor, agency recipients.UnitCode, year int, name, symbol, abstract string) (string, error) {
 	var reference string
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		r, err := series(ctx, tx, agency, year, OutgoingBook, name)
@@ -200,9 +207,25 @@ func (s *Store) TakeNumber(ctx context.Context, by Actor, agency recipients.Unit
 		if err != nil {
 			return err
 		}
-		return recordSeries(ctx, tx, r.ID, SeriesReserved, by, seriesDetail{Number: n, Reference: reference})
+		if _, err := tx.ExecContext(ctx, `UPDATE register_number SET abstract = $1 WHERE series_id = $2 AND reference = $3`, viettext.NFC(abstract), r.ID, reference); err != nil {
+			return fmt.Errorf("abstract of number %q: %w", reference, err)
+		}
+		return recordSeries(ctx, tx, r.ID, SeriesReserved, by, seriesDetail{Number: n, Reference: reference, Abstract: viettext.NFC(abstract)})
 	})
 	return reference, err
+}
+
+// ReservedAbstract returns the trích yếu that was told when a number was taken, "" for none.
+func (s *Store) ReservedAbstract(ctx context.Context, agency recipients.UnitCode, year int, reference string) (string, error) {
+	var found []string
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &found, `SELECT n.abstract FROM register_number n JOIN register_series r ON r.id = n.series_id
+			WHERE r.agency = $1 AND r.year = $2 AND r.book = $3 AND n.reference = $4 AND n.abstract <> ''`, agency, year, OutgoingBook, reference)
+	})
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0], nil
 }
 
 // VoidNumber gives up a reserved or missing number, with a reason that stays in the register.
