@@ -440,23 +440,20 @@ func (d *demo) proposed(ctx context.Context, desk *desk, in demoInput, row *demo
 		row.id = known.ID
 		return nil, nil
 	}
-	r, err := desk.read(ctx, in.name, in.data)
-	if err == nil && r.draft.NeedsManual() {
-		err = r.draft.Problem(intake.NeedsManual)
-	}
+	c, err := desk.propose(ctx, []uploaded{{in.name, in.data}}, said{})
 	if err != nil {
 		if !row.left(err) {
 			return nil, err
 		}
 		return nil, nil
 	}
-	p := r.proposal()
+	p := c.p
 	p.NotSecret = len(d.flags.pdf) > 0 // whoever names a file of his own here has answered; the guard has looked all the same
 	if p.Secrecy != "" {
 		row.reason = fmt.Sprintf("từ chối: văn bản %s, không lưu nội dung", p.Secrecy)
 		return nil, d.in.exchange.RefuseSecret(ctx, desk.actor(p.Agency), p.Agency, p.Secrecy)
 	}
-	if err := errors.Join(d.said.apply(r.dir, desk.actor(p.Agency), p), p.Ready()); err != nil {
+	if err := errors.Join(c.apply(d.said, desk.actor(p.Agency)), p.Ready()); err != nil {
 		if !row.left(err) {
 			return nil, err
 		}

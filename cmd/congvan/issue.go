@@ -5,110 +5,169 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/user"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"congvan/exchange"
 	"congvan/exchange/intake"
-	"congvan/mailcore/viettext"
 	"congvan/recipients"
-	"congvan/signing"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
-// issueFlags are what a clerk may say at the command line about the documents to issue.
+// issueFlags are what a clerk may say at the command line about the document to issue.
 type issueFlags struct {
-	data, decisions, issuer, reference, date, as string
-	json                                         bool
+	data, decisions, spool, as string
+	said                       said
+	json                       bool
 }
+
+// A said is what a clerk typed about a document; the page has to say the same. Empty fields were not typed.
+type said struct {
+	Reference string `json:"reference,omitempty"`
+	Date      string `json:"date,omitempty"` // ISO
+	Abstract  string `json:"abstract,omitempty"`
+	Issuer    string `json:"issuer,omitempty"` // code or name
+	Kind      string `json:"type,omitempty"`
+	Signer    string `json:"signer,omitempty"`
+	Urgency   string `json:"urgency,omitempty"`
+}
+
+func (v *said) fields() []*string {
+	return []*string{&v.Reference, &v.Date, &v.Abstract, &v.Issuer, &v.Kind, &v.Signer, &v.Urgency}
+}
+
+// over returns v with what w does not say.
+func (v said) over(w said) said {
+	of, older := v.fields(), w.fields()
+	for i := range of {
+		if *of[i] == "" {
+			*of[i] = *older[i]
+		}
+	}
+	return v
+}
+
+// clean decodes what was typed and brings the date to its one form.
+func (v *said) clean() error {
+	for _, s := range v.fields() {
+		*s = clerkText(*s)
+	}
+	if v.Date == "" {
+		return nil
+	}
+	date, ok := isoDate(v.Date)
+	if !ok {
+		return &usageError{fmt.Errorf("--date %q không phải là ngày", v.Date), "ghi 2009-03-18 hoặc 18/3/2009"}
+	}
+	v.Date = date
+	return nil
+}
+
+// isoDate reads a civil date as people write it.
+func isoDate(s string) (string, bool) {
+	for _, layout := range []string{time.DateOnly, "2/1/2006", "2-1-2006", "2.1.2006"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.Format(time.DateOnly), true
+		}
+	}
+	return "", false
+}
+
+const issueLong = `Phát hành một văn bản: đọc, đối chiếu, xác nhận, vào sổ, ký số và gửi thư tới mọi đơn vị có tên ở Nơi nhận.
+
+Tệp thứ nhất là văn bản (PDF). Các tệp sau là tệp kèm theo của chính văn bản đó, đúng thứ tự: PDF, xlsx, docx, zip … Mỗi
+PDF đều được ký số; tệp loại khác đi nguyên vẹn và được bảo đảm bằng danh mục đã ký số. Mọi nơi nhận đều nhận đủ các tệp.
+
+Không có --json thì lệnh hỏi từng việc còn chờ văn thư; có --json thì không hỏi, những gì văn thư quyết định ghi trong tệp
+của --decisions. Văn bản chưa đi được thì nằm chờ (congvan spool list), trừ văn bản mật: không lưu gì của nội dung.
+
+Mã thoát: 0 đã phát hành; 1 chưa; 2 gõ sai lệnh.`
+
+const issueExample = `  congvan issue van-ban.pdf
+  congvan issue van-ban.pdf phu-luc-1.pdf bieu-mau.xlsx
+  congvan issue van-ban.pdf --reference 145/STTTT-CNTT --date 18/3/2009 --abstract "Về việc triển khai chữ ký số"
+  congvan issue van-ban.pdf --json --decisions quyet-dinh.toml
+  congvan issue --spool 3kq7x2ma --decisions quyet-dinh.toml`
 
 func issueCommand(s *streams) *cobra.Command {
 	var f issueFlags
 	c := &cobra.Command{
-		Use:   "issue FILE…",
-		Short: "Issue documents: read, confirm, register, seal, and mail a copy to every unit named",
-		Args:  cobra.MinimumNArgs(1),
-		RunE:  func(c *cobra.Command, files []string) error { return issueFiles(c.Context(), s, f, files) },
+		Use:     "issue FILE [ANNEX…]",
+		Short:   "Phát hành một văn bản cùng các tệp kèm theo",
+		Long:    issueLong,
+		Example: issueExample,
+		RunE: func(c *cobra.Command, files []string) error {
+			if err := f.check(files); err != nil {
+				return err
+			}
+			return runIssue(c.Context(), s, f, files)
+		},
 	}
 	dataFlag(c, &f.data, ".")
-	c.Flags().StringVar(&f.decisions, "decisions", "", "file with the clerk's decisions for open lines (TOML)")
-	c.Flags().StringVar(&f.issuer, "issuer", "", "code of the issuing agency, when the page does not tell it")
-	c.Flags().StringVar(&f.reference, "reference", "", "số, ký hiệu, when the page does not tell it")
-	c.Flags().StringVar(&f.date, "date", "", "date of the document (2009-03-18), when the page does not tell it")
-	c.Flags().StringVar(&f.as, "as", "", "who issues; the user of this machine")
-	c.Flags().BoolVar(&f.json, "json", false, "ask nothing, print one JSON object a file")
+	c.Flags().StringVar(&f.decisions, "decisions", "", "tệp ghi các quyết định của văn thư (TOML)")
+	c.Flags().StringVar(&f.spool, "spool", "", "phát hành văn bản đang chờ có mã này, thay cho FILE")
+	c.Flags().StringVar(&f.said.Reference, "reference", "", "số, ký hiệu theo sổ; được đối chiếu với trang giấy")
+	c.Flags().StringVar(&f.said.Date, "date", "", "ngày văn bản theo sổ (18/3/2009); được đối chiếu")
+	c.Flags().StringVar(&f.said.Abstract, "abstract", "", "trích yếu theo sổ; được đối chiếu")
+	c.Flags().StringVar(&f.said.Issuer, "issuer", "", "mã hoặc tên cơ quan ban hành; được đối chiếu")
+	c.Flags().StringVar(&f.said.Kind, "type", "", "loại văn bản; được đối chiếu")
+	c.Flags().StringVar(&f.said.Signer, "signer", "", "người ký; được đối chiếu")
+	c.Flags().StringVar(&f.said.Urgency, "urgency", "", "độ khẩn; được đối chiếu")
+	c.Flags().StringVar(&f.as, "as", "", "ai phát hành; không ghi thì là người dùng của máy này")
+	c.Flags().BoolVar(&f.json, "json", false, "không hỏi; in một đối tượng JSON")
 	return c
 }
 
-// issueResult is the JSON of one file.
-type issueResult struct {
-	File      string              `json:"file"`
-	Reference string              `json:"reference,omitempty"`
-	Issuer    string              `json:"issuer,omitempty"`
-	State     exchange.State      `json:"state,omitempty"`
-	Copies    int                 `json:"copies,omitempty"`
-	Lines     []exchange.Line     `json:"lines,omitempty"`
-	Open      []string            `json:"open,omitempty"`
-	Error     string              `json:"error,omitempty"`
-	Code      string              `json:"code,omitempty"`
-	Hint      string              `json:"hint,omitempty"`
-	document  exchange.DocumentID `json:"-"`
+func (f *issueFlags) check(files []string) error {
+	const see = "xem: congvan issue --help"
+	switch {
+	case f.spool == "" && len(files) == 0:
+		return &usageError{errors.New("chưa ghi tệp văn bản"), see}
+	case f.spool != "" && len(files) > 0:
+		return &usageError{errors.New("--spool đã chỉ ra văn bản, không ghi thêm tệp"), see}
+	}
+	f.as = clerkText(f.as)
+	return f.said.clean()
 }
 
-func issueFiles(ctx context.Context, s *streams, f issueFlags, files []string) error {
-	if _, err := time.Parse(time.DateOnly, f.date); err != nil && f.date != "" {
-		return &usageError{fmt.Errorf("--date %q is no date", f.date), "write it as 2009-03-18"}
+func runIssue(ctx context.Context, s *streams, f issueFlags, files []string) error {
+	d, err := openDesk(ctx, s, f)
+	if err != nil {
+		return err
 	}
+	defer d.in.close()
+	res, err := d.take(ctx, files)
+	return d.tell(res, err)
+}
+
+// openDesk opens the installation for a clerk who issues, and clears away what dead processes left in the spool.
+func openDesk(ctx context.Context, s *streams, f issueFlags) (*desk, error) {
 	cfg, err := loadConfig(f.data)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	said, err := loadDecisions(f.decisions)
+	written, err := loadDecisions(f.decisions)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	in, err := openInstallation(ctx, cfg, commandLog(s.err))
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer in.close()
-	failed := 0
-	desk := &desk{in: in, s: s, flags: f, said: said, ask: bufio.NewReader(s.in)}
-	for _, file := range files {
-		res, err := desk.issue(ctx, file)
-		if err != nil {
-			failed++
-			res.Error, res.Hint = explain(err)
-			var e *exchange.Error
-			if errors.As(err, &e) {
-				res.Code = e.Code
-			}
-		}
-		switch {
-		case f.json:
-			writeJSON(s.out, res)
-		case err != nil:
-			fmt.Fprintf(s.err, "%s: %s\n", filepath.Base(file), res.Error)
-			if res.Hint != "" {
-				fmt.Fprintf(s.err, "  %s\n", res.Hint)
-			}
-		default:
-			fmt.Fprintf(s.out, "Đã phát hành %s: %d bản. Theo dõi: congvan status --data %s %s\n", res.Reference, res.Copies, f.data, res.Reference)
-		}
+	if _, err := in.spool().sweep(); err != nil {
+		in.close()
+		return nil, fmt.Errorf("sweep the spool: %w", err)
 	}
-	if failed > 0 {
-		return &exitError{1}
-	}
-	return nil
+	d := &desk{in: in, s: s, flags: f, said: written, ask: bufio.NewReader(s.in)}
+	d.remindOld()
+	return d, nil
 }
 
 // A desk is where one clerk issues documents.
@@ -131,50 +190,106 @@ func (d *desk) actor(agency recipients.UnitCode) exchange.Actor {
 	return exchange.Actor{Name: name, Unit: agency}
 }
 
-// issue takes one file all the way. The file itself stays where the clerk has it; nothing of it is stored before the guard
-// has passed and somebody has answered that it is not secret.
-func (d *desk) issue(ctx context.Context, file string) (*issueResult, error) {
-	res := &issueResult{File: filepath.Base(file)}
-	data, err := readFile(file)
-	if err != nil {
-		return res, err
-	}
-	r, err := d.read(ctx, file, data)
-	if err != nil {
-		return res, err
-	}
-	if p := r.draft.Problem(intake.NeedsManual); p != nil {
-		return res, p
-	}
-	p := r.proposal()
-	d.override(p)
-	by := d.actor(p.Agency)
-	res.Reference, res.Issuer = p.Reference, string(p.Agency)
-	if p.Secrecy != "" {
-		if err := d.in.exchange.RefuseSecret(ctx, by, p.Agency, p.Secrecy); err != nil {
-			return res, err
+// take brings in what the command line names: files, or an entry of the spool.
+func (d *desk) take(ctx context.Context, paths []string) (*issueResult, error) {
+	if d.flags.spool != "" {
+		e, err := d.in.spool().open(d.flags.spool)
+		if err != nil {
+			return &issueResult{Spool: d.flags.spool}, err
 		}
-		return &issueResult{File: res.File}, p.Ready()
+		return d.work(ctx, e)
+	}
+	res := &issueResult{File: clerkName(paths[0])}
+	files, err := readUploads(paths)
+	if err != nil {
+		return res, err
+	}
+	if known, err := d.resume(ctx, files, res); known || err != nil {
+		return res, err
+	}
+	e, err := d.in.spool().put(files, d.flags.said, d.actor("").Name)
+	if err != nil {
+		return res, err
+	}
+	return d.work(ctx, e)
+}
+
+// work takes an upload as far as it goes. What is issued or secret leaves the spool, everything else waits there for the
+// clerk with a note of what is missing.
+func (d *desk) work(ctx context.Context, e *spoolEntry) (*issueResult, error) {
+	res := &issueResult{File: e.note.Files[0].Name}
+	files, err := e.files()
+	if err != nil {
+		return res, errors.Join(err, e.keep())
+	}
+	known, err := d.resume(ctx, files, res)
+	if !known && err == nil {
+		e.note.Said = d.flags.said.over(e.note.Said)
+		err = d.issue(ctx, files, e.note.Said, res)
+	}
+	if err == nil {
+		return res, e.erase()
+	}
+	if exchange.IsCode(err, exchange.CodeSecret) {
+		// From here on the entry is gone, whatever happens to this process.
+		return &issueResult{File: res.File}, errors.Join(err, e.condemn(), d.in.exchange.RefuseSecret(context.WithoutCancel(ctx), d.actor(res.agency), res.agency, res.secrecy), e.erase())
+	}
+	res.Spool = e.note.ID
+	e.note.explain(res, err)
+	return res, errors.Join(err, e.keep())
+}
+
+// resume goes on with a document that these bytes were registered as, so that a run that was cut short, or one run too
+// many, asks nothing again. known is false when nobody has registered them.
+func (d *desk) resume(ctx context.Context, files []uploaded, res *issueResult) (known bool, err error) {
+	doc, err := d.in.exchange.ByOriginal(ctx, files[0].data)
+	if err != nil || doc == nil {
+		return false, err
+	}
+	res.Reference, res.Issuer, res.Again = doc.Reference, string(doc.Agency), doc.State == exchange.Issued
+	if said := d.flags.said; said.Reference != "" && said.Reference != doc.Reference || said.Date != "" && said.Date != doc.IssuedOn {
+		return true, &exchange.Error{Class: exchange.Conflict, Code: exchange.CodeSameFile, Detail: string(doc.Agency) + " " + doc.Reference}
+	}
+	annexes := make([][]byte, len(files)-1)
+	for i, f := range files[1:] {
+		annexes[i] = f.data
+	}
+	if err := d.in.exchange.SameAnnexes(ctx, doc, annexes); err != nil {
+		return true, err
+	}
+	return true, d.finish(ctx, d.actor(doc.Agency), doc, res)
+}
+
+// issue reads the document, has it decided, and sends it. Nothing of it is stored before the guard has passed over all its
+// files and somebody has answered that it is not secret.
+func (d *desk) issue(ctx context.Context, files []uploaded, typed said, res *issueResult) error {
+	c, err := d.propose(ctx, files, typed)
+	if c != nil {
+		defer func() { res.take(c) }()
+	}
+	if err != nil {
+		return err
+	}
+	p, by := c.p, d.actor(c.p.Agency)
+	if p.Secrecy != "" {
+		return p.Ready()
 	}
 	if p.Agency == "" {
-		return res, &exchange.Error{Class: exchange.Missing, Code: exchange.CodeUnknownIssuer, Detail: r.draft.Heading.Issuer}
+		return &exchange.Error{Class: exchange.Missing, Code: exchange.CodeUnknownIssuer, Detail: c.r.draft.Heading.Issuer}
 	}
-	if err := d.said.apply(r.dir, by, p); err != nil {
-		return res, err
+	if err := c.apply(d.said, by); err != nil {
+		return err
 	}
 	if !d.flags.json {
-		if err := d.confirm(ctx, r, p, by); err != nil {
-			if p.Secrecy != "" { // the clerk said so
-				err = errors.Join(d.in.exchange.RefuseSecret(ctx, by, p.Agency, p.Secrecy), err)
-			}
-			return res, err
+		if err := d.confirm(ctx, c, by); err != nil {
+			return err
 		}
 	}
-	res.Lines = p.Lines
-	for _, l := range p.OpenLines() {
-		res.Open = append(res.Open, l.Text)
+	if err := d.send(ctx, by, p, files[0].data, res); err != nil {
+		return err
 	}
-	return res, d.send(ctx, by, p, data, res)
+	d.learn(ctx, by, c)
+	return nil
 }
 
 // send registers, seals and issues; each step is safe to repeat.
@@ -183,7 +298,13 @@ func (d *desk) send(ctx context.Context, by exchange.Actor, p *exchange.Proposal
 	if err != nil {
 		return err
 	}
-	if doc, err = d.in.exchange.Seal(ctx, by, doc.ID); err != nil {
+	return d.finish(ctx, by, doc, res)
+}
+
+// finish seals and issues what is registered.
+func (d *desk) finish(ctx context.Context, by exchange.Actor, doc *exchange.Document, res *issueResult) error {
+	doc, err := d.in.exchange.Seal(ctx, by, doc.ID)
+	if err != nil {
 		return err
 	}
 	if doc, err = d.in.exchange.Issue(ctx, by, doc.ID); err != nil {
@@ -197,14 +318,122 @@ func (d *desk) send(ctx context.Context, by exchange.Actor, p *exchange.Proposal
 	return nil
 }
 
-func (d *desk) read(ctx context.Context, file string, data []byte) (*reading, error) {
-	done := d.busy("Đang đọc " + filepath.Base(file))
-	defer done()
-	r, err := d.in.intake(ctx)
-	if err != nil {
-		return nil, err
+// learn keeps the names that the clerk wants remembered. The document is out by then: what cannot be kept is told.
+func (d *desk) learn(ctx context.Context, by exchange.Actor, c *candidate) {
+	for _, l := range c.lessons {
+		alias := aliasOf(l.text)
+		if err := d.in.units.LearnAlias(ctx, l.code, alias, by.String()); err != nil {
+			text, hint := explain(err)
+			c.warnings = append(c.warnings, fmt.Sprintf("Chưa ghi nhớ được %q: %s. %s", alias, text, hint))
+			continue
+		}
+		c.learnt = append(c.learnt, fmt.Sprintf("%s = %s", alias, l.code))
 	}
-	return readDocument(ctx, r, d.in.units.Directory, file, data, recipients.UnitCode(d.flags.issuer))
+}
+
+// issueResult is the JSON of one document.
+type issueResult struct {
+	File        string                `json:"file"`
+	Reference   string                `json:"reference,omitempty"`
+	Issuer      string                `json:"issuer,omitempty"`
+	State       exchange.State        `json:"state,omitempty"`
+	Copies      int                   `json:"copies,omitempty"`
+	Again       bool                  `json:"again,omitempty"` // it had been issued before this run
+	Package     []packageFile         `json:"package,omitempty"`
+	Lines       []exchange.Line       `json:"lines,omitempty"`
+	Open        []string              `json:"open,omitempty"`
+	Differences []exchange.Difference `json:"differences,omitempty"`
+	Unread      []int                 `json:"unread,omitempty"`
+	Suspects    []string              `json:"suspects,omitempty"`
+	Warnings    []string              `json:"warnings,omitempty"`
+	Learnt      []string              `json:"learnt,omitempty"`
+	Spool       string                `json:"spool,omitempty"` // where it waits
+	Error       string                `json:"error,omitempty"`
+	Code        string                `json:"code,omitempty"`
+	Hint        string                `json:"hint,omitempty"`
+
+	document exchange.DocumentID
+	agency   recipients.UnitCode
+	secrecy  string
+}
+
+// take keeps what became of a candidate.
+func (res *issueResult) take(c *candidate) {
+	p := c.p
+	res.agency, res.secrecy = p.Agency, p.Secrecy
+	res.Reference, res.Issuer, res.Lines, res.Differences, res.Unread = p.Reference, string(p.Agency), p.Lines, p.Differences, p.Unread
+	res.Suspects, res.Warnings, res.Learnt, res.Open = p.Suspects, c.warnings, c.learnt, nil
+	for _, l := range p.OpenLines() {
+		res.Open = append(res.Open, l.Text)
+	}
+	res.Package = packageOf(p)
+}
+
+// tell prints what became of a document and returns what the program ends with.
+func (d *desk) tell(res *issueResult, err error) error {
+	if err != nil {
+		res.Error, res.Hint = explain(err)
+		var e *exchange.Error
+		var p *intake.Problem
+		switch {
+		case errors.As(err, &e):
+			res.Code = e.Code
+		case errors.As(err, &p):
+			res.Code = string(p.Code)
+		}
+	}
+	if d.flags.json {
+		writeJSON(d.s.out, res)
+	} else if err != nil {
+		d.tellFailure(res)
+	} else {
+		for _, w := range res.Warnings {
+			fmt.Fprintf(d.s.err, "Lưu ý: %s\n", w)
+		}
+		for _, l := range res.Learnt {
+			fmt.Fprintf(d.s.out, "Đã ghi nhớ: %s\n", l)
+		}
+		word := "Đã phát hành"
+		if res.Again {
+			word = "Đã phát hành từ trước"
+		}
+		fmt.Fprintf(d.s.out, "%s %s: %d bản. Theo dõi: congvan status%s %s\n", word, res.Reference, res.Copies, d.dataArg(), res.Reference)
+	}
+	if err != nil {
+		return &exitError{1}
+	}
+	return nil
+}
+
+func (d *desk) tellFailure(res *issueResult) {
+	fmt.Fprintf(d.s.err, "%s: %s\n", res.File, res.Error)
+	if res.Hint != "" {
+		fmt.Fprintf(d.s.err, "  %s\n", res.Hint)
+	}
+	if res.Spool != "" {
+		fmt.Fprintf(d.s.err, "  Văn bản nằm chờ, mã %s. Làm tiếp: congvan issue%s --spool %s; xem: congvan spool show%s %s; bỏ: congvan spool drop%s %s\n",
+			res.Spool, d.dataArg(), res.Spool, d.dataArg(), res.Spool, d.dataArg(), res.Spool)
+	}
+}
+
+// dataArg is --data as it has to be typed again.
+func (d *desk) dataArg() string {
+	if d.flags.data == "." {
+		return ""
+	}
+	return " --data " + d.flags.data
+}
+
+// remindOld tells of documents that have waited for long.
+func (d *desk) remindOld() {
+	list, err := d.in.spool().list()
+	if err != nil || d.flags.json {
+		return
+	}
+	old := slices.DeleteFunc(list, func(n spoolNote) bool { return !n.old(time.Now()) })
+	if len(old) > 0 {
+		fmt.Fprintf(d.s.err, "Lưu ý: có %d văn bản nằm chờ quá %d ngày. Xem: congvan spool list%s\n", len(old), spoolDays, d.dataArg())
+	}
 }
 
 // busy shows on a terminal that work goes on.
@@ -235,187 +464,30 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-func (d *desk) override(p *exchange.Proposal) {
-	if d.flags.reference != "" {
-		p.Reference = d.flags.reference
-		p.Number, p.Symbol, _ = strings.Cut(d.flags.reference, "/")
-	}
-	if d.flags.date != "" {
-		p.IssuedOn = d.flags.date
-	}
-}
-
-// differences compares what was typed at the command line with what the page says (tương ứng nội dung, Điều 10).
-func (d *desk) differences(draft *intake.Draft) []intake.Difference {
-	said := intake.Said{Reference: d.flags.reference, Date: d.flags.date, Secrecy: draft.Secrecy, Urgency: draft.Urgency}
-	return intake.Alarms(intake.Compare(draft, said))
-}
-
-// confirm shows the fields and the lines with their units, asks about open lines and độ mật alone, shows the mark, and
-// asks for the word.
-func (d *desk) confirm(ctx context.Context, r *reading, p *exchange.Proposal, by exchange.Actor) error {
-	showReading(d.s.out, r)
-	for _, difference := range d.differences(r.draft) {
-		fmt.Fprintf(d.s.out, "  Khác với trang giấy: %s\n", difference.Message)
-	}
-	for i := range p.Lines {
-		if p.Lines[i].Outcome == exchange.Open {
-			if err := d.askLine(ctx, r.dir, p, by, p.Lines[i]); err != nil {
-				return err
-			}
-		}
-	}
-	if len(p.Unread) > 0 {
-		answer, err := d.question(ctx, fmt.Sprintf("Trang %s máy chưa đọc được hoặc có thể có dấu mật. Đã xem, không có dấu mật (có/không)? ", strings.Trim(fmt.Sprint(p.Unread), "[]")))
+// readUploads reads the files of one document; together they may be as large as one.
+func readUploads(paths []string) ([]uploaded, error) {
+	var out []uploaded
+	left := int64(maxUpload)
+	for _, path := range paths {
+		data, err := readFile(path)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		p.Seen = isYes(answer)
+		if left -= int64(len(data)); left < 0 {
+			return nil, &exchange.Error{Class: exchange.Invalid, Code: exchange.CodePackageTooLarge, Detail: fmt.Sprintf("hơn %d MB", maxUpload>>20)}
+		}
+		out = append(out, uploaded{name: filepath.Base(path), data: data})
 	}
-	if err := d.askSecrecy(ctx, p); err != nil {
-		return err
-	}
-	fmt.Fprintln(d.s.out, "\nGửi tới:")
-	showLines(d.s.out, p.Lines)
-	u, _ := r.dir.Unit(p.Agency)
-	fmt.Fprintf(d.s.out, "Dòng ký số trên trang 1: %s\n", signing.MarkText(signing.FullCopy, u.Name, time.Now()))
-	answer, err := d.question(ctx, "Ký số và phát hành (có/không)? ")
-	if err != nil {
-		return err
-	}
-	if !isYes(answer) {
-		return &hintError{errors.New("đã dừng, chưa phát hành gì"), "chạy lại khi sẵn sàng"}
-	}
-	return nil
+	return out, nil
 }
 
-func isYes(answer string) bool {
-	a := strings.ToLower(viettext.NFC(answer))
-	return a == "có" || a == "co" || a == "c"
-}
-
-// askSecrecy asks for độ mật until it gets one of the four answers.
-func (d *desk) askSecrecy(ctx context.Context, p *exchange.Proposal) error {
-	for !p.NotSecret {
-		answer, err := d.question(ctx, "Độ mật của văn bản (không / mật / tối mật / tuyệt mật)? ")
-		if err != nil {
-			return err
+// clerkName is a file's name as it is shown and sent: decoded from old encodings.
+func clerkName(path string) string {
+	name := clerkText(filepath.Base(path))
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return -1
 		}
-		switch viettext.Fold(answer) {
-		case "khong", "k":
-			p.NotSecret = true
-		case "mat", "toi mat", "tuyet mat":
-			p.Secrecy = answer
-			return p.Ready()
-		default:
-			fmt.Fprintln(d.s.out, "Hãy trả lời một trong bốn từ: không, mật, tối mật, tuyệt mật.")
-		}
-	}
-	return nil
-}
-
-// question reads one line; the end of the input is an error, so that nothing is ever answered by nobody. An interrupt ends
-// the waiting at once.
-func (d *desk) question(ctx context.Context, text string) (string, error) {
-	fmt.Fprint(d.s.out, text)
-	type answer struct {
-		line string
-		err  error
-	}
-	got := make(chan answer, 1)
-	go func() {
-		line, err := d.ask.ReadString('\n')
-		got <- answer{line, err}
-	}()
-	select {
-	case <-ctx.Done():
-		fmt.Fprintln(d.s.out)
-		return "", &hintError{errors.New("đã dừng, chưa phát hành gì"), "chạy lại khi sẵn sàng"}
-	case a := <-got:
-		if a.err != nil && a.line == "" {
-			fmt.Fprintln(d.s.out)
-			return "", &hintError{errors.New("không có câu trả lời"), "chạy trên màn hình dòng lệnh, hoặc dùng --json --decisions TỆP"}
-		}
-		return strings.TrimSpace(viettext.NFC(a.line)), nil
-	}
-}
-
-func (d *desk) askLine(ctx context.Context, dir *recipients.Directory, p *exchange.Proposal, by exchange.Actor, l exchange.Line) error {
-	for {
-		fmt.Fprintf(d.s.out, "\nChưa rõ nơi nhận: %q\n  %s\n", l.Text, l.Why)
-		for i, c := range l.Candidates {
-			fmt.Fprintf(d.s.out, "  %d. %s [%s] %s\n", i+1, c.Name, c.Code, c.Why)
-		}
-		answer, err := d.question(ctx, "Số thứ tự; mã đơn vị (cách nhau dấu cách); \"ngoài TÊN <địa chỉ>\"; \"bỏ LÝ DO\": ")
-		if err != nil {
-			return err
-		}
-		decision, ok := parseAnswer(l, answer)
-		if ok {
-			if err := p.Decide(dir, by, []exchange.Decision{decision}); err == nil {
-				return nil
-			} else {
-				text, _ := explain(err)
-				fmt.Fprintln(d.s.out, text)
-			}
-			continue
-		}
-		fmt.Fprintln(d.s.out, "Chưa hiểu câu trả lời.")
-	}
-}
-
-// parseAnswer reads what a clerk typed for an open line.
-func parseAnswer(l exchange.Line, answer string) (exchange.Decision, bool) {
-	out := exchange.Decision{Text: l.Text}
-	word, rest, _ := strings.Cut(answer, " ")
-	switch strings.ToLower(word) {
-	case "":
-		return out, false
-	case "ngoài", "ngoai":
-		out.OffSystem = strings.TrimSpace(rest)
-		if i := strings.LastIndex(rest, "<"); i >= 0 && strings.HasSuffix(rest, ">") {
-			out.OffSystem, out.Address = strings.TrimSpace(rest[:i]), rest[i+1:len(rest)-1]
-		}
-		return out, out.OffSystem != ""
-	case "bỏ", "bo":
-		out.Excused = strings.TrimSpace(rest)
-		return out, out.Excused != ""
-	}
-	if n, err := strconv.Atoi(answer); err == nil {
-		if n < 1 || n > len(l.Candidates) {
-			return out, false
-		}
-		out.Units = []recipients.UnitCode{l.Candidates[n-1].Code}
-		return out, true
-	}
-	for _, code := range strings.Fields(answer) {
-		out.Units = append(out.Units, recipients.UnitCode(code))
-	}
-	return out, true
-}
-
-var outcomeWords = map[exchange.Outcome]string{exchange.Resolved: "gửi", exchange.OffSystem: "ngoài hệ thống", exchange.Excused: "không gửi", exchange.Open: "CHƯA RÕ"}
-
-// showLines prints a table of lines and what they lead to.
-func showLines(w io.Writer, lines []exchange.Line) {
-	t := tabwriter.NewWriter(w, 2, 2, 2, ' ', 0)
-	fmt.Fprintln(t, "  Nơi nhận\tKết quả\tĐơn vị\tCăn cứ")
-	for _, l := range lines {
-		to := l.Units
-		if codes := l.Codes(); len(codes) > 6 {
-			to = fmt.Sprintf("%s … (%d đơn vị)", strings.Join(strings.Fields(l.Units)[:5], " "), len(codes))
-		}
-		if l.Name != "" {
-			to = strings.TrimSpace(l.Name + " " + l.Address)
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", shorten(l.Text, 50), outcomeWords[l.Outcome], to, shorten(l.Why, 44))
-	}
-	t.Flush()
-}
-
-func shorten(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return s
+		return r
+	}, name)
 }

@@ -8,6 +8,8 @@ import (
 	"congvan/exchange"
 	"congvan/exchange/intake"
 	"congvan/mailcore"
+	"congvan/recipients"
+	"congvan/signing"
 )
 
 // A hintError is an error with what to do about it.
@@ -21,27 +23,47 @@ func (e *hintError) Unwrap() error { return e.err }
 
 // clerkTexts words the errors that a clerk can mend: what happened, and what to do. %s is the error's detail.
 var clerkTexts = map[string][2]string{
-	exchange.CodeSecret:        {"Văn bản có dấu độ mật \"%s\": không được phát hành qua hệ thống này (Điều 10, Quyết định 22/2009/QĐ-UBND).", "Gửi theo quy định về bảo vệ bí mật nhà nước. Hệ thống không lưu nội dung văn bản."},
-	exchange.CodeSecrecyAsked:  {"Chưa trả lời độ mật của văn bản %s.", "Trả lời \"độ mật: không\", hoặc ghi not_secret = true trong tệp quyết định."},
-	exchange.CodeUnreadPages:   {"Trang %s máy chưa đọc được hoặc có thể có dấu mật, và chưa ai xem.", "Xem các trang đó rồi trả lời, hoặc ghi seen_pages = true trong tệp quyết định; bản quét: cài tesseract-ocr tesseract-ocr-vie."},
-	exchange.CodeOpenLines:     {"Còn nơi nhận chưa xác định: %s.", "Chọn đơn vị, ghi địa chỉ ngoài hệ thống, hoặc ghi lý do không gửi."},
-	exchange.CodeNoRecipients:  {"Không tìm thấy Kính gửi và Nơi nhận trong %s.", "Kiểm tra tệp có đủ trang cuối; nếu là bản quét mờ, hãy quét lại ở 300 dpi."},
-	exchange.CodeNoUnits:       {"Không có đơn vị nào phải nhận bản điện tử của %s.", "Kiểm tra lại các nơi nhận đã bỏ qua."},
-	exchange.CodeUnknownIssuer: {"Cơ quan ban hành không có trong danh bạ: %s.", "Thêm cơ quan vào danh bạ, hoặc chỉ rõ bằng --issuer MÃ."},
-	exchange.CodeIssuerDiffers: {"Trang giấy ghi cơ quan ban hành là %s, không phải đơn vị đã chỉ ra.", "Bỏ --issuer; nếu máy đọc sai, hãy báo để sửa danh bạ."},
-	exchange.CodeSameFile:      {"Chính tệp này đã được phát hành: %s.", "Một văn bản chỉ do một cơ quan phát hành."},
-	exchange.CodeNoReference:   {"Không đọc được số, ký hiệu hoặc ngày của văn bản %s.", "Chỉ rõ bằng --reference và --date, hoặc quét lại trang đầu."},
-	exchange.CodeNumberTaken:   {"Số %s đã cấp cho văn bản khác của cơ quan trong năm này.", "Kiểm tra sổ đăng ký văn bản đi; nếu đúng là văn bản mới, hãy sửa số trên bản giấy."},
-	exchange.CodeNotTakenHere:  {"Sổ này do hệ thống cấp số, số %s chưa được cấp.", "Lấy số trước khi đóng dấu."},
-	exchange.CodeUnknownUnit:   {"Không có đơn vị mã \"%s\" trong danh bạ.", "Xem danh bạ: congvan directory export."},
-	exchange.CodeBadAddress:    {"\"%s\" không phải địa chỉ thư.", "Ghi dạng tendonvi@tên-miền."},
-	exchange.CodeNoSuchLine:    {"Văn bản không có dòng nơi nhận \"%s\".", "Ghi đúng dòng như congvan read in ra."},
-	exchange.CodeNoDocument:    {"Không có văn bản %s.", "Xem danh sách: congvan status."},
-	exchange.CodeNoKey:         {"Chưa có chứng thư số của cơ quan %s.", "Đặt tệp PKCS#12 của cơ quan vào thư mục keys."},
-	exchange.CodeNotEntitled:   {"%s không được thao tác thay đơn vị này.", ""},
-	exchange.CodeNoReason:      {"Thiếu lý do %s.", ""},
-	exchange.CodeArrivalTaken:  {"Số đến %s đã dùng cho văn bản khác.", ""},
-	exchange.CodeWrongState:    {"Văn bản đang ở trạng thái \"%s\", chưa làm được việc này.", ""},
+	exchange.CodeSecret:          {"Văn bản có dấu độ mật \"%s\": không được phát hành qua hệ thống này (Điều 10, Quyết định 22/2009/QĐ-UBND).", "Gửi theo quy định về bảo vệ bí mật nhà nước. Hệ thống không lưu nội dung văn bản."},
+	exchange.CodeSecrecyAsked:    {"Chưa trả lời độ mật của văn bản %s.", "Trả lời \"độ mật: không\", hoặc ghi not_secret = true trong tệp quyết định."},
+	exchange.CodeUnreadPages:     {"Trang %s máy chưa đọc được hoặc có thể có dấu mật, và chưa ai xem.", "Xem các trang đó rồi trả lời, hoặc ghi seen_pages = true trong tệp quyết định; bản quét: cài tesseract-ocr tesseract-ocr-vie."},
+	exchange.CodeOpenLines:       {"Còn nơi nhận chưa xác định: %s.", "Chọn đơn vị, ghi địa chỉ ngoài hệ thống, hoặc ghi lý do không gửi."},
+	exchange.CodeNoRecipients:    {"Không tìm thấy Kính gửi và Nơi nhận trong %s.", "Kiểm tra tệp có đủ trang cuối; nếu là bản quét mờ, hãy quét lại ở 300 dpi."},
+	exchange.CodeNoUnits:         {"Không có đơn vị nào phải nhận bản điện tử của %s.", "Kiểm tra lại các nơi nhận đã bỏ qua."},
+	exchange.CodeUnknownIssuer:   {"Cơ quan ban hành không có trong danh bạ: %s.", "Thêm cơ quan vào danh bạ, hoặc chỉ rõ bằng --issuer MÃ."},
+	exchange.CodeIssuerDiffers:   {"Trang giấy ghi cơ quan ban hành là %s, không phải đơn vị đã chỉ ra.", "Bỏ --issuer; nếu máy đọc sai, hãy báo để sửa danh bạ."},
+	exchange.CodeSameFile:        {"Chính tệp này đã được phát hành: %s.", "Một văn bản chỉ do một cơ quan phát hành."},
+	exchange.CodeNoReference:     {"Không đọc được số, ký hiệu hoặc ngày của văn bản %s.", "Chỉ rõ bằng --reference và --date, hoặc quét lại trang đầu."},
+	exchange.CodeNumberTaken:     {"Số %s đã cấp cho văn bản khác của cơ quan trong năm này.", "Kiểm tra sổ đăng ký văn bản đi; nếu đúng là văn bản mới, hãy sửa số trên bản giấy."},
+	exchange.CodeNotTakenHere:    {"Sổ này do hệ thống cấp số, số %s chưa được cấp.", "Lấy số trước khi đóng dấu."},
+	exchange.CodeUnknownUnit:     {"Không có đơn vị mã \"%s\" trong danh bạ.", "Xem danh bạ: congvan directory export."},
+	exchange.CodeBadAddress:      {"\"%s\" không phải địa chỉ thư.", "Ghi dạng tendonvi@tên-miền."},
+	exchange.CodeNoSuchLine:      {"Văn bản không có dòng nơi nhận \"%s\".", "Ghi đúng dòng như congvan read in ra."},
+	exchange.CodeUnseenFiles:     {"Chưa ai xem: %s", "Xem các tệp đó; nếu không có dấu mật thì trả lời có, hoặc ghi seen_pages = true trong tệp quyết định."},
+	exchange.CodeDiffers:         {"Nội dung đã ghi khác với trang giấy: %s", "Sửa lại cho khớp; nếu trang giấy đúng là khác, trả lời có hoặc ghi confirm_difference = true trong tệp quyết định."},
+	exchange.CodeFlagged:         {"Tệp cần văn thư quyết định: %s", "Thay bằng tệp khác; nếu vẫn gửi, trả lời có hoặc ghi accept_flags = [\"tên tệp\"] trong tệp quyết định."},
+	exchange.CodeDoubleFile:      {"Một tệp được kèm hai lần: %s.", "Bỏ bớt một tệp."},
+	exchange.CodeTooManyFiles:    {"Văn bản kèm tới %s tệp, nhiều hơn mức cho phép (50).", "Nén các tệp vào một tệp ZIP."},
+	exchange.CodeNotLearnt:       {"Không ghi nhớ được \"%s\": dòng này không phải tên của đúng một đơn vị.", "Bỏ learn = true ở dòng đó, hoặc thêm tên viết tắt vào danh bạ."},
+	exchange.CodePackageDiffers:  {"Chính văn bản này đã vào sổ với các tệp kèm theo khác: %s.", "Kèm đúng các tệp lần trước; nếu phải gửi thêm phụ lục, hãy phát hành văn bản mới."},
+	exchange.CodePackageTooLarge: {"Văn bản và các tệp kèm theo quá lớn để gửi qua thư: %s.", "Quét lại ở 200-300 dpi, bỏ bớt tệp, hoặc tăng max_message trong congvan.toml."},
+	exchange.CodeNoDocument:      {"Không có văn bản %s.", "Xem danh sách: congvan status."},
+	exchange.CodeNoKey:           {"Chưa có chứng thư số của cơ quan %s.", "Đặt tệp PKCS#12 của cơ quan vào thư mục keys."},
+	exchange.CodeNotEntitled:     {"%s không được thao tác thay đơn vị này.", ""},
+	exchange.CodeNoReason:        {"Thiếu lý do %s.", ""},
+	exchange.CodeArrivalTaken:    {"Số đến %s đã dùng cho văn bản khác.", ""},
+	exchange.CodeWrongState:      {"Văn bản đang ở trạng thái \"%s\", chưa làm được việc này.", ""},
+}
+
+// sealTexts words why a PDF cannot bear a seal, by the code of a signing.InputError.
+var sealTexts = map[string]string{
+	"encrypted":  "Tệp PDF có mật khẩu hoặc hạn chế quyền, không ký số được.",
+	"damaged":    "Tệp PDF bị hỏng hoặc có cấu trúc bất thường, không ký số được.",
+	"no_changes": "Tệp PDF đã được khóa không cho sửa, không ký số thêm được.",
+	"too_large":  "Tệp PDF quá lớn để ký số.",
+	"timeout":    "Tệp PDF quá phức tạp, không ký số được.",
+	"not_pdf":    "Tệp không phải là PDF, không ký số được.",
+	"empty":      "Tệp rỗng, không ký số được.",
+	"mark":       "Trang đầu của tệp PDF không đặt được dòng ký số.",
 }
 
 // explain returns the text and the hint for an error: Vietnamese where a clerk can mend it, else the English chain.
@@ -49,7 +71,12 @@ func explain(err error) (text, hint string) {
 	var h *hintError
 	var e *exchange.Error
 	var p *intake.Problem
+	var in *signing.InputError
+	var taken *recipients.AliasTakenError
+	var row *rowError
 	switch {
+	case errors.As(err, &row):
+		return row.Error(), row.hint
 	case errors.As(err, &h):
 		return err.Error(), h.hint
 	case errors.As(err, &e):
@@ -60,10 +87,16 @@ func explain(err error) (text, hint string) {
 			}
 			return text, t[1]
 		}
+	case errors.As(err, &in) && sealTexts[in.Code] != "":
+		return sealTexts[in.Code], "Hãy in hoặc quét lại thành PDF mới rồi chọn lại tệp."
 	case errors.As(err, &p):
 		return p.Message, p.Hint
 	case errors.Is(err, mailcore.ErrAddressTaken):
 		return "địa chỉ này đã có người dùng: " + err.Error(), "địa chỉ đã đóng cũng không cấp lại (Điều 6)"
+	case errors.As(err, &taken):
+		return fmt.Sprintf("tên \"%s\" đã là của đơn vị %s", taken.Alias, taken.Unit), "xem: congvan directory alias list"
+	case errors.Is(err, recipients.ErrNoAlias):
+		return "không có tên nào như vậy đã được ghi nhớ cho đơn vị này", "xem: congvan directory alias list"
 	case errors.Is(err, mailcore.ErrNoAccount):
 		return "không có tài khoản này: " + err.Error(), "xem: congvan account list"
 	}

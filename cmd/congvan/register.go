@@ -16,9 +16,9 @@ import (
 
 // A registerDesk is a clerk's hand on an agency's register of outgoing documents.
 type registerDesk struct {
-	s                  *streams
-	data, unit, reason string
-	year               int
+	s                            *streams
+	data, unit, reason, abstract string
+	year                         int
 }
 
 func registerCommand(s *streams) *cobra.Command {
@@ -38,6 +38,7 @@ func registerCommand(s *streams) *cobra.Command {
 		c.Flags().StringVar(&d.unit, "unit", "", "code of the agency (required)")
 		c.Flags().IntVar(&d.year, "year", time.Now().Year(), "year of the register")
 	}
+	subs[1].Flags().StringVar(&d.abstract, "abstract", "", "trích yếu of the document; compared with the page when it is issued")
 	subs[2].Flags().StringVar(&d.reason, "reason", "", "why the number is given up (required)")
 	return parent("register", "An agency's register of outgoing documents (sổ đăng ký văn bản đi)", subs...)
 }
@@ -74,7 +75,7 @@ func (d *registerDesk) mode(ctx context.Context, store *exchange.Store, args []s
 }
 
 func (d *registerDesk) take(ctx context.Context, store *exchange.Store, args []string) error {
-	reference, err := store.TakeNumber(ctx, d.actor(), d.code(), d.year, "", args[0])
+	reference, err := store.TakeNumberFor(ctx, d.actor(), d.code(), d.year, "", clerkText(args[0]), clerkText(d.abstract))
 	if err == nil {
 		fmt.Fprintln(d.s.out, reference)
 	}
@@ -82,7 +83,7 @@ func (d *registerDesk) take(ctx context.Context, store *exchange.Store, args []s
 }
 
 func (d *registerDesk) void(ctx context.Context, store *exchange.Store, args []string) error {
-	return store.VoidNumber(ctx, d.actor(), d.code(), d.year, "", args[0], d.reason)
+	return store.VoidNumber(ctx, d.actor(), d.code(), d.year, "", clerkText(args[0]), clerkText(d.reason))
 }
 
 func (d *registerDesk) gaps(ctx context.Context, store *exchange.Store, _ []string) error {
