@@ -127,7 +127,7 @@ func TestIssueTellsWhatIsWrongAndStoresNothing(t *testing.T) {
 			}
 		})
 	}
-	if files, _ := filepath.Glob(filepath.Join(dir, "blobs", "*", "*", "*")); len(files) > 0 {
+	if files, _ := filepath.Glob(filepath.Join(dir, "blobs", "*", "*")); len(files) > 0 {
 		t.Errorf("stored %v", files)
 	}
 	if out := mustRun(t, "", "status", "--data", dir, "--json"); out != "" {
@@ -217,7 +217,7 @@ func TestSecretDocumentIsRefused(t *testing.T) {
 	if code != 1 || !strings.Contains(errOut, "độ mật") {
 		t.Errorf("exit %d\n%s%s", code, out, errOut)
 	}
-	if files, _ := filepath.Glob(filepath.Join(dir, "blobs", "*", "*", "*")); len(files) > 0 {
+	if files, _ := filepath.Glob(filepath.Join(dir, "blobs", "*", "*")); len(files) > 0 {
 		t.Errorf("stored %v", files)
 	}
 }

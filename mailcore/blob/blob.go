@@ -7,6 +7,7 @@
 package blob
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,7 +55,12 @@ const tempAge = 24 * time.Hour
 // A Dir is a store in a folder. It is safe for concurrent use, by several processes too.
 type Dir struct {
 	root   string
-	synced sync.Map // folders that this process knows to be durable
+	synced sync.Map      // folders that this process knows to be durable
+	memory chan struct{} // holds a value for each upload that waits in memory
+
+	mu      sync.Mutex
+	settled [32]Digest // the latest blobs whose names this process knows to be durable
+	next    int        // of settled
 }
 
 // OpenDir makes the folder when it is missing.
@@ -61,36 +68,41 @@ func OpenDir(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o750); err != nil {
 		return nil, fmt.Errorf("open blob store: %w", err)
 	}
-	return &Dir{root: path}, nil
+	return &Dir{root: path, memory: make(chan struct{}, maxInMemory)}, nil
 }
 
 func (d *Dir) path(digest Digest) (string, error) {
 	if _, err := ParseDigest(string(digest)); err != nil {
 		return "", err
 	}
-	return filepath.Join(d.root, string(digest[:2]), string(digest[2:4]), string(digest)), nil
+	return filepath.Join(d.root, string(digest[:2]), string(digest)), nil
 }
 
-// A Staged is bytes on their way into the store: written under a temporary name, with their digest known. Between Stage and
-// Keep a caller can note that it needs them, so that nobody removes the file that Keep may find.
+// Bytes that are on their way stay in memory up to this size, for as many uploads at the same time: what the store has
+// already is then never written, and 1,000 copies of one document from outside cost no disk.
+const (
+	maxMemory   = 1 << 20
+	maxInMemory = 64
+)
+
+// A Staged is bytes on their way into the store, with their digest known: in memory, or under a temporary name. Between Stage
+// and Keep a caller can note that it needs them, so that nobody removes the file that Keep may find.
 type Staged struct {
 	Digest Digest
 	Size   int64
 	dir    *Dir
-	file   *os.File
+	bytes  []byte   // nil when there is a file
+	file   *os.File // nil when all bytes are in memory, or nothing is left
+	room   bool     // holds a value of dir.memory
 }
 
-// Stage writes what r gives under a temporary name. limit bounds the size, 0 for none; more bytes give ErrTooLarge. A caller
-// that goes away (ctx, or an error of r) leaves nothing behind. Discard must follow, after Keep or instead.
+// Stage takes what r gives. limit bounds the size, 0 for none; more bytes give ErrTooLarge. A caller that goes away (ctx, or an
+// error of r) leaves nothing behind. Discard must follow, after Keep or instead.
 func (d *Dir) Stage(ctx context.Context, r io.Reader, limit int64) (*Staged, error) {
-	f, err := os.CreateTemp(d.root, tempPrefix)
-	if err != nil {
-		return nil, fmt.Errorf("store blob: %w", err)
-	}
-	st := &Staged{dir: d, file: f}
+	st := &Staged{dir: d}
 	if err := st.fill(ctx, r, limit); err != nil {
 		st.Discard()
-		return nil, err
+		return nil, fmt.Errorf("store blob: %w", err)
 	}
 	return st, nil
 }
@@ -101,18 +113,52 @@ func (st *Staged) fill(ctx context.Context, r io.Reader, limit int64) (err error
 	if limit > 0 {
 		in = io.LimitReader(in, limit+1)
 	}
-	if st.Size, err = io.Copy(io.MultiWriter(st.file, hash), in); err != nil {
-		return fmt.Errorf("store blob: %w", err)
+	in = io.TeeReader(in, hash)
+	var start bytes.Buffer
+	select {
+	case st.dir.memory <- struct{}{}:
+		st.room = true
+		if st.Size, err = io.CopyN(&start, in, maxMemory); err != nil && err != io.EOF {
+			return err
+		}
+	default:
+	}
+	if st.bytes = start.Bytes(); !st.room || st.Size == maxMemory {
+		if err := st.spill(in); err != nil {
+			return err
+		}
 	}
 	if limit > 0 && st.Size > limit {
-		return fmt.Errorf("store blob over %d bytes: %w", limit, ErrTooLarge)
+		return fmt.Errorf("over %d bytes: %w", limit, ErrTooLarge)
 	}
 	st.Digest = Digest(hex.EncodeToString(hash.Sum(nil)))
 	return nil
 }
 
-// Discard removes what is left of the temporary file; after Keep there is nothing left.
+// spill writes what is in memory and what more comes to a temporary file.
+func (st *Staged) spill(more io.Reader) (err error) {
+	if st.file, err = os.CreateTemp(st.dir.root, tempPrefix); err != nil {
+		return err
+	}
+	if _, err := st.file.Write(st.bytes); err != nil {
+		return err
+	}
+	st.leaveMemory()
+	n, err := io.Copy(st.file, more)
+	st.Size += n
+	return err
+}
+
+func (st *Staged) leaveMemory() {
+	if st.bytes = nil; st.room {
+		<-st.dir.memory
+		st.room = false
+	}
+}
+
+// Discard removes what is left of the upload; after Keep there is nothing left.
 func (st *Staged) Discard() {
+	st.leaveMemory()
 	if st.file != nil {
 		st.file.Close()
 		os.Remove(st.file.Name())
@@ -134,9 +180,13 @@ func (st *Staged) keep() error {
 		return err
 	}
 	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && info.Size() == st.Size {
-		// Whoever put it may have died between the rename and the sync of the folder.
 		st.Discard()
-		return syncDir(filepath.Dir(name))
+		return st.dir.settle(st.Digest, name)
+	}
+	if st.file == nil {
+		if err := st.spill(bytes.NewReader(nil)); err != nil {
+			return err
+		}
 	}
 	f := st.file
 	if err := f.Chmod(0o440); err != nil {
@@ -148,31 +198,47 @@ func (st *Staged) keep() error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := st.dir.makeFolders(filepath.Dir(name)); err != nil {
+	if err := st.dir.makeFolder(filepath.Dir(name)); err != nil {
 		return err
 	}
 	if err := os.Rename(f.Name(), name); err != nil {
 		return err
 	}
 	st.file = nil
-	return syncDir(filepath.Dir(name))
+	return st.dir.settle(st.Digest, name)
 }
 
-// makeFolders makes the two levels above a blob. A new folder is durable only after its parent is synced, and whoever made
-// it may not have come to that.
-func (d *Dir) makeFolders(dir string) error {
-	for _, level := range []string{filepath.Dir(dir), dir} {
-		if _, ok := d.synced.Load(level); ok {
-			continue
-		}
-		if err := os.Mkdir(level, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		if err := syncDir(filepath.Dir(level)); err != nil {
-			return err
-		}
-		d.synced.Store(level, nil)
+// settle makes the name of a blob durable: whoever put it may have died between the rename and the sync of the folder. What
+// this process settled last it need not settle again, as when one document comes 1,000 times.
+func (d *Dir) settle(digest Digest, name string) error {
+	d.mu.Lock()
+	done := slices.Contains(d.settled[:], digest)
+	d.mu.Unlock()
+	if done {
+		return nil
 	}
+	if err := syncDir(filepath.Dir(name)); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.settled[d.next], d.next = digest, (d.next+1)%len(d.settled)
+	return nil
+}
+
+// makeFolder makes the folder of a blob. It is durable only after its parent is synced, and whoever made it may not have come
+// to that.
+func (d *Dir) makeFolder(dir string) error {
+	if _, ok := d.synced.Load(dir); ok {
+		return nil
+	}
+	if err := os.Mkdir(dir, 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := syncDir(d.root); err != nil {
+		return err
+	}
+	d.synced.Store(dir, nil)
 	return nil
 }
 
@@ -252,6 +318,11 @@ func (d *Dir) Remove(digest Digest) error {
 	}
 	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove blob: %w", err)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if i := slices.Index(d.settled[:], digest); i >= 0 {
+		d.settled[i] = ""
 	}
 	return nil
 }

@@ -80,7 +80,7 @@ func TestPutThenOpenGivesTheBytes(t *testing.T) {
 		t.Errorf("at 3: %q, %v", part, err)
 	}
 	name := files(t, path)
-	if len(name) != 1 || name[0] != filepath.Join(path, string(digest[:2]), string(digest[2:4]), string(digest)) {
+	if len(name) != 1 || name[0] != filepath.Join(path, string(digest[:2]), string(digest)) {
 		t.Errorf("files: %v", name)
 	}
 	if info, _ := os.Stat(name[0]); info.Mode().Perm()&0o222 != 0 {
@@ -101,6 +101,59 @@ func TestEqualBytesAreOneFile(t *testing.T) {
 	wg.Wait()
 	if got := files(t, path); len(got) != 1 {
 		t.Errorf("files: %v", got)
+	}
+}
+
+// Small uploads wait in memory, as many as there is room for; the others and large ones wait in a file.
+func TestUploadsOfEverySizeAtTheSameTime(t *testing.T) {
+	d, path := open(t)
+	var staged []*blob.Staged
+	for i := range 200 {
+		data := bytes.Repeat([]byte{byte(i), byte(i >> 8)}, []int{1, 500, 512 << 10, 512<<10 + 1, 700 << 10}[i%5])
+		st, err := d.Stage(ctx, iotest.HalfReader(bytes.NewReader(data)), int64(len(data)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st.Digest != blob.Of(data) || st.Size != int64(len(data)) {
+			t.Fatalf("upload %d: %s, %d bytes", i, st.Digest, st.Size)
+		}
+		staged = append(staged, st)
+	}
+	if waiting := len(files(t, path)); waiting < 100 || waiting > 160 {
+		t.Errorf("%d of 200 uploads wait in files", waiting)
+	}
+	for i, st := range staged {
+		if i%2 == 0 {
+			if err := st.Keep(); err != nil {
+				t.Error(err)
+			}
+			got, err := d.Open(st.Digest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data, _ := io.ReadAll(got)
+			got.Close()
+			if blob.Of(data) != st.Digest {
+				t.Errorf("upload %d: other bytes", i)
+			}
+		}
+		st.Discard()
+	}
+	if n := len(files(t, path)); n != 100 {
+		t.Errorf("%d files, want 100", n)
+	}
+}
+
+func TestRemovedAndPutAgain(t *testing.T) {
+	d, path := open(t)
+	for range 3 {
+		digest, err := putBytes(d, []byte("again"))
+		if err != nil || len(files(t, path)) != 1 {
+			t.Fatalf("%v, %v", files(t, path), err)
+		}
+		if err := d.Remove(digest); err != nil || len(files(t, path)) != 0 {
+			t.Fatalf("%v, %v", files(t, path), err)
+		}
 	}
 }
 
@@ -156,7 +209,7 @@ func TestLeftoversOfACrashAreNeitherReadNorKept(t *testing.T) {
 	if _, err := os.Stat(fresh); err != nil {
 		t.Errorf("an upload that may still run was removed: %v", err)
 	}
-	torn := filepath.Join(path, string(digest[:2]), string(digest[2:4]), string(digest))
+	torn := filepath.Join(path, string(digest[:2]), string(digest))
 	if err := os.Chmod(torn, 0o600); err != nil {
 		t.Fatal(err)
 	}

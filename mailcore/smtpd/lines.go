@@ -1,6 +1,7 @@
 package smtpd
 
 import (
+	"bytes"
 	"errors"
 	"io"
 )
@@ -14,19 +15,43 @@ type lineCheck struct {
 
 func (c *lineCheck) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	for _, b := range p[:n] {
-		switch {
-		case c.cr != (b == '\n'):
-			return 0, errBareLine
-		case b == 0:
-			return 0, errNul
-		}
-		c.cr = b == '\r'
-	}
-	if errors.Is(err, io.EOF) && c.cr {
+	switch {
+	case !c.paired(p[:n]):
+		return 0, errBareLine
+	case bytes.IndexByte(p[:n], 0) >= 0:
+		return 0, errNul
+	case errors.Is(err, io.EOF) && c.cr:
 		return n, errBareLine
 	}
 	return n, err
+}
+
+// paired says whether every LF follows a CR and every CR comes before an LF, or last.
+func (c *lineCheck) paired(b []byte) bool {
+	alone := bytes.Count(b, []byte{'\r'})
+	if c.cr {
+		alone++
+	}
+	for rest, cr := b, c.cr; ; alone-- {
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			break
+		}
+		if i > 0 {
+			cr = rest[i-1] == '\r'
+		}
+		if !cr {
+			return false
+		}
+		rest, cr = rest[i+1:], false
+	}
+	if len(b) > 0 {
+		c.cr = b[len(b)-1] == '\r'
+	}
+	if c.cr {
+		alone--
+	}
+	return alone == 0
 }
 
 // A lineFix passes a body on with every line ended by CRLF, the last one too: what our own accounts submit is made

@@ -215,7 +215,10 @@ func TestConnectionsAreReplacedAndStatementsForgotten(t *testing.T) {
 			if err := db.Write(ctx, func(tx *sqldb.Tx) error { return insertBlob(ctx, tx, q[:30]) }); err != nil {
 				t.Errorf("write after the server hung up: %v", err)
 			}
-			if err := db.Write(ctx, func(tx *sqldb.Tx) error { _, err := tx.ExecContext(ctx, `DELETE FROM blob WHERE digest = $1`, q[:30]); return err }); err != nil {
+			if err := db.Write(ctx, func(tx *sqldb.Tx) error {
+				_, err := tx.ExecContext(ctx, `DELETE FROM blob WHERE digest = $1`, q[:30])
+				return err
+			}); err != nil {
 				t.Error(err)
 			}
 		}
