@@ -24,6 +24,12 @@ ocr: # tesseract reads scans; without it scanned documents are left to the clerk
 test: ## every package, on SQLite and on a throwaway PostgreSQL
 	go test -timeout 20m ./...
 
+.PHONY: pkcs11
+pkcs11: ## the flavour for tokens and HSMs (needs gcc): bin/congvan-pkcs11, and its tests with SoftHSM2
+	CGO_ENABLED=1 go build -trimpath -tags pkcs11 -o bin/congvan-pkcs11 ./cmd/congvan
+	CGO_ENABLED=1 go vet -tags pkcs11 ./signing ./cmd/congvan
+	CGO_ENABLED=1 go test -count=1 -timeout 10m -tags pkcs11 ./signing ./cmd/congvan -run 'Token|PIN'
+
 race: ## the same under the race detector
 	CGO_ENABLED=1 go test -race -short -timeout 30m ./mailcore/... ./exchange/... ./cmd/...
 
@@ -52,4 +58,5 @@ fuzz: ## every fuzz target for FUZZTIME each
 tools: ## Debian's packages that the tests and the end-to-end runs use
 	apt-get update
 	apt-get install -y --no-install-recommends postgresql poppler-utils mupdf-tools qpdf openssl libnss3-tools tesseract-ocr tesseract-ocr-vie \
-	  isync mutt msmtp swaks libnet-ssleay-perl libsasl2-modules libreoffice-writer-nogui fonts-liberation2 chromium procps ca-certificates
+	  isync mutt msmtp swaks libnet-ssleay-perl libsasl2-modules libreoffice-writer-nogui fonts-liberation2 chromium procps ca-certificates \
+	  softhsm2 opensc gcc libc6-dev

@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/text/unicode/norm"
@@ -181,17 +182,39 @@ func LoadAuthority(path, password string) (*Authority, error) {
 	return &Authority{id.Chain[0], id.Key}, nil
 }
 
-// LoadRoots reads trusted root certificates from a PEM file.
-func LoadRoots(path string) (*x509.CertPool, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("load roots: %w", err)
-	}
+// LoadRoots reads trusted root certificates from PEM files and from folders of such files (*.pem, *.crt).
+func LoadRoots(paths ...string) (*x509.CertPool, error) {
 	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(b) {
-		return nil, fmt.Errorf("load roots %q: no certificate in it", path)
+	for _, path := range paths {
+		files := []string{path}
+		if info, err := os.Stat(path); err != nil {
+			return nil, fmt.Errorf("load roots: %w", err)
+		} else if info.IsDir() {
+			if files, err = rootFiles(path); err != nil {
+				return nil, fmt.Errorf("load roots: %w", err)
+			}
+		}
+		for _, file := range files {
+			certs, err := LoadChain(file)
+			if err != nil {
+				return nil, fmt.Errorf("load roots: %w", err)
+			}
+			for _, c := range certs {
+				pool.AddCert(c)
+			}
+		}
 	}
 	return pool, nil
+}
+
+func rootFiles(dir string) (out []string, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if ext := strings.ToLower(filepath.Ext(e.Name())); !e.IsDir() && (ext == ".pem" || ext == ".crt") {
+			out = append(out, filepath.Join(dir, e.Name()))
+		}
+	}
+	return out, err
 }
 
 // encodeP12 uses the strong algorithms of PKCS#12 (PBES2, AES-256, SHA-256).

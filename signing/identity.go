@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"software.sslmate.com/src/go-pkcs12"
 )
@@ -29,17 +30,8 @@ func LoadIdentity(path, password string) (*Identity, error) {
 		return nil, fmt.Errorf("load key: %w", err)
 	}
 	defer f.Close()
-	info, err := f.Stat() // of the open file, so that it cannot be exchanged in between
-	if err != nil {
-		return nil, fmt.Errorf("load key: %w", err)
-	}
-	switch {
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("load key %q: not a file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("load key %q: %w: mode %04o, want 0600", path, ErrPermissions, info.Mode().Perm())
-	case info.Size() > maxKeyFile:
-		return nil, fmt.Errorf("load key %q: %w", path, ErrTooLarge)
+	if err := private(f, maxKeyFile); err != nil {
+		return nil, fmt.Errorf("load key %q: %w", path, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 	if err != nil {
@@ -50,6 +42,25 @@ func LoadIdentity(path, password string) (*Identity, error) {
 		return nil, fmt.Errorf("load key %q: %w", path, err)
 	}
 	return id, nil
+}
+
+// private wants a file that only its owner may read or change, of at most limit bytes. Windows keeps rights elsewhere, and
+// its mode says nothing.
+func private(f *os.File, limit int64) error {
+	info, err := f.Stat() // of the open file, so that it cannot be exchanged in between
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return errors.New("not a file")
+	case info.Mode().Perm()&0o077 != 0 && runtime.GOOS != "windows":
+		return fmt.Errorf("%w: mode %04o, want 0600", ErrPermissions, info.Mode().Perm())
+	case foreign(info):
+		return fmt.Errorf("%w: it belongs to another user", ErrPermissions)
+	case info.Size() > limit:
+		return ErrTooLarge
+	}
+	return nil
 }
 
 // ParseIdentity reads the bytes of a PKCS#12 file.
