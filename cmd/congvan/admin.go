@@ -436,7 +436,13 @@ func verifyCommand(s *streams) *cobra.Command {
 					}
 					continue
 				}
-				if !verifyFile(c.Context(), s, file, signing.VerifyOptions{Roots: roots, TSARoots: roots}, asJSON) {
+				judge := verifyFile
+				if !isPDF(file) { // a file of a package that bears no signature of its own
+					judge = func(ctx context.Context, s *streams, file string, opt signing.VerifyOptions, asJSON bool) bool {
+						return verifyListed(ctx, s, file, files, opt, asJSON)
+					}
+				}
+				if !judge(c.Context(), s, file, signing.VerifyOptions{Roots: roots, TSARoots: roots}, asJSON) {
 					bad++
 				}
 			}

@@ -195,7 +195,7 @@ func (d *desk) take(ctx context.Context, paths []string) (*issueResult, error) {
 	if d.flags.spool != "" {
 		e, err := d.in.spool().open(d.flags.spool)
 		if err != nil {
-			return &issueResult{Spool: d.flags.spool}, err
+			return &issueResult{File: d.flags.spool}, err
 		}
 		return d.work(ctx, e)
 	}

@@ -87,7 +87,34 @@ func newRoot(s *streams) *cobra.Command {
 		issueCommand(s), spoolCommand(s), registerCommand(s), statusCommand(s), readCommand(s), headingCommand(s), recipientsCommand(s), recodeCommand(s), verifyCommand(s),
 		evidenceCommand(s))
 	asUsage(root)
+	root.SetUsageTemplate(usageTemplate)
+	helpFlags(root)
 	return root
+}
+
+// usageTemplate is cobra's, in the words of the people who read it.
+const usageTemplate = `Cách dùng:{{if .Runnable}}
+  {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
+  {{.CommandPath}} [lệnh]{{end}}{{if .HasExample}}
+
+Ví dụ:
+{{.Example}}{{end}}{{if .HasAvailableSubCommands}}
+
+Các lệnh:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}{{if .HasAvailableLocalFlags}}
+
+Tùy chọn:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}{{if .HasAvailableSubCommands}}
+
+Xem từng lệnh: {{.CommandPath}} [lệnh] --help{{end}}
+`
+
+// helpFlags words the flag --help of c and of everything below it.
+func helpFlags(c *cobra.Command) {
+	c.Flags().BoolP("help", "h", false, "in phần trợ giúp này")
+	for _, sub := range c.Commands() {
+		helpFlags(sub)
+	}
 }
 
 // asUsage makes a wrong number of arguments a usageError, in c and below it.
@@ -107,5 +134,5 @@ func asUsage(c *cobra.Command) {
 
 // dataFlag adds --data, the folder of an installation.
 func dataFlag(c *cobra.Command, value *string, usual string) {
-	c.Flags().StringVar(value, "data", usual, "folder of the installation")
+	c.Flags().StringVar(value, "data", usual, "thư mục của hệ thống")
 }

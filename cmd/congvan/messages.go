@@ -49,7 +49,7 @@ var clerkTexts = map[string][2]string{
 	exchange.CodeNoDocument:      {"Không có văn bản %s.", "Xem danh sách: congvan status."},
 	exchange.CodeNoKey:           {"Chưa có chứng thư số của cơ quan %s.", "Đặt tệp PKCS#12 của cơ quan vào thư mục keys."},
 	exchange.CodeNotEntitled:     {"%s không được thao tác thay đơn vị này.", ""},
-	exchange.CodeNoReason:        {"Thiếu lý do %s.", ""},
+	exchange.CodeNoReason:        {"Thiếu lý do hoặc quyết định: %s.", "Ghi lý do; ở nơi nhận thì chọn đơn vị, ghi địa chỉ ngoài hệ thống, hoặc ghi lý do không gửi."},
 	exchange.CodeArrivalTaken:    {"Số đến %s đã dùng cho văn bản khác.", ""},
 	exchange.CodeWrongState:      {"Văn bản đang ở trạng thái \"%s\", chưa làm được việc này.", ""},
 }

@@ -25,22 +25,24 @@ func registerCommand(s *streams) *cobra.Command {
 	d := &registerDesk{s: s}
 	subs := []*cobra.Command{
 		{Use: "mode here|paper", Args: cobra.ExactArgs(1), RunE: d.run(d.mode),
-			Short: "Say who numbers: the gateway (here), or the agency's own book (paper, the usual one)"},
+			Short: "Ai cấp số: hệ thống này (here), hay sổ giấy của cơ quan (paper, mặc định)"},
 		{Use: "take SYMBOL", Args: cobra.ExactArgs(1), RunE: d.run(d.take),
-			Short: "Take the next number of a register that is numbered here, before the paper is stamped (SYMBOL: QĐ-UBND)"},
+			Short:   "Lấy số tiếp theo, trước khi đóng dấu (SYMBOL: ký hiệu, như QĐ-UBND)",
+			Example: "  congvan register take STTTT-VP --unit stttt --abstract \"Về việc triển khai chữ ký số\""},
 		{Use: "void REFERENCE", Args: cobra.ExactArgs(1), RunE: d.run(d.void),
-			Short: "Give up a reserved or missing number; the reason stays in the register"},
+			Short:   "Bỏ một số đã lấy hoặc còn thiếu; lý do nằm lại trong sổ",
+			Example: "  congvan register void 02/STTTT-VP --unit stttt --reason \"in hỏng\""},
 		{Use: "gaps", Args: cobra.NoArgs, RunE: d.run(d.gaps),
-			Short: "List the numbers below the highest that nobody has registered (chưa vào sổ)"},
+			Short: "Các số còn thiếu (chưa vào sổ)"},
 	}
 	for _, c := range subs {
 		dataFlag(c, &d.data, ".")
-		c.Flags().StringVar(&d.unit, "unit", "", "code of the agency (required)")
-		c.Flags().IntVar(&d.year, "year", time.Now().Year(), "year of the register")
+		c.Flags().StringVar(&d.unit, "unit", "", "mã của cơ quan (bắt buộc)")
+		c.Flags().IntVar(&d.year, "year", time.Now().Year(), "năm của sổ")
 	}
-	subs[1].Flags().StringVar(&d.abstract, "abstract", "", "trích yếu of the document; compared with the page when it is issued")
-	subs[2].Flags().StringVar(&d.reason, "reason", "", "why the number is given up (required)")
-	return parent("register", "An agency's register of outgoing documents (sổ đăng ký văn bản đi)", subs...)
+	subs[1].Flags().StringVar(&d.abstract, "abstract", "", "trích yếu; được đối chiếu với trang giấy khi phát hành")
+	subs[2].Flags().StringVar(&d.reason, "reason", "", "lý do bỏ số (bắt buộc)")
+	return parent("register", "Sổ đăng ký văn bản đi của một cơ quan", subs...)
 }
 
 // run opens the installation for a verb of the register and makes sure that the agency exists.

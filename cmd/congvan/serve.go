@@ -138,6 +138,7 @@ func (g *gateway) run(ctx context.Context) error {
 	group.Go(func() error { return in.exchange.Run(ctx) })
 	group.Go(func() error { return in.exchange.RunLog(ctx) })
 	group.Go(func() error { return in.mail.SweepEvery(ctx, time.Hour) })
+	group.Go(func() error { return in.watchSpool(ctx, time.Hour) })
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

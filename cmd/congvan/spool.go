@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
@@ -418,4 +419,27 @@ func (s spool) drop(id string) error {
 		return noEntry(id)
 	}
 	return (&spoolEntry{dir: dir, lock: lock}).erase()
+}
+
+// watchSpool erases what dead processes left in the spool and logs how many documents have waited for long.
+func (in *installation) watchSpool(ctx context.Context, every time.Duration) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		if n, err := in.spool().sweep(); err != nil {
+			in.log.Error("sweep spool", "err", err)
+		} else if n > 0 {
+			in.log.Info("spool swept", "erased", n)
+		}
+		if list, err := in.spool().list(); err != nil {
+			in.log.Error("list spool", "err", err)
+		} else if old := len(slices.DeleteFunc(list, func(n spoolNote) bool { return !n.old(time.Now()) })); old > 0 {
+			in.log.Warn("documents wait in the spool", "entries", old, "days", spoolDays)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
