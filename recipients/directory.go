@@ -36,6 +36,8 @@ type Unit struct {
 	Mailbox   bool        // it has a mailbox of this installation, code@domain
 	From, To  string      // civil dates between which it exists; "" is open
 	Successor UnitCode    // who takes its mail after To
+
+	learned []LearnedAlias // those of Aliases that clerks decided
 }
 
 // A Group says what a group phrase stands for: every unit of some kinds, and units by code.
@@ -167,6 +169,16 @@ func (u *Unit) allNames() []string {
 		all = append(all, n.Text)
 	}
 	return all
+}
+
+// learnedAs returns the decision that made a name an alias of the unit, nil when none did.
+func (u *Unit) learnedAs(name string) *LearnedAlias {
+	for i := range u.learned {
+		if u.learned[i].Alias == name {
+			return &u.learned[i]
+		}
+	}
+	return nil
 }
 
 // ambiguous words a warning for every name that stands for two units at the same time: such a name resolves to nobody.

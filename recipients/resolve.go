@@ -1,7 +1,6 @@
 package recipients
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -14,8 +13,8 @@ import (
 // line and an open one for each name that is not known.
 func (d *Directory) Resolve(req Request) []Line {
 	d = d.At(req.Date)
-	to := blockEntries(req.KinhGui, kinhGui)
-	entries := blockEntries(req.NoiNhan, noiNhan)
+	to := joinExceptions(blockEntries(req.KinhGui, kinhGui), req.KinhGui)
+	entries := joinExceptions(blockEntries(req.NoiNhan, noiNhan), req.NoiNhan)
 	r := &reader{d: d, issuer: d.unit(req.Issuer)}
 	refers := slices.ContainsFunc(entries, func(e Entry) bool { return isAbove(e.Text) })
 	var lines []Line
@@ -55,18 +54,6 @@ func decode(text string) string {
 	return viettext.NFC(text)
 }
 
-// isAbove reports whether an entry refers to Kính gửi.
-func isAbove(text string) bool {
-	toks := scan(text)
-	return len(toks) > 1 && toks[0].word == "nhu" && (toks[1].word == "tren" || slices.ContainsFunc(toks[1:], func(t token) bool { return t.word == "kinh" }))
-}
-
-// isArticle reports whether an entry refers to articles of the document.
-func isArticle(text string) bool {
-	toks := scan(text)
-	return len(toks) > 2 && toks[0].word == "nhu" && (toks[1].word == "dieu" || toks[1].word == "cac" && toks[2].word == "dieu")
-}
-
 // entry resolves one entry that stands for itself.
 func (r *reader) entry(e Entry, block string) []Line {
 	if e.Kind == EntryArchive {
@@ -88,7 +75,15 @@ func nameIn(text string) string {
 		return text
 	}
 	name, _ := stripPurpose(text)
+	if excepts(text) && !excepts(name) {
+		return text // "(để thực hiện, trừ huyện A)"
+	}
 	return name
+}
+
+// excepts reports whether a bracket in a text leaves somebody out.
+func excepts(text string) bool {
+	return slices.ContainsFunc(scan(text), func(t token) bool { return exceptionOf(t.notes) != "" })
 }
 
 // expandPolite writes "đ/c" out, whose stroke would divide the list.
@@ -113,10 +108,17 @@ type outcome struct {
 func (r *reader) sum(pieces []piece) outcome {
 	o := outcome{conf: 1, pieces: pieces}
 	settleHouse(pieces)
+	var gone []UnitCode
+	for _, p := range pieces {
+		gone = append(gone, p.gone...)
+	}
 	for _, p := range pieces {
 		switch p.verdict {
 		case known:
 			for _, c := range p.codes {
+				if p.unit == nil && slices.Contains(gone, c) {
+					continue // "Các sở, ban, ngành; UBND các huyện (trừ Sở Y tế)"
+				}
 				if (r.issuer == nil || c != r.issuer.Code) && !slices.Contains(o.codes, c) {
 					o.codes = append(o.codes, c)
 				}
@@ -199,77 +201,4 @@ func (r *reader) open(e Entry, block, text, name string) Line {
 		why = "không chắc là đơn vị nào trong danh bạ"
 	}
 	return Line{Entry: e, Block: block, Result: Open, Why: why, Candidates: cands}
-}
-
-// above resolves "Như trên": every entry of Kính gửi.
-func (r *reader) above(e Entry, to []Entry) []Line {
-	if len(to) == 0 {
-		line := r.open(e, "noi_nhan", e.Text, "")
-		line.Why = "văn bản không có phần Kính gửi để hiểu “" + e.Text + "”"
-		return []Line{line}
-	}
-	var o outcome
-	o.conf = 1
-	for _, k := range to {
-		ko := r.sum(r.names(k))
-		if len(ko.codes) == 0 && len(ko.missing) > 0 {
-			ko.missing = []string{nameIn(k.Text)}
-		}
-		o.add(ko)
-	}
-	return r.reference(e, o, "Kính gửi")
-}
-
-// add joins another entry's outcome.
-func (o *outcome) add(p outcome) {
-	for _, c := range p.codes {
-		if !slices.Contains(o.codes, c) {
-			o.codes = append(o.codes, c)
-		}
-	}
-	slices.Sort(o.codes)
-	o.missing = append(o.missing, p.missing...)
-	o.whys = append(o.whys, p.whys...)
-	o.conf = min(o.conf, p.conf)
-	o.excused = cmp.Or(o.excused, p.excused)
-	o.pieces = append(o.pieces, p.pieces...)
-	o.aside = append(o.aside, p.aside...)
-}
-
-// reference turns what a reference stands for into lines.
-func (r *reader) reference(e Entry, o outcome, what string) []Line {
-	var lines []Line
-	if len(o.codes) > 0 {
-		whys := slices.Compact(o.whys)
-		lines = append(lines, Line{Entry: e, Block: "noi_nhan", Result: Resolved, Codes: o.codes,
-			Why: what + ": " + strings.Join(whys, "; "), Confidence: o.conf})
-	}
-	for _, name := range o.missing {
-		lines = append(lines, r.open(e, "noi_nhan", e.Text+": "+name, name))
-	}
-	if len(lines) > 0 {
-		return append(lines, excusedAside(e, "noi_nhan", o)...)
-	}
-	if len(lines) == 0 {
-		lines = append(lines, Line{Entry: e, Block: "noi_nhan", Result: Excused,
-			Why: cmp.Or(o.excused, what+" không nêu đơn vị nào khác"), Confidence: 0.9})
-	}
-	return lines
-}
-
-// articles resolves "Như Điều n" by reading the articles.
-func (r *reader) articles(e Entry, req Request) []Line {
-	o := outcome{conf: 1}
-	ar := &reader{d: r.d, issuer: r.issuer, article: true}
-	numbers := articleNumbers.FindAllString(e.Text, -1)
-	for _, n := range numbers {
-		names := dutyBearers(decode(articleText(req, n)))
-		if names == "" {
-			line := r.open(e, "noi_nhan", e.Text, "")
-			line.Why = "không đọc được ai thi hành tại Điều " + n
-			return []Line{line}
-		}
-		o.add(ar.sum(ar.list(expandPolite(names))))
-	}
-	return r.reference(e, o, "Điều "+strings.Join(numbers, ", "))
 }

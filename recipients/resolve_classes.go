@@ -20,16 +20,16 @@ func (l *lister) group(i, e int) (piece, bool) {
 		return piece{}, false
 	}
 	p := l.r.d.names.classes(toks)
-	codes, why, ok := l.r.classCodes(p, toks)
+	codes, why, ok := l.r.classCodes(p, i == 0)
 	if !ok {
 		return piece{}, false
 	}
 	if p.count > 0 && p.count != len(codes) {
 		return piece{}, false
 	}
-	left, ok := l.r.without(codes, except, p)
+	left, gone, ok := l.r.without(codes, except, p)
 	if !ok {
-		return piece{}, false
+		return piece{}, true // the group less nobody knows whom: all of it is the clerk's
 	}
 	if except == "" {
 		left, ok = l.r.restrict(left, toks, p)
@@ -41,7 +41,7 @@ func (l *lister) group(i, e int) (piece, bool) {
 		why += fmt.Sprintf(", bớt %d đơn vị", len(codes)-len(left))
 	}
 	left = l.r.dropIssuer(left)
-	return piece{verdict: known, codes: left, why: why, conf: 0.9}, true
+	return piece{verdict: known, codes: left, why: why, conf: sureGroup, gone: gone}, true
 }
 
 // dropIssuer leaves the issuer out of what it sends to.
@@ -52,8 +52,9 @@ func (r *reader) dropIssuer(codes []UnitCode) []UnitCode {
 	return slices.DeleteFunc(slices.Clone(codes), func(c UnitCode) bool { return c == r.issuer.Code })
 }
 
-// classCodes finds what a phrase of classes stands for.
-func (r *reader) classCodes(p classPhrase, toks []token) ([]UnitCode, string, bool) {
+// classCodes finds what a phrase of classes stands for. "Các huyện" are their committees where they open the entry, in papers of
+// the administration.
+func (r *reader) classCodes(p classPhrase, opens bool) ([]UnitCode, string, bool) {
 	if len(p.atoms) == 0 {
 		return nil, "", false
 	}
@@ -65,7 +66,7 @@ func (r *reader) classCodes(p classPhrase, toks []token) ([]UnitCode, string, bo
 		}
 		return m.codes, "nhóm " + strings.Join(names, ", "), true
 	}
-	if !p.committee {
+	if !p.committee && !(opens && p.plural && slices.Contains([]string{KindProvince, KindOffice, "so"}, r.issuerKind())) {
 		return nil, "", false
 	}
 	for _, a := range p.atoms {
@@ -86,7 +87,8 @@ func (r *reader) classCodes(p classPhrase, toks []token) ([]UnitCode, string, bo
 }
 
 // exceptWords begin an exception.
-var exceptWords = [][]string{w("ngoai tru"), w("tru"), w("khong gui"), w("khong ke"), w("khong bao gom"), w("khong gom"), w("tru cac don vi"), w("tru don vi")}
+var exceptWords = [][]string{w("ngoai tru"), w("tru"), w("khong gui"), w("khong ke"), w("khong bao gom"), w("khong gom"), w("tru cac don vi"), w("tru don vi"),
+	w("loai tru"), w("khong gui cho"), w("khong gui den"), w("khong tinh")}
 
 // exceptionOf returns what a note says is left out, "" when it is no exception.
 func exceptionOf(notes []note) string {
@@ -98,16 +100,22 @@ func exceptionOf(notes []note) string {
 	return ""
 }
 
+// cutException returns what a text leaves out: it begins with "trừ", or has it behind a separator ("để thực hiện, trừ …").
 func cutException(text string) (string, bool) {
 	toks := scan(text)
-	n := longest(toks, exceptWords)
-	if n == 0 {
-		return "", false
+	for k, t := range toks {
+		if k > 0 && t.before&(sepStrong|sepDash) == 0 {
+			continue
+		}
+		switch n := longest(toks[k:], exceptWords); {
+		case n == 0:
+		case k+n == len(toks):
+			return "?", true
+		default:
+			return text[toks[k+n].pos:], true
+		}
 	}
-	if n == len(toks) {
-		return "?", true
-	}
-	return text[toks[n].pos:], true
+	return "", false
 }
 
 // exception finds what a group phrase leaves out, in brackets or behind "trừ", and where the phrase itself ends.
@@ -130,32 +138,40 @@ func (l *lister) exception(toks []token) (except string, cut int) {
 
 // without takes the units that an exception names out of a group. An exception that names nobody, or a name that may be one
 // of the group's, leaves the whole line to the clerk.
-func (r *reader) without(codes []UnitCode, except string, p classPhrase) ([]UnitCode, bool) {
+func (r *reader) without(codes []UnitCode, except string, p classPhrase) (left, gone []UnitCode, ok bool) {
 	if except == "" {
-		return codes, true
+		return codes, nil, true
 	}
 	gone, rest := r.shortNames(except, p)
 	for _, name := range rest {
 		if !r.foreign(name, codes) {
-			return nil, false
+			return nil, nil, false
 		}
 	}
 	if len(gone) == 0 && len(rest) == 0 {
-		return nil, false
+		return nil, nil, false
 	}
-	return slices.DeleteFunc(slices.Clone(codes), func(c UnitCode) bool { return slices.Contains(gone, c) }), true
+	return slices.DeleteFunc(slices.Clone(codes), func(c UnitCode) bool { return slices.Contains(gone, c) }), gone, true
 }
 
 // foreign reports whether a name that the directory does not know is a proper one, and like none of the units: "huyện Ia
-// H'Drai" was never in the group.
+// H'Drai" was never in the group. A class ("các huyện phía Bắc") and a name that may be the beginning of a member's are not.
 func (r *reader) foreign(name string, codes []UnitCode) bool {
 	proper := false
-	for i, t := range scan(name) {
-		first, _ := utf8.DecodeRuneInString(t.raw)
-		proper = proper || i > 0 && unicode.IsUpper(first)
+	toks := scan(name)
+	for i, t := range toks {
+		proper = proper || i > 0 && upperFirst(t.raw)
+		if t.word == "cac" || t.word == "nhung" || t.before&sepColon != 0 {
+			return false
+		}
 	}
 	if !proper {
 		return false
+	}
+	for _, m := range r.d.names.find(toks, 1) {
+		if slices.Contains(codes, m.unit.Code) {
+			return false
+		}
 	}
 	for _, c := range codes {
 		for _, n := range r.d.unit(c).allNames() {
@@ -185,7 +201,7 @@ func nearName(a, b []string) bool {
 func (r *reader) restrict(codes []UnitCode, toks []token, p classPhrase) ([]UnitCode, bool) {
 	for _, t := range toks {
 		for _, n := range t.notes {
-			if harmlessNote(n.text) {
+			if harmlessNote(n.text) || onlyOffices(n.text) {
 				continue
 			}
 			some, rest := r.shortNames(n.text, p)
@@ -214,6 +230,12 @@ func harmlessNote(text string) bool {
 	return manner.MatchString(viettext.Fold(text)) || allCodes(scan(text))
 }
 
+// onlyOffices reports whether a bracket names but an office, as another word for the one before it: "Giám đốc (Thủ trưởng)".
+func onlyOffices(text string) bool {
+	p, ok := readOffices(scan(text))
+	return ok && len(p.body) == 0 && !p.member && !p.party
+}
+
 // namesList reports whether a text sends the reader to a list of names: then the words before do not say who is meant.
 func namesList(text string) bool {
 	return strings.Contains(viettext.Fold(text), "danh sach")
@@ -223,8 +245,14 @@ func namesList(text string) bool {
 // the names that it does not know.
 func (r *reader) shortNames(text string, p classPhrase) (codes []UnitCode, rest []string) {
 	l := &lister{r: r, text: text, toks: scan(text)}
+	if len(l.toks) > maxWords {
+		return nil, []string{text}
+	}
 	m := l.roster(headsOf(p))
 	for i := 0; i < len(l.toks); {
+		if own, start, ok := l.classHead(i); ok { // "trừ các Sở: Y tế, Tư pháp"
+			m, i = l.roster(headsOf(own)), start
+		}
 		pc, e := m.member(i)
 		if pc.verdict == unknown {
 			rest = append(rest, l.slice(i, e))
@@ -402,7 +430,7 @@ func (l *lister) distribute(i int) (int, bool) {
 		some = some || pc.verdict == known
 		if pc.verdict == unknown {
 			pc.text = l.slice(at, e)
-			if len(p.atoms) == 1 {
+			if _, office := longestOffice(l.toks[at:e]); len(p.atoms) == 1 && office == 0 {
 				pc.text = pluralWord.ReplaceAllString(head, "") + " " + pc.text
 			}
 		}
@@ -497,7 +525,7 @@ func (l *lister) classHead(i int) (p classPhrase, start int, ok bool) {
 
 func allClasses(atoms []string) bool {
 	for _, a := range atoms {
-		if !classHeads[a] && a != "nganh" && a != "don vi" && a != "co quan" && a != "doan the" && a != "dia phuong" && (leadingClass(strings.Fields(a)) != a || a == "") {
+		if !classHeads[a] && a != "nganh" && a != "don vi" && a != "co quan" && a != "doan the" && a != "dia phuong" && (leadingClass(strings.Fields(a)) != a || a == "") && a != "xa" && a != "phuong" && a != "thi tran" {
 			return false
 		}
 	}

@@ -95,6 +95,8 @@ func expandClass(t token) []string {
 		return []string{"van", "phong"}
 	case "cm":
 		return []string{"chuyen", "mon"}
+	case "xdd":
+		return []string{"xay", "dung", "dang"}
 	}
 	return []string{t.word}
 }

@@ -1,6 +1,7 @@
 package recipients
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -28,6 +29,9 @@ type nameEnd struct {
 	unit *Unit
 	bare bool // the name without the words for the province that it officially carries
 	made bool // a form built from a name of the directory, not one that stands there
+
+	alias   bool          // an alias and no official name
+	learned *LearnedAlias // a clerk's decision made it one
 }
 
 // A nameMatch is a unit that a run of words names.
@@ -38,6 +42,9 @@ type nameMatch struct {
 	abbrev  bool // some word was read by initials
 	partial bool // the words are only the beginning of the name
 	fuzzy   int  // letters that had to be taken for others
+
+	alias   bool          // an alias of the directory, no official name
+	learned *LearnedAlias // the decision that made it one
 }
 
 // tier orders matches by how certain they are: a name as written in the directory, one built from it, one read by initials,
@@ -65,8 +72,8 @@ func newNameIndex(d *Directory) *nameIndex {
 			continue
 		}
 		names := u.allNames()
-		for _, name := range names {
-			x.add(foldWords(flatten(name)), nameEnd{unit: u})
+		for j, name := range names {
+			x.add(foldWords(flatten(name)), nameEnd{unit: u, alias: j > len(u.Names), learned: u.learnedAs(name)})
 		}
 		if u.Kind == KindCentral || u.Kind == KindDistrict {
 			continue
@@ -154,6 +161,8 @@ func (x *nameIndex) add(words []string, end nameEnd) {
 		if e.unit == end.unit {
 			n.ends[i].bare = e.bare && end.bare
 			n.ends[i].made = e.made && end.made
+			n.ends[i].alias = e.alias && end.alias
+			n.ends[i].learned = cmp.Or(e.learned, end.learned)
 			return
 		}
 	}
@@ -232,7 +241,7 @@ func (w *walk) advance(n *nameNode, i, off int, m nameMatch) {
 func (w *walk) arrive(n *nameNode, m nameMatch) {
 	for _, e := range n.ends {
 		em := m
-		em.unit, em.bare, em.made = e.unit, e.bare, e.made
+		em.unit, em.bare, em.made, em.alias, em.learned = e.unit, e.bare, e.made, e.alias, e.learned
 		w.record(em)
 	}
 	for _, c := range n.children {

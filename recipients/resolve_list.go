@@ -30,7 +30,9 @@ type piece struct {
 	lent    []token // the words that the name before lent to it
 	from    int     // the tokens that it was read from
 	to      int
-	said    bool // needs no copy, but is a name that a line of its own is to account for
+	gone    []UnitCode // what an exception takes out of every group of the entry
+	after   bool       // a semicolon stands before it
+	said    bool       // needs no copy, but is a name that a line of its own is to account for
 }
 
 // A reader resolves the entries of one document.
@@ -96,12 +98,12 @@ func (l *lister) generalProvinces() bool {
 func oneName(text string, pieces []piece) []piece {
 	for i := 0; i+1 < len(pieces); i++ {
 		p, q := pieces[i], pieces[i+1]
-		if p.verdict != unknown || q.verdict != known || q.unit == nil {
+		if p.verdict != unknown || q.verdict != known || q.unit == nil || q.after {
 			continue
 		}
 		toks := scan(p.text)
-		inside := len(pieces) == 2 && (q.unit.Kind == KindCentral && longest(toks, centralParts) > 0 ||
-			(q.unit.Kind == KindCentral || q.unit.Kind == "so" || q.unit.Kind == KindDistrict) && longest(toks, bodyParts) > 0)
+		inside := len(pieces) == 2 && (q.unit.Kind == KindCentral && foldWords(q.unit.Name)[0] == "bo" && longest(toks, centralParts) > 0 ||
+			(q.unit.Kind == KindCentral && foldWords(q.unit.Name)[0] == "bo" || q.unit.Kind == "so" || q.unit.Kind == KindDistrict) && longest(toks, bodyParts) > 0)
 		office := longest(toks, officeParts) > 0 && toks[len(toks)-1].word == "hdnd" && scan(q.text)[0].word == "ubnd"
 		if inside || office {
 			pieces[i] = piece{text: p.text + ", " + q.text, from: p.from, to: q.to}
@@ -288,11 +290,14 @@ func rawText(toks []token) string {
 // councilTail returns the districts that stand behind the name after an unknown one which ends in HĐND: in "TT HĐND, UBND các
 // huyện" both are the districts'.
 func (l *lister) councilTail(i, e int) string {
-	if e >= len(l.toks) || l.toks[e-1].word != "hdnd" || l.before(e)&(sepComma|sepAnd) == 0 || l.before(e)&sepSemi != 0 || l.toks[e].word != "ubnd" {
+	if e >= len(l.toks) || l.toks[e-1].word != "hdnd" || longest(l.toks[i:], officeParts) > 0 || l.before(e)&(sepComma|sepAnd) == 0 || l.before(e)&sepSemi != 0 || l.toks[e].word != "ubnd" {
 		return ""
 	}
 	for _, end := range l.ends(e) {
-		if _, ok := l.group(e, end); ok {
+		if p, ok := l.group(e, end); ok && p.verdict == known {
+			return l.slice(e+1, end)
+		}
+		if p, ok := l.unit(e, end); ok && p.unit.Kind == KindDistrict {
 			return l.slice(e+1, end)
 		}
 	}
@@ -300,7 +305,7 @@ func (l *lister) councilTail(i, e int) string {
 }
 
 func (l *lister) add(p piece, i, e int) int {
-	p.text, p.from, p.to = l.slice(i, e), i, e
+	p.text, p.from, p.to, p.after = l.slice(i, e), i, e, l.toks[i].before&sepSemi != 0
 	if p.head == nil {
 		p.head = l.toks[i:e]
 	}
@@ -374,6 +379,9 @@ func (l *lister) divides(p *piece, e int) bool {
 	if l.before(e)&(sepDash|sepDot) != 0 || p.loose {
 		return false
 	}
+	if p.verdict == known && p.unit == nil && l.toks[e].word == "cac" && l.tailBehind(e) != tailLower {
+		return true // one class and then another
+	}
 	first, _ := utf8.DecodeRuneInString(l.toks[e].raw)
 	return unicode.IsUpper(first) && p.verdict == known || l.r.article
 }
@@ -395,11 +403,12 @@ func (l *lister) borrow(i int) (piece, int, bool) {
 		if l.before(e)&sepColon != 0 && e < len(l.toks) || l.before(e)&(sepStrong|sepAnd) == 0 {
 			continue
 		}
-		toks := l.toks[i:e]
+		toks := slices.Clone(l.toks[i:e])
+		toks[0].before = sepSpace
 		if len(toks) > 8 {
 			continue
 		}
-		if l.elsewhere(nil, true, toks[len(toks)-1].notes) {
+		if l.elsewhere(nil, toks, true) {
 			continue
 		}
 		tails := l.tails(i, e)
@@ -426,32 +435,39 @@ func (l *lister) borrowed(toks []token) (piece, bool) {
 		return piece{}, false
 	}
 	p := l.r.named(u, m)
-	p.why, p.conf = "hiểu là “"+u.Name+"” theo từ dùng chung trong dòng", 0.9
+	p.why, p.conf = "hiểu là “"+u.Name+"” theo từ dùng chung trong dòng", sureShared
 	return p, true
 }
 
 // heads returns the first word, and the first two, of the unit just before in the same part of the list.
 func (l *lister) heads(i int) [][]token {
-	if len(l.out) == 0 || l.toks[i].before&(sepComma|sepAnd) == 0 || l.toks[i].before&sepSemi != 0 {
+	if len(l.out) == 0 || l.toks[i].before&(sepComma|sepAnd|sepSemi) == 0 {
 		return nil
 	}
 	last := l.out[len(l.out)-1]
 	if last.unit == nil || len(last.head) < 2 {
 		return nil
 	}
-	heads := [][]token{last.head[:1]}
-	if len(last.head) > 2 {
-		heads = append(heads, last.head[:2])
+	if l.toks[i].before&sepSemi != 0 && last.unit.Kind != KindDistrict && last.unit.Kind != "so" {
+		return nil // a semicolon parts bodies, but not the members of these two classes: "UBND huyện Sa Thầy; Kon Rẫy"
 	}
-	if n := longest(last.head, districtHeads); n > 2 && n < len(last.head) {
-		heads = append(heads, last.head[:n])
+	head := last.head
+	if _, n := longestOffice(head); n > 0 && n+2 < len(head) {
+		head = head[n:]
+	}
+	heads := [][]token{head[:1]}
+	if len(head) > 2 {
+		heads = append(heads, head[:2])
+	}
+	if n := longest(head, districtHeads); n > 2 && n < len(head) {
+		heads = append(heads, head[:n])
 	}
 	return heads
 }
 
 // districtHeads are the heads of more than two words that the names of districts share.
 var districtHeads = [][]string{w("uy ban nhan dan huyen"), w("uy ban nhan dan thi xa"), w("uy ban nhan dan thanh pho"), w("uy ban nhan dan quan"), w("ubnd thi xa"),
-	w("ubnd thanh pho"), w("chu tich ubnd huyen"), w("chu tich uy ban nhan dan huyen")}
+	w("ubnd thanh pho")}
 
 // tails returns the last words of the names behind e, longest first, when those are names themselves, with the first word of
 // the name at i or without.

@@ -1,6 +1,7 @@
 package recipients
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -13,39 +14,91 @@ func (r *reader) missed(block string, kind blockKind, entries []Entry) []Line {
 		where = "kinh_gui"
 	}
 	var read strings.Builder
+	loud := 0
 	for _, e := range entries {
 		read.WriteString(lettersOnly(e.Text))
-	}
-	var lines []Line
-	text := firstBytes(decode(block), maxBlock)
-	rows, _ := blockLines(strings.ToValidUTF8(text, " "))
-	for _, row := range rows {
-		row, _ = cutBullet(beforeGap(row))
-		if archiveHead.MatchString(plainOf(firstBytes(row, 60))) || len(lines) > 20 {
-			break
+		if allCapitals(e.Text) {
+			loud++
 		}
-		for _, part := range cutSemicolons(row) {
-			part = tidyEntry(part)
-			letters := lettersOnly(part)
-			if letters == "" || len(part) > 200 || allCapitals(part) || strings.Contains(read.String(), letters) || !r.surelyNames(part) {
-				continue
-			}
-			read.WriteString(letters)
-			e, ok := makeEntry(part)
-			if !ok || e.Kind == EntryArchive {
-				continue
-			}
-			line := r.open(e, where, part, part)
-			line.Why = "đứng trong văn bản nhưng không rõ có phải nơi nhận"
-			lines = append(lines, line)
+	}
+	shouted := loud > 0 && 2*loud >= len(entries)-1 // the archive line may be in small letters
+	var lines []Line
+	for part := range blockParts(block) {
+		letters := lettersOnly(part)
+		if letters == "" || len(part) > 200 || allCapitals(part) && !shouted || strings.Contains(read.String(), letters) || !r.surelyNames(part) {
+			continue
+		}
+		read.WriteString(letters)
+		e, ok := makeEntry(part)
+		if !ok || e.Kind == EntryArchive {
+			continue
+		}
+		line := r.open(e, where, part, part)
+		line.Why = "đứng trong văn bản nhưng không rõ có phải nơi nhận"
+		if lines = append(lines, line); len(lines) > 20 {
+			break
 		}
 	}
 	return lines
 }
 
-// surelyNames reports whether a text has a unit's name as it stands in the directory.
+// blockParts walks over what stands between bullets, line ends and semicolons of a block, before its archive line.
+func blockParts(block string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		text := firstBytes(decode(block), maxBlock)
+		rows, _ := blockLines(strings.ToValidUTF8(text, " "))
+		for _, row := range rows {
+			row, _ = cutBullet(beforeGap(row))
+			if archiveHead.MatchString(plainOf(firstBytes(row, 60))) {
+				return
+			}
+			for _, part := range cutSemicolons(row) {
+				if !yield(tidyEntry(part)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// joinExceptions puts what leaves somebody out with the entry before it, where it stands by itself: "- UBND các huyện; không gửi
+// huyện Sa Thầy", "- Trừ Sở Y tế". Reading did not take the former for an entry.
+func joinExceptions(entries []Entry, block string) []Entry {
+	var out []Entry
+	for _, e := range entries {
+		if n := len(out); n > 0 && leadsException(e.Text) {
+			out[n-1].Text += " (" + e.Text + ")"
+			continue
+		}
+		out = append(out, e)
+	}
+	last := -1
+	for part := range blockParts(block) {
+		if leadsException(part) {
+			if last >= 0 && !strings.Contains(lettersOnly(out[last].Text), lettersOnly(part)) {
+				out[last].Text += " (" + part + ")"
+			}
+			continue
+		}
+		if letters := lettersOnly(part); letters != "" {
+			if i := slices.IndexFunc(out, func(e Entry) bool { return strings.Contains(lettersOnly(e.Text), letters) }); i >= 0 {
+				last = i
+			}
+		}
+	}
+	return out
+}
+
+// leadsException reports whether a text begins with "trừ", "không gửi" and names somebody behind it.
+func leadsException(text string) bool {
+	toks := scan(strings.TrimLeft(text, "(["))
+	n := longest(toks, exceptWords)
+	return n > 0 && n < len(toks) && len(text) < 500
+}
+
+// surelyNames reports whether a text has a unit's name as it stands in the directory, or a group's.
 func (r *reader) surelyNames(text string) bool {
 	return slices.ContainsFunc(r.list(nameIn(text)), func(p piece) bool {
-		return p.verdict == known && p.unit != nil && p.unit != r.issuer && p.conf > 0.95
+		return p.verdict == known && (p.unit == nil || p.unit != r.issuer && p.conf >= sureMade)
 	})
 }

@@ -141,7 +141,7 @@ func longestOffice(toks []token) (best office, n int) {
 
 // house reads a run of words as people, rooms or bodies of the issuing house, or as people who stand for another body.
 func (l *lister) house(i, e int) (piece, bool) {
-	toks := l.inCharge(l.toks[i:e])
+	toks := l.behindName(l.inCharge(l.toks[i:e]))
 	if p, ok := l.rooms(toks); ok {
 		return p, true
 	}
@@ -214,6 +214,27 @@ func (l *lister) inCharge(toks []token) []token {
 	return toks
 }
 
+// behindName takes the name of the holder off in front of the office: "Đ/c Nguyễn Văn A - PCT UBND tỉnh". In an article the name may
+// be another's than the office.
+func (l *lister) behindName(toks []token) []token {
+	n := longest(toks, honorifics)
+	if n == 0 || l.r.article {
+		return toks
+	}
+	for k := n + 1; k < min(len(toks), n+6); k++ {
+		if !upperFirst(toks[k-1].raw) || looksAbbreviated(toks[k-1]) {
+			return toks
+		}
+		if _, office := longestOffice(toks[k:]); office > 0 && toks[k].before&(sepDash|sepComma) != 0 && toks[k].before&sepSemi == 0 {
+			return toks[k:]
+		}
+	}
+	return toks
+}
+
+// honorifics stand before the name of one person.
+var honorifics = [][]string{w("dong chi"), w("d c"), w("ong"), w("ba")}
+
 // deputed reads "các đ/c Thường trực Tỉnh ủy": polite words before a body.
 func (l *lister) deputed(toks []token) (piece, bool) {
 	n := 0
@@ -268,7 +289,7 @@ func (r *reader) leadersOf(u *Unit) piece {
 	if !r.article && r.issuer != nil && u.Parent == r.issuer.Code && isOffice(u) {
 		return piece{verdict: inHouse, why: "lãnh đạo văn phòng của cơ quan ban hành"}
 	}
-	return piece{verdict: known, codes: []UnitCode{u.Code}, unit: u, why: "lãnh đạo của “" + u.Name + "”", conf: 0.95}
+	return piece{verdict: known, codes: []UnitCode{u.Code}, unit: u, why: "lãnh đạo của “" + u.Name + "”", conf: surePerson}
 }
 
 // isOffice reports whether a unit is the office of the unit above it.
@@ -377,6 +398,9 @@ func isCode(s string) bool {
 // rooms reads rooms of the house: "Các phòng CM thuộc Sở", "P. HC-TC", "Các phòng, khoa, tổ", "Các Ban Tỉnh đoàn".
 func (l *lister) rooms(toks []token) (piece, bool) {
 	r := l.r
+	if n := longest(toks, roomHeads); n > 0 && n+1 < len(toks) && toks[n].word == "cac" && longest(toks[n+1:], roomWords) > 0 {
+		toks = toks[n:]
+	}
 	rest := toks
 	if len(rest) > 1 && rest[0].word == "cac" {
 		rest = rest[1:]
@@ -402,6 +426,9 @@ func (l *lister) rooms(toks []token) (piece, bool) {
 	}
 	return inHousePiece, true
 }
+
+// roomHeads are those who stand for their rooms: "Trưởng các phòng, đơn vị thuộc Sở".
+var roomHeads = [][]string{w("truong"), w("thu truong"), w("lanh dao"), w("truong pho"), w("phu trach")}
 
 // houseRoom reports whether a room may be the issuer's. Teams and wards stand with "các" or the issuer's name, or they may be
 // anybody's; the rooms of the province's own office go by marks; some agencies are called Phòng.
@@ -436,7 +463,11 @@ func (r *reader) hasBoards() bool {
 func (r *reader) roomList(toks []token) bool {
 	for i, t := range toks {
 		switch t.word {
-		case "huyen", "xa", "phuong", "tp", "tx", "tinh", "bo", "tw":
+		case "bo":
+			if i == 0 || toks[i-1].word != "can" { // cán bộ
+				return false
+			}
+		case "huyen", "xa", "phuong", "tp", "tx", "tinh", "tw":
 			return false
 		}
 		if t.before&sepSemi != 0 {

@@ -168,10 +168,11 @@ func countLength(toks []token) int {
 	return 0
 }
 
-// elsewhere reports whether a bracket says that a body is not the province's own: the body above it in the capital ("Kho bạc
-// Nhà nước (Bộ Tài chính)") behind a name without its level, or another place ("Sở Y tế (tỉnh Gia Lai)").
-func (l *lister) elsewhere(u *Unit, bare bool, notes []note) bool {
-	for _, n := range notes {
+// elsewhere reports whether the bracket behind a name says that the body is not the province's own: the body above it in the
+// capital ("Kho bạc Nhà nước (Bộ Tài chính)", "Cục Thuế (Tổng cục Thuế)") when the name is written without its level, or another
+// place ("Sở Y tế (tỉnh Gia Lai)").
+func (l *lister) elsewhere(u *Unit, name []token, bare bool) bool {
+	for _, n := range name[len(name)-1].notes {
 		if harmlessNote(n.text) {
 			continue
 		}
@@ -184,12 +185,38 @@ func (l *lister) elsewhere(u *Unit, bare bool, notes []note) bool {
 				return true
 			}
 		}
+		if u != nil && hasNamesake(u) && longest(toks, centralHeads) > 0 && !l.saysLevel(name) {
+			return true
+		}
 		k := longest(toks, slices.Concat(midPlaces, highPlaces))
 		if k > 0 && k < len(toks) && upperFirst(toks[k].raw) && toks[k].word != "uy" && toks[k].word != "doan" && !l.ownNote(u, toks) {
 			return true
 		}
+		if l.otherProvince(toks) {
+			return true
+		}
 	}
 	return false
+}
+
+// centralHeads begin the names of bodies of the capital.
+var centralHeads = [][]string{w("tong cuc"), w("bo"), w("trung uong"), w("tw")}
+
+// saysLevel reports whether a name as written has the word for the province's level or the province's name.
+func (l *lister) saysLevel(name []token) bool {
+	x := l.r.d.names
+	for i, t := range name {
+		if t.word == x.level[0] || len(x.prov) > 0 && startsWith(name[i:], x.prov) {
+			return true
+		}
+	}
+	return false
+}
+
+// otherProvince reports whether words begin with the name of a province that is not the directory's.
+func (l *lister) otherProvince(toks []token) bool {
+	n := longest(toks, provinces)
+	return n > 0 && (n == len(toks) || toks[n].before&(sepStrong|sepAnd|sepDash) != 0) && upperFirst(toks[0].raw) && !startsWith(toks, l.r.d.names.prov)
 }
 
 // ownNote reports whether a bracket repeats the province or the unit's own place.
@@ -200,4 +227,19 @@ func (l *lister) ownNote(u *Unit, toks []token) bool {
 	}
 	v, _, ok := l.r.decide(toks)
 	return ok && v == u
+}
+
+// provinces are the names of the country's provinces and cities, those of before the mergers of 2025 and of 2008 too.
+var provinces = provinceWords("An Giang, Bà Rịa - Vũng Tàu, Bạc Liêu, Bắc Giang, Bắc Kạn, Bắc Cạn, Bắc Ninh, Bến Tre, Bình Dương, Bình Định, Bình Phước, Bình Thuận, " +
+	"Cà Mau, Cao Bằng, Cần Thơ, Đà Nẵng, Đắk Lắk, Đắk Nông, Điện Biên, Đồng Nai, Đồng Tháp, Gia Lai, Hà Giang, Hà Nam, Hà Nội, Hà Tây, Hà Tĩnh, Hải Dương, Hải Phòng, " +
+	"Hậu Giang, Hòa Bình, Hồ Chí Minh, Huế, Hưng Yên, Khánh Hòa, Kiên Giang, Kon Tum, Lai Châu, Lạng Sơn, Lào Cai, Lâm Đồng, Long An, Nam Định, Nghệ An, Ninh Bình, " +
+	"Ninh Thuận, Phú Thọ, Phú Yên, Quảng Bình, Quảng Nam, Quảng Ngãi, Quảng Ninh, Quảng Trị, Sóc Trăng, Sơn La, Tây Ninh, Thái Bình, Thái Nguyên, Thanh Hóa, " +
+	"Thừa Thiên Huế, Tiền Giang, Trà Vinh, Tuyên Quang, Vĩnh Long, Vĩnh Phúc, Yên Bái")
+
+func provinceWords(list string) [][]string {
+	var all [][]string
+	for name := range strings.SplitSeq(list, ", ") {
+		all = append(all, foldWords(name))
+	}
+	return all
 }

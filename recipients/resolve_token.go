@@ -83,7 +83,7 @@ func scan(s string) []token {
 		i += n
 	}
 	for i := range toks {
-		toks[i].abbrev = looksAbbreviated(toks[i])
+		toks[i].abbrev = looksAbbreviated(toks[i]) || i > 0 && afterInitial(toks[i-1], toks[i])
 	}
 	return toks
 }
@@ -198,6 +198,11 @@ func looksAbbreviated(t token) bool {
 		}
 	}
 	return upper >= 2 && !carriesTone(t.raw)
+}
+
+// afterInitial reports whether a letter stands behind another and its full stop: "T.T Tỉnh ủy".
+func afterInitial(before, t token) bool {
+	return before.abbrev && len(before.raw) == 1 && len(t.raw) == 1 && t.before == sepDot && upperFirst(t.raw)
 }
 
 // carriesTone reports whether a word carries one of the five tone marks.

@@ -18,7 +18,7 @@ func (l *lister) unit(i, e int) (piece, bool) {
 	if !ok {
 		return l.press(toks, e)
 	}
-	if l.elsewhere(u, m.bare, toks[len(toks)-1].notes) {
+	if l.elsewhere(u, toks, m.bare) {
 		return piece{}, false
 	}
 	if m.bare {
@@ -53,6 +53,21 @@ func (l *lister) press(toks []token, e int) (piece, bool) {
 	return l.r.named(one, nameMatch{made: true}), true
 }
 
+// How sure a reading is, by what it rests on. A line is as sure as the least sure of its names.
+const (
+	sureName    = 1.00 // the name as it stands in the directory
+	sureAlias   = 0.98 // an alias of the directory
+	sureLearned = 0.97 // an alias that a clerk decided
+	sureMade    = 0.96 // a form of a name with the province behind it or not
+	sureAbbrev  = 0.95 // read by its initials
+	surePerson  = 0.94 // by those who lead it
+	sureBare    = 0.92 // without its level
+	sureShared  = 0.91 // with words that its neighbours lend
+	surePartial = 0.88 // the beginning of its name
+	sureFuzzy   = 0.85 // a letter corrected
+	sureGroup   = 0.80 // a member of a group
+)
+
 // named is the piece for a unit that a name was read as.
 func (r *reader) named(u *Unit, m nameMatch) piece {
 	p := piece{verdict: known, codes: []UnitCode{u.Code}, unit: u, loose: m.partial || m.bare}
@@ -60,17 +75,21 @@ func (r *reader) named(u *Unit, m nameMatch) piece {
 	case u == r.issuer:
 		return piece{verdict: inHouse, why: "chính là cơ quan ban hành", unit: u}
 	case m.fuzzy > 0:
-		p.why, p.conf = "gần đúng tên “"+u.Name+"”, có lỗi nhận dạng chữ", 0.75
+		p.why, p.conf = "gần đúng tên “"+u.Name+"”, có lỗi nhận dạng chữ", sureFuzzy
 	case m.partial:
-		p.why, p.conf = "tên rút gọn, chỉ một đơn vị có tên bắt đầu như vậy: “"+u.Name+"”", 0.85
+		p.why, p.conf = "tên rút gọn, chỉ một đơn vị có tên bắt đầu như vậy: “"+u.Name+"”", surePartial
 	case m.bare:
-		p.why, p.conf = "tên không ghi “tỉnh” của “"+u.Name+"”", 0.9
+		p.why, p.conf = "tên không ghi “tỉnh” của “"+u.Name+"”", sureBare
 	case m.abbrev:
-		p.why, p.conf = "viết tắt của “"+u.Name+"”", 0.95
+		p.why, p.conf = "viết tắt của “"+u.Name+"”", sureAbbrev
 	case m.made:
-		p.why, p.conf = "tên của “"+u.Name+"”", 0.98
+		p.why, p.conf = "cách viết khác của “"+u.Name+"”", sureMade
+	case m.learned != nil:
+		p.why, p.conf = "tên gọi đã học từ "+m.learned.By+" ngày "+m.learned.day()+" cho “"+u.Name+"”", sureLearned
+	case m.alias:
+		p.why, p.conf = "tên gọi khác trong danh bạ của “"+u.Name+"”", sureAlias
 	default:
-		p.why, p.conf = "đúng tên trong danh bạ của “"+u.Name+"”", 1
+		p.why, p.conf = "đúng tên trong danh bạ: “"+u.Name+"”", sureName
 	}
 	return p
 }

@@ -120,8 +120,10 @@ func (s *Store) on(version int64, whole *Directory, date string) *Directory {
 
 // civilDate is the day in Việt Nam, which is seven hours ahead of UTC all year.
 func civilDate(t time.Time) string {
-	return t.In(time.FixedZone("Asia/Ho_Chi_Minh", 7*3600)).Format(time.DateOnly)
+	return t.In(vietnam).Format(time.DateOnly)
 }
+
+var vietnam = time.FixedZone("Asia/Ho_Chi_Minh", 7*3600)
 
 // LearnAlias keeps a clerk's decision that a text means a unit, so that the next document resolves by itself.
 func (s *Store) LearnAlias(ctx context.Context, code UnitCode, alias, by string) error {
@@ -196,6 +198,15 @@ type LearnedAlias struct {
 	At    time.Time
 }
 
+// day is the civil date of the decision as clerks write it.
+func (a *LearnedAlias) day() string {
+	return a.At.In(vietnam).Format("02/01/2006")
+}
+
+func (r aliasRow) decision() LearnedAlias {
+	return LearnedAlias{UnitCode(r.Code), r.Alias, r.LearnedBy, time.UnixMicro(r.LearnedAt).UTC()}
+}
+
 // LearnedAliases lists the learned aliases that are not forgotten, newest first.
 func (s *Store) LearnedAliases(ctx context.Context) ([]LearnedAlias, error) {
 	var rows []aliasRow
@@ -208,7 +219,7 @@ func (s *Store) LearnedAliases(ctx context.Context) ([]LearnedAlias, error) {
 	}
 	list := make([]LearnedAlias, len(rows))
 	for i, r := range rows {
-		list[i] = LearnedAlias{UnitCode(r.Code), r.Alias, r.LearnedBy, time.UnixMicro(r.LearnedAt).UTC()}
+		list[i] = r.decision()
 	}
 	return list, nil
 }
@@ -329,6 +340,9 @@ func loadNames(ctx context.Context, tx *sqldb.Tx, units []Unit, at map[string]in
 	for _, a := range aliases {
 		u := &units[at[a.Code]]
 		u.Aliases = append(u.Aliases, DatedName{a.Alias, a.ValidFrom, a.ValidTo})
+		if a.LearnedAt > 0 {
+			u.learned = append(u.learned, a.decision())
+		}
 	}
 	return nil
 }
