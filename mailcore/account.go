@@ -39,9 +39,10 @@ type Account struct {
 	ID         AccountID
 	Address    Address
 	Kind       AccountKind
-	Name       string // shown to people
-	Unit       string // directory code of the unit it belongs to
-	MustChange bool   // the issued password must be changed before anything else works
+	Name       string    // shown to people
+	Unit       string    // directory code of the unit it belongs to
+	MustChange bool      // the issued password must be changed before anything else works
+	PasswordAt time.Time // when the password was set, zero when that is not known
 	CreatedAt  time.Time
 	ClosedAt   time.Time // zero while it is open; a closed address is never given out again
 
@@ -70,15 +71,19 @@ type accountRow struct {
 	Epoch      int64         `db:"epoch"`
 	Salt       string        `db:"scram_salt"`
 	MustChange bool          `db:"must_change"`
+	PasswordAt int64         `db:"password_at"`
 	CreatedAt  int64         `db:"created_at"`
 	ClosedAt   sql.NullInt64 `db:"closed_at"`
 }
 
-const accountColumns = `id, address, kind, name, unit, password_hash, epoch, scram_salt, must_change, created_at, closed_at`
+const accountColumns = `id, address, kind, name, unit, password_hash, epoch, scram_salt, must_change, password_at, created_at, closed_at`
 
 func (r *accountRow) account() Account {
 	a := Account{ID: r.ID, Address: r.Address, Kind: r.Kind, Name: r.Name, Unit: r.Unit, MustChange: r.MustChange,
 		CreatedAt: time.UnixMicro(r.CreatedAt).UTC()}
+	if r.PasswordAt > 0 {
+		a.PasswordAt = time.UnixMicro(r.PasswordAt).UTC()
+	}
 	if r.ClosedAt.Valid {
 		a.ClosedAt = time.UnixMicro(r.ClosedAt.Int64).UTC()
 	}
@@ -118,10 +123,10 @@ func insertAccounts(ctx context.Context, tx *sqldb.Tx, accounts []NewAccount, ha
 	var rows []string
 	for i, n := range accounts {
 		rows = append(rows, a.row(n.Address, n.Kind, clean(norm.NFC.String(n.Name), 1000), n.Unit, hashes[i], n.MustChange,
-			tx.Now.UnixMicro(), tx.Now.Unix()))
+			passwordAt(hashes[i], tx.Now), tx.Now.UnixMicro(), tx.Now.Unix()))
 	}
 	var made []accountRow
-	err := tx.SelectContext(ctx, &made, `INSERT INTO account (address, kind, name, unit, password_hash, must_change, created_at, uid_validity)
+	err := tx.SelectContext(ctx, &made, `INSERT INTO account (address, kind, name, unit, password_hash, must_change, password_at, created_at, uid_validity)
 		VALUES `+strings.Join(rows, ", ")+` ON CONFLICT (address) DO NOTHING RETURNING `+accountColumns, a...)
 	if err != nil {
 		return err
@@ -138,6 +143,14 @@ func insertAccounts(ctx context.Context, tx *sqldb.Tx, accounts []NewAccount, ha
 		}
 	}
 	return fmt.Errorf("one address stands twice: %w", ErrAddressTaken)
+}
+
+// passwordAt is when an account that begins with this hash got its password.
+func passwordAt(hash string, now time.Time) int64 {
+	if hash == "" {
+		return 0
+	}
+	return now.UnixMicro()
 }
 
 // hashAll checks the accounts and hashes their passwords, on every core.

@@ -143,7 +143,7 @@ func appKeys(secret, salt string) (scram.StoredCredentials, error) {
 // matchApp finds the app password that this is. Only what is shaped like one is derived, so others cost nothing.
 func (s *Store) matchApp(who *loginCandidate, password string) (AppPasswordID, bool) {
 	secret, ok := asAppPassword(password)
-	if !ok || len(who.apps) == 0 {
+	if !ok || !who.mail || len(who.apps) == 0 {
 		return 0, false
 	}
 	for _, a := range who.apps {

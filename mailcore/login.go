@@ -74,6 +74,7 @@ func (s *Store) LogIn(ctx context.Context, at Attempt) (Login, error) {
 // A loginCandidate is an attempt with what the database knows of it.
 type loginCandidate struct {
 	suspect
+	mail  bool // the service takes app passwords
 	row   accountRow
 	apps  []appRow
 	locks []string // that hold
@@ -88,7 +89,7 @@ func (s *Store) candidate(ctx context.Context, at Attempt) (*loginCandidate, err
 	if err != nil {
 		address = "?"
 	}
-	c := &loginCandidate{suspect: suspect{place: placeOf(at.Remote), account: address}}
+	c := &loginCandidate{suspect: suspect{place: placeOf(at.Remote), account: address}, mail: at.Service != ServiceWeb}
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		c.locks, c.apps, c.known = nil, nil, false
 		if err := tx.SelectContext(ctx, &c.locks, `SELECT place FROM login_lock WHERE place IN ($1, $2) AND until_at > $3`,

@@ -421,4 +421,3 @@ func TestVisitsAreKeptByTheHour(t *testing.T) {
 		}
 	})
 }
-

@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	"mailcore/imapd":     {"mailcore", "mailcore/blob", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/dsn":       {"mailcore"},
 	"mailcore/smtpd":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/sqldb", "mailcore/viettext"},
+	"mailcore/portal":    {"mailcore", "templates"}, // pages are rendered where all that people read is
 	"mailcore/queue":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/sqldb":     {},
 	"mailcore/viettext":  {},
