@@ -85,6 +85,7 @@ func initCommand(s *streams) *cobra.Command {
 	f.StringVar(&cfg.Listen.SMTP, "smtp", cfg.Listen.SMTP, "address for mail from outside")
 	f.StringVar(&cfg.Listen.Submission, "submission", cfg.Listen.Submission, "address for mail of our accounts")
 	f.StringVar(&cfg.Listen.IMAP, "imap", cfg.Listen.IMAP, "address for reading mail")
+	f.StringVar(&cfg.Listen.Web, "web", cfg.Listen.Web, "address of the account pages")
 	f.StringVar(&cfg.Mail.SmartHost, "smart-host", "", "send all outside mail through this server")
 	f.BoolVar(&cfg.Mail.LoopbackOnly, "loopback-only", false, "send to servers on this machine alone (for trying out)")
 	return c

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"congvan/mailcore"
+
 	"github.com/BurntSushi/toml"
 )
 
@@ -26,6 +28,7 @@ type config struct {
 		Submissions string `toml:"submissions"`
 		IMAP        string `toml:"imap"`
 		IMAPS       string `toml:"imaps"`
+		Web         string `toml:"web"`
 	} `toml:"listen"`
 	TLS struct {
 		Certificate string `toml:"certificate"`
@@ -37,6 +40,11 @@ type config struct {
 		Routes       map[string]string `toml:"routes"`
 		LoopbackOnly bool              `toml:"loopback_only"`
 	} `toml:"mail"`
+	Accounts struct {
+		URL        string `toml:"url"`         // of the account pages, as people reach them
+		HashTime   uint32 `toml:"hash_time"`   // passes of argon2id
+		HashMemory uint32 `toml:"hash_memory"` // KiB
+	} `toml:"accounts"`
 	OCR struct {
 		Parallel int `toml:"parallel"`
 	} `toml:"ocr"`
@@ -49,6 +57,8 @@ type config struct {
 func defaults(dir string) *config {
 	c := &config{Database: "sqlite:congvan.db", dir: dir}
 	c.Listen.SMTP, c.Listen.Submission, c.Listen.IMAP = "127.0.0.1:2525", "127.0.0.1:2587", "127.0.0.1:2143"
+	c.Listen.Web = "127.0.0.1:2443"
+	c.Accounts.HashTime, c.Accounts.HashMemory = mailcore.DefaultHashCost.Time, mailcore.DefaultHashCost.Memory
 	c.Mail.MaxMessage = 50 << 20
 	c.OCR.Parallel = 2
 	return c
@@ -98,7 +108,7 @@ func (c *config) validate(path string) error {
 		c.Hostname = "mail." + c.Domain
 	}
 	for name, address := range map[string]string{"smtp": c.Listen.SMTP, "submission": c.Listen.Submission, "submissions": c.Listen.Submissions,
-		"imap": c.Listen.IMAP, "imaps": c.Listen.IMAPS} {
+		"imap": c.Listen.IMAP, "imaps": c.Listen.IMAPS, "web": c.Listen.Web} {
 		if address == "" {
 			continue
 		}
@@ -106,10 +116,17 @@ func (c *config) validate(path string) error {
 			return &hintError{fmt.Errorf("%s: listen.%s = %q is no address", path, name, address), `write it as "127.0.0.1:2525" or ":25"`}
 		}
 	}
+	if !c.hashCost().Valid() {
+		return &hintError{fmt.Errorf("%s: accounts.hash_time = %d, hash_memory = %d", path, c.Accounts.HashTime, c.Accounts.HashMemory), "time 1 to 10, memory 8 to 1048576 KiB"}
+	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		return &hintError{fmt.Errorf("%s: tls.certificate and tls.key go together", path), "give both, or neither for a certificate that congvan makes"}
 	}
 	return nil
+}
+
+func (c *config) hashCost() mailcore.HashCost {
+	return mailcore.HashCost{Time: c.Accounts.HashTime, Memory: c.Accounts.HashMemory}
 }
 
 // path returns a path in the data folder; an absolute one stays.
@@ -141,6 +158,7 @@ submission  = %q             # thư của đơn vị và CBCC gửi đi, STARTTL
 submissions = %q             # như trên, TLS ngay từ đầu
 imap        = %q             # đọc thư, STARTTLS
 imaps       = %q
+web         = %q             # trang tài khoản (https): đổi mật khẩu, mật khẩu ứng dụng
 
 [tls]                        # rỗng: chứng thư do congvan tự tạo trong thư mục tls
 certificate = ""
@@ -153,13 +171,18 @@ loopback_only = %t           # chỉ gửi tới máy này (thử nghiệm)
 
 [mail.routes]                # "tên miền" = "máy chủ:cổng"
 
+[accounts]
+url         = ""             # địa chỉ trang tài khoản mà mọi người mở; rỗng: theo hostname và listen.web
+hash_time   = 2              # argon2id: số lượt, và bộ nhớ (KiB) cho mỗi lần kiểm mật khẩu
+hash_memory = 19456
+
 [ocr]
 parallel = 2                 # số trang nhận dạng cùng lúc
 `
 
 func (c *config) write() error {
 	text := fmt.Sprintf(configText, c.Domain, c.Hostname, c.Database, c.Listen.SMTP, c.Listen.Submission, c.Listen.Submissions, c.Listen.IMAP,
-		c.Listen.IMAPS, c.Mail.SmartHost, c.Mail.LoopbackOnly)
+		c.Listen.IMAPS, c.Listen.Web, c.Mail.SmartHost, c.Mail.LoopbackOnly)
 	return writeFile(c.path(configFile), []byte(text), 0o600)
 }
 

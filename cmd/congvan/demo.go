@@ -256,7 +256,7 @@ func (d *demo) openSockets(cfg *config) error {
 	for _, a := range []struct {
 		address *string
 		last    string
-	}{{&cfg.Listen.SMTP, old.SMTP}, {&cfg.Listen.Submission, old.Submission}, {&cfg.Listen.IMAP, old.IMAP}} {
+	}{{&cfg.Listen.SMTP, old.SMTP}, {&cfg.Listen.Submission, old.Submission}, {&cfg.Listen.IMAP, old.IMAP}, {&cfg.Listen.Web, old.Web}} {
 		ln, err := listenLoopback(a.last)
 		if err != nil {
 			return err
@@ -296,7 +296,7 @@ func (d *demo) fill(ctx context.Context) error {
 	if d.roots, err = d.in.keys.roots(); err != nil {
 		return err
 	}
-	d.addresses.SMTP, d.addresses.Submission, d.addresses.IMAP = d.in.cfg.Listen.SMTP, d.in.cfg.Listen.Submission, d.in.cfg.Listen.IMAP
+	d.addresses.SMTP, d.addresses.Submission, d.addresses.IMAP, d.addresses.Web = d.in.cfg.Listen.SMTP, d.in.cfg.Listen.Submission, d.in.cfg.Listen.IMAP, d.in.cfg.Listen.Web
 	d.addresses.Outside, d.addresses.CAFile = d.outside.Addr().String(), d.in.cfg.path("tls", "cert.pem")
 	if whole, err := filepath.Abs(d.addresses.CAFile); err == nil {
 		d.addresses.CAFile = whole
@@ -736,7 +736,8 @@ Máy chủ đang chạy trên máy này (Ctrl-C để dừng):
   IMAP        %s  STARTTLS
   Gửi thư     %s  STARTTLS, đăng nhập bằng địa chỉ và mật khẩu
   Thư đến     %s
-  Chứng thư   %s`, localhost(a.IMAP), localhost(a.Submission), localhost(a.SMTP), a.CAFile)
+  Tài khoản   https://%s/account
+  Chứng thư   %s`, localhost(a.IMAP), localhost(a.Submission), localhost(a.SMTP), localhost(a.Web), a.CAFile)
 	for _, want := range []string{"stttt", "stc", "snv", "vpubnd", "dakto"} {
 		for _, acc := range a.Accounts {
 			if acc.Unit == want {

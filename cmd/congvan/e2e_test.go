@@ -106,7 +106,7 @@ func newProvince(t *testing.T) *province {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command(t, dir, "", p.bin, "init", "--data", "tinh", "--domain", "thunghiem.test", "--loopback-only", "--smtp", p.smtp, "--submission", p.submission, "--imap", p.imap)
+	command(t, dir, "", p.bin, "init", "--data", "tinh", "--domain", "thunghiem.test", "--loopback-only", "--smtp", p.smtp, "--submission", p.submission, "--imap", p.imap, "--web", "127.0.0.1:0")
 	command(t, dir, "", p.bin, "directory", "import", "--data", "tinh", units, "--request", "15/SNV-VP 01/03/2009")
 	for _, unit := range []string{"snv", "stc"} {
 		out := command(t, dir, "", p.bin, "account", "add", "--data", "tinh", "--unit", unit)

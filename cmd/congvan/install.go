@@ -56,6 +56,7 @@ func openInstallation(ctx context.Context, cfg *config, log *slog.Logger) (*inst
 	in := &installation{cfg: cfg, log: log, db: db, keys: &keyring{dir: cfg.path("keys"), crl: "http://ca." + cfg.Domain + "/root.crl", loaded: map[recipients.UnitCode]*signing.Sealer{}}}
 	in.mailKeys = newMailKeys(cfg)
 	in.mail = mailcore.NewStore(db, blobs, log)
+	in.mail.SetHashCost(cfg.hashCost())
 	in.units = recipients.NewStore(db, cfg.Domain)
 	in.exchange = exchange.NewStore(exchange.Options{DB: db, Mail: in.mail, Domain: cfg.Domain, Log: log, Directory: in.units.Directory,
 		Sealer: in.sealer, MailSigner: in.mailKeys.signer, VerifyMail: in.mailKeys.verify, MaxMessage: cfg.Mail.MaxMessage, Verify: in.verifySealed, LogKey: func() (*exchange.LogKey, error) { return in.keys.logKey(cfg.Domain) }, Doubt: cfg.doubt})

@@ -91,7 +91,7 @@ func (in *installation) listen() (*gateway, error) {
 	}
 	g := &gateway{in: in, tls: conf, listeners: map[string]net.Listener{}}
 	l := in.cfg.Listen
-	for name, address := range map[string]string{"smtp": l.SMTP, "submission": l.Submission, "submissions": l.Submissions, "imap": l.IMAP, "imaps": l.IMAPS} {
+	for name, address := range map[string]string{"smtp": l.SMTP, "submission": l.Submission, "submissions": l.Submissions, "imap": l.IMAP, "imaps": l.IMAPS, "web": l.Web} {
 		if address == "" {
 			continue
 		}
@@ -115,16 +115,18 @@ func (g *gateway) close() {
 func (g *gateway) run(ctx context.Context) error {
 	in, cfg := g.in, g.in.cfg
 	router := in.mail.LocalRouter(cfg.Domain, nil)
-	options := smtpd.Options{Store: in.mail, Router: router, Domain: cfg.Domain, Hostname: cfg.Hostname, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage}
+	options := smtpd.Options{Store: in.mail, Router: router, Domain: cfg.Domain, Hostname: cfg.Hostname, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage,
+		AccountURL: cfg.accountURL()}
 	options.Mode = smtpd.MX
 	mx := smtpd.New(options)
 	options.Mode = smtpd.Submission
 	submission := smtpd.New(options)
-	imap := imapd.New(imapd.Options{Store: in.mail, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage})
+	imap := imapd.New(imapd.Options{Store: in.mail, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage, Domain: cfg.Domain,
+		AccountURL: cfg.accountURL()})
 	out := queue.New(queue.Options{Store: in.mail, Domain: cfg.Domain, Hostname: cfg.Hostname, Resolver: net.DefaultResolver, Routes: cfg.Mail.Routes,
 		SmartHost: cfg.Mail.SmartHost, LoopbackOnly: cfg.Mail.LoopbackOnly, Logger: in.log, Lease: cfg.lease})
 	serve := map[string]func(context.Context, net.Listener) error{"smtp": mx.Serve, "submission": submission.Serve, "submissions": submission.ServeTLS,
-		"imap": imap.Serve, "imaps": imap.ServeTLS}
+		"imap": imap.Serve, "imaps": imap.ServeTLS, "web": g.serveWeb}
 	group, ctx := errgroup.WithContext(ctx)
 	for name, l := range g.listeners {
 		group.Go(func() error {
@@ -139,7 +141,13 @@ func (g *gateway) run(ctx context.Context) error {
 	group.Go(func() error { return in.exchange.RunLog(ctx) })
 	group.Go(func() error { return in.mail.SweepEvery(ctx, time.Hour) })
 	group.Go(func() error { return in.watchSpool(ctx, time.Hour) })
-	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+	err := group.Wait()
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if e := in.mail.FlushLogins(last); e != nil {
+		in.log.Warn("note the last logins", "err", e)
+	}
+	if err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
 	return nil

@@ -37,7 +37,10 @@ func (s *Server) showHome(v *visit, status int, problem string) error {
 	ctx, store, account := v.r.Context(), s.opt.Store, v.session.Account
 	p := homePage{page: s.page(v, "Tài khoản"), PasswordAt: account.PasswordAt, Settings: s.opt.Settings}
 	p.Notice, p.Problem = notices[v.r.URL.Query().Get("done")], problem
-	var err error
+	err := store.FlushLogins(ctx) // who looks here wants to see the last minute, too
+	if err != nil {
+		return err
+	}
 	if p.Apps, err = store.AppPasswords(ctx, account.ID); err != nil {
 		return err
 	}
