@@ -3,6 +3,7 @@ package exchange
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -25,7 +26,8 @@ import (
 )
 
 // A bundle (bộ chứng cứ) is a ZIP file whose members are stored, not compressed, in the order of the manifest, with the time
-// of the checkpoint; the same document at the same checkpoint gives the same bytes. Its members:
+// of the checkpoint; the same document at the same checkpoint gives the same bytes, but for a confirmation, which says when it
+// was made. Its members:
 //
 //	MANIFEST           a signed note of the log's key: "congvan evidence bundle 1", "document REFERENCE", "checkpoint EPOCH
 //	                   SIZE", then for every other member a line "SHA256  LENGTH  NAME"
@@ -37,6 +39,8 @@ import (
 //	seal.json          what the seals were found to be when the bundle was made
 //	mail.json          attempts to send copies out, with the servers' words
 //	eml/DIGEST.eml     replies and reports that acts came by; their events name the digests
+//	GIAY-XAC-NHAN.pdf  the confirmation that a person reads, sealed, and confirmation.json (confirmHead), from which with the
+//	                   members above it can be written again; where they were asked for
 //	log.pub            names and hashes of the log's keys: to compare with those one has from elsewhere, never to be trusted by themselves
 //	HUONG-DAN.txt      how to verify it, in Vietnamese
 const (
@@ -47,6 +51,8 @@ const (
 	checkpointName = "checkpoints.jsonl"
 	sealName       = "seal.json"
 	mailName       = "mail.json"
+	confirmName    = "GIAY-XAC-NHAN.pdf"
+	headName       = "confirmation.json"
 	keyName        = "log.pub"
 	guideName      = "HUONG-DAN.txt"
 )
@@ -99,8 +105,18 @@ type bundleCheckpoint struct {
 // ExportOptions say what goes into a bundle.
 type ExportOptions struct {
 	Unit recipients.UnitCode // only this recipient's copies; "" for all
+	Copy DispatchID          // only this copy; 0 for all
+	// Confirm adds the confirmation (giấy xác nhận), which the agency SealAs seals, "" for the issuing one.
+	Confirm bool
+	SealAs  recipients.UnitCode
 	// SealReport judges a sealed file at a time, for the record; nil leaves that out.
 	SealReport func(ctx context.Context, pdf []byte, at time.Time) (*signing.Report, error)
+}
+
+// Exported says what was written.
+type Exported struct {
+	Copies, Events int
+	Checkpoint     *Checkpoint // the evidence goes as far as this one
 }
 
 type member struct {
@@ -109,39 +125,73 @@ type member struct {
 }
 
 // Export writes a document's bundle at the newest checkpoint, after taking waiting events into the log and signing it.
-func (s *Store) Export(ctx context.Context, w io.Writer, id DocumentID, opt ExportOptions) error {
+func (s *Store) Export(ctx context.Context, w io.Writer, id DocumentID, opt ExportOptions) (*Exported, error) {
+	b, err := s.gather(ctx, id, opt)
+	if err != nil {
+		return nil, fmt.Errorf("export evidence of document %d: %w", id, err)
+	}
+	if err := b.attach(ctx); err != nil {
+		return nil, fmt.Errorf("export evidence of document %d: %w", id, err)
+	}
+	if opt.Confirm {
+		pdf, err := b.confirmation(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("export evidence of document %d: %w", id, err)
+		}
+		b.add(confirmName, pdf)
+	}
+	b.add(keyName, []byte(publicKeys(b.key)))
+	b.add(guideName, []byte(guide))
+	manifest, err := note.Sign(&note.Note{Text: manifestText(b.record.Document["reference"], b.last.Epoch, b.last.Size, b.members)}, b.key.Signer)
+	if err != nil {
+		return nil, err
+	}
+	b.members = slices.Insert(b.members, 0, member{manifestName, manifest})
+	return b.exported(), writeZip(w, b.members, time.UnixMicro(b.last.At))
+}
+
+// Confirm writes the confirmation of a document's copies alone (giấy xác nhận gửi, nhận văn bản điện tử), a sealed PDF.
+func (s *Store) Confirm(ctx context.Context, w io.Writer, id DocumentID, opt ExportOptions) (*Exported, error) {
+	b, err := s.gather(ctx, id, opt)
+	if err != nil {
+		return nil, fmt.Errorf("confirm document %d: %w", id, err)
+	}
+	pdf, err := b.confirmation(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("confirm document %d: %w", id, err)
+	}
+	_, err = w.Write(pdf)
+	return b.exported(), err
+}
+
+// gather brings the log to its newest checkpoint and reads what is proven by it.
+func (s *Store) gather(ctx context.Context, id DocumentID, opt ExportOptions) (*bundler, error) {
+	if _, err := s.Document(ctx, id); err != nil { // before anything is signed for nothing
+		return nil, err
+	}
+	key, err := s.logKey()
+	if err != nil || key.Signer == nil {
+		return nil, errors.Join(&Error{Missing, CodeNoLogKey, ""}, err)
+	}
 	if _, err := s.Sequence(ctx); err != nil {
-		return fmt.Errorf("export evidence: %w", err)
+		return nil, err
 	}
 	last, err := s.Checkpoint(ctx)
 	if errors.Is(err, ErrStale) { // another node signed meanwhile
 		last, err = s.Checkpoint(ctx)
 	}
 	if err != nil {
-		return fmt.Errorf("export evidence: %w", err)
+		return nil, err
 	}
-	key, err := s.logKey()
-	if err != nil {
-		return err
+	if last == nil {
+		return nil, errors.New("the log is empty")
 	}
-	if last == nil || key.Signer == nil {
-		return errors.New("export evidence: no checkpoint, or the log's private key is not here")
-	}
-	b := &bundler{s: s, opt: opt, last: last}
-	if err := s.db.Read(ctx, func(tx *sqldb.Tx) error { return b.read(ctx, tx, id) }); err != nil {
-		return fmt.Errorf("export evidence of document %d: %w", id, err)
-	}
-	if err := b.attach(ctx); err != nil {
-		return fmt.Errorf("export evidence of document %d: %w", id, err)
-	}
-	b.add(keyName, []byte(publicKeys(key)))
-	b.add(guideName, []byte(guide))
-	manifest, err := note.Sign(&note.Note{Text: manifestText(b.record.Document["reference"], last.Epoch, last.Size, b.members)}, key.Signer)
-	if err != nil {
-		return err
-	}
-	b.members = slices.Insert(b.members, 0, member{manifestName, manifest})
-	return writeZip(w, b.members, time.UnixMicro(last.At))
+	b := &bundler{s: s, opt: opt, key: key, last: last}
+	return b, s.db.Read(ctx, func(tx *sqldb.Tx) error { return b.read(ctx, tx, id) })
+}
+
+func (b *bundler) exported() *Exported {
+	return &Exported{len(b.record.Dispatches), len(b.events), b.last}
 }
 
 // publicKeys names the keys by name and hash, as notes do.
@@ -181,6 +231,7 @@ func writeZip(w io.Writer, members []member, at time.Time) error {
 type bundler struct {
 	s       *Store
 	opt     ExportOptions
+	key     *LogKey
 	last    *Checkpoint
 	record  bundleRecord
 	events  []bundleEvent
@@ -250,15 +301,15 @@ func (b *bundler) rows(ctx context.Context, tx *sqldb.Tx, doc *Document) error {
 	}
 	var copies []Dispatch
 	least, greatest := doc.ID.span()
-	err = tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2 AND ($3 = '' OR unit = $3) ORDER BY id`,
-		least, greatest, string(b.opt.Unit))
+	err = tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2 AND ($3 = '' OR unit = $3)
+		AND ($4 = 0 OR id = $4) ORDER BY id`, least, greatest, string(b.opt.Unit), int64(b.opt.Copy))
 	for _, d := range copies {
 		secret := sha256.Sum256([]byte(d.Secret))
 		b.secrets = append(b.secrets, d.Secret)
 		b.record.Dispatches = append(b.record.Dispatches, bundleDispatch{d.ID, d.Unit, d.Name, d.Address, d.Way, d.Line, d.Purpose, d.Parent, secret[:]})
 	}
-	if err == nil && len(copies) == 0 && b.opt.Unit != "" {
-		return &Error{Missing, CodeNoDispatch, string(b.opt.Unit)}
+	if err == nil && len(copies) == 0 && (b.opt.Unit != "" || b.opt.Copy != 0) {
+		return &Error{Missing, CodeNoDispatch, cmp.Or(string(b.opt.Unit), fmt.Sprint(int64(b.opt.Copy)))}
 	}
 	return err
 }
@@ -443,6 +494,7 @@ tệp thì cũng thay được khóa nằm trong tệp.
   files/              văn bản và phụ lục đúng như nơi nhận đã nhận
   seal.json           kết quả kiểm tra chữ ký số lúc lập bộ chứng cứ
   mail.json           lời trao đổi giữa các máy chủ thư
+  GIAY-XAC-NHAN.pdf   giấy xác nhận gửi, nhận để đọc và in, có ký số của cơ quan
   eml/                thư trả lời và báo phát, nguyên văn
 `
 

@@ -20,7 +20,7 @@ import (
 func (h *house) export(t testing.TB, id exchange.DocumentID, opt exchange.ExportOptions) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := h.Export(context.Background(), &b, id, opt); err != nil {
+	if _, err := h.Export(context.Background(), &b, id, opt); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -109,7 +109,7 @@ func TestEveryChangedByteOfABundleIsFound(t *testing.T) {
 }
 
 // rewrite changes one member and writes a whole ZIP around it.
-func rewrite(t *testing.T, bundle []byte, name string, change func([]byte) []byte) []byte {
+func rewrite(t testing.TB, bundle []byte, name string, change func([]byte) []byte) []byte {
 	return rezip(t, bundle, zip.Store, func(n string, b []byte) []byte {
 		if n == name {
 			return change(b)
@@ -122,7 +122,7 @@ func compress(t *testing.T, bundle []byte) []byte {
 	return rezip(t, bundle, zip.Deflate, func(_ string, b []byte) []byte { return b })
 }
 
-func rezip(t *testing.T, bundle []byte, method uint16, change func(string, []byte) []byte) []byte {
+func rezip(t testing.TB, bundle []byte, method uint16, change func(string, []byte) []byte) []byte {
 	t.Helper()
 	z, err := zip.NewReader(bytes.NewReader(bundle), int64(len(bundle)))
 	if err != nil {

@@ -30,8 +30,9 @@ const (
 
 // Trust is what the verifier of a bundle brings along; nothing in the bundle is trusted by itself.
 type Trust struct {
-	Roots   *x509.CertPool  // of seals and time stamps
-	LogKeys []note.Verifier // of the log
+	Roots    *x509.CertPool  // of seals and time stamps
+	TSARoots *x509.CertPool  // of time stamps alone, beside Roots; may be nil
+	LogKeys  []note.Verifier // of the log
 }
 
 // A BundleReport says what a bundle proves.
@@ -97,7 +98,8 @@ type bundleReader struct {
 	record  bundleRecord
 	events  []bundleEvent
 	newest  *treeHead
-	proofAt time.Time // when the seals are judged
+	stamped *time.Time // by the newest checkpoint's stamp, whoever made it
+	proofAt time.Time  // when the seals are judged
 }
 
 // VerifyBundle answers what a bundle proves, offline. It never fails: what cannot be read is a failed check.
@@ -108,6 +110,7 @@ func VerifyBundle(ctx context.Context, data []byte, trust Trust) *BundleReport {
 		r.rows()
 		r.files(ctx)
 		r.mails()
+		r.confirmation(ctx)
 	}
 	r.conclude()
 	return r.BundleReport
@@ -179,7 +182,7 @@ func readZip(data []byte) ([]member, time.Time, error) {
 	}
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return nil, time.Time{}, err
+		return nil, time.Time{}, errors.New("vỏ tệp ZIP không đọc được")
 	}
 	if len(z.File) == 0 || len(z.File) > maxMembers || z.File[0].Name != manifestName {
 		return nil, time.Time{}, errors.New("thiếu " + manifestName)
@@ -193,12 +196,12 @@ func readZip(data []byte) ([]member, time.Time, error) {
 		seen[f.Name] = true
 		rc, err := f.Open()
 		if err != nil {
-			return nil, time.Time{}, fmt.Errorf("tệp %q: %w", f.Name, err)
+			return nil, time.Time{}, fmt.Errorf("không đọc được tệp %q", f.Name)
 		}
 		b, err := io.ReadAll(io.LimitReader(rc, int64(len(data))))
 		rc.Close()
 		if err != nil {
-			return nil, time.Time{}, fmt.Errorf("tệp %q đã bị sửa: %w", f.Name, err)
+			return nil, time.Time{}, fmt.Errorf("tệp %q đã bị sửa", f.Name)
 		}
 		if total += len(b); total > len(data) {
 			return nil, time.Time{}, errors.New("các tệp chồng lên nhau")
@@ -256,6 +259,7 @@ func (r *bundleReader) checkpoints() bool {
 		return false
 	}
 	r.newest = heads[len(heads)-1]
+	r.stamped = stampTime(all[len(all)-1].Note, all[len(all)-1].Stamp)
 	r.Checkpoint, r.proofAt = r.newest.size, time.Now()
 	for i, h := range heads[:len(heads)-1] {
 		if err := tlog.CheckTree(all[i].Proof, r.newest.size, r.newest.root, h.size, h.root); err != nil {
@@ -282,6 +286,9 @@ func (r *bundleReader) stamps(all []bundleCheckpoint) {
 		some = true
 		digest := sha256.Sum256([]byte(c.Note))
 		s, err := signing.VerifyTimestamp(c.Stamp, digest[:], r.trust.Roots)
+		if err == nil && !s.Trusted && r.trust.TSARoots != nil {
+			s, err = signing.VerifyTimestamp(c.Stamp, digest[:], r.trust.TSARoots)
+		}
 		if err != nil {
 			r.failf("Dấu thời gian", "stamp", "Dấu thời gian không khớp với điểm chốt: %v.", err)
 			return
@@ -436,22 +443,22 @@ func (r *bundleReader) files(ctx context.Context) {
 			r.add("Tệp văn bản", signing.Passed, "bytes", "%q đúng từng byte như đã gửi (không mang chữ ký số riêng).", name)
 			continue
 		}
-		r.seal(ctx, name, data)
+		r.seal(ctx, "Chữ ký số của văn bản", name, data)
 	}
 }
 
-func (r *bundleReader) seal(ctx context.Context, name string, data []byte) {
+func (r *bundleReader) seal(ctx context.Context, check, name string, data []byte) {
 	opt := signing.VerifyOptions{Roots: r.trust.Roots, TSARoots: r.trust.Roots, At: r.proofAt}
 	report, err := signing.Verify(ctx, data, opt)
 	switch {
 	case err != nil:
-		r.failf("Chữ ký số của văn bản", "unreadable", "%q: %v.", name, err)
+		r.failf(check, "unreadable", "%q: %v.", name, err)
 	case report.Overall() == signing.Valid:
-		r.add("Chữ ký số của văn bản", signing.Passed, "valid", "%q: %s", name, report.Reason)
+		r.add(check, signing.Passed, "valid", "%q: %s", name, report.Reason)
 	case report.Overall() == signing.Invalid:
-		r.failf("Chữ ký số của văn bản", report.Code, "%q: %s", name, report.Reason)
+		r.failf(check, report.Code, "%q: %s", name, report.Reason)
 	default:
-		r.add("Chữ ký số của văn bản", signing.Unknown, report.Code, "%q: %s", name, report.Reason)
+		r.add(check, signing.Unknown, report.Code, "%q: %s", name, report.Reason)
 	}
 }
 

@@ -62,6 +62,8 @@ const (
 	CodeNoReason      = "no_reason"
 	CodeArrivalTaken  = "arrival_taken" // the unit's register has this arrival number already
 	CodeNoKey         = "no_key"        // the agency has no certificate to seal with
+	CodeNoLogKey      = "no_log_key"    // the private key of the log is not on this machine
+	CodeNotIssued     = "not_issued"    // nothing was sent yet that could be confirmed
 
 	CodePackageTooLarge = "package_too_large" // all files together do not fit into one mail
 	CodePackageDiffers  = "package_differs"   // the same main file was registered with other annexes

@@ -400,7 +400,7 @@ func checkAll(ctx context.Context, s *streams, in *installation) error {
 }
 
 func verifyCommand(s *streams) *cobra.Command {
-	var data, rootsFile, keyFile string
+	var data, rootsFile, keyFile, tsaFile string
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "verify FILE…",
@@ -418,12 +418,16 @@ func verifyCommand(s *streams) *cobra.Command {
 			if rootsErr != nil && c.Flags().Changed("roots") {
 				return rootsErr
 			}
+			stampRoots, err := tsaRoots(tsaFile, data)
+			if err != nil {
+				return err
+			}
 			bad := 0
 			for _, file := range files {
 				if bundle, err := readBundle(file); err != nil {
 					return err
 				} else if bundle != nil { // without roots its seals are not judged
-					if !verifyBundle(c.Context(), s, file, bundle, roots, key, asJSON) {
+					if !verifyBundle(c.Context(), s, file, bundle, exchange.Trust{Roots: roots, TSARoots: stampRoots, LogKeys: key.Known}, asJSON) {
 						bad++
 					}
 					continue
@@ -456,6 +460,7 @@ func verifyCommand(s *streams) *cobra.Command {
 	dataFlag(c, &data, ".")
 	c.Flags().StringVar(&rootsFile, "roots", "", "trusted root certificates (PEM)")
 	c.Flags().StringVar(&keyFile, "log-key", "", "public keys of the log, for evidence bundles")
+	c.Flags().StringVar(&tsaFile, "tsa-roots", "", "trusted roots of time stamps in evidence bundles (PEM); those of --roots as well")
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a file")
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,6 +46,11 @@ type config struct {
 		HashTime   uint32 `toml:"hash_time"`   // passes of argon2id
 		HashMemory uint32 `toml:"hash_memory"` // KiB
 	} `toml:"accounts"`
+	Evidence struct {
+		TSA      string `toml:"tsa"`       // address of a time stamp authority (RFC 3161) for the checkpoints of the log
+		TSARoots string `toml:"tsa_roots"` // PEM file of its roots
+		SealAs   string `toml:"seal_as"`   // code of the unit that seals confirmations; the issuing agency where empty
+	} `toml:"evidence"`
 	OCR struct {
 		Parallel int `toml:"parallel"`
 	} `toml:"ocr"`
@@ -61,6 +67,7 @@ func defaults(dir string) *config {
 	c.Accounts.HashTime, c.Accounts.HashMemory = mailcore.DefaultHashCost.Time, mailcore.DefaultHashCost.Memory
 	c.Mail.MaxMessage = 50 << 20
 	c.OCR.Parallel = 2
+	c.Evidence.TSARoots = filepath.Join("keys", "tsa-root.pem")
 	return c
 }
 
@@ -119,6 +126,9 @@ func (c *config) validate(path string) error {
 	if !c.hashCost().Valid() {
 		return &hintError{fmt.Errorf("%s: accounts.hash_time = %d, hash_memory = %d", path, c.Accounts.HashTime, c.Accounts.HashMemory), "time 1 to 10, memory 8 to 1048576 KiB"}
 	}
+	if u, err := url.Parse(c.Evidence.TSA); c.Evidence.TSA != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return &hintError{fmt.Errorf("%s line %d: evidence.tsa = %q is no address", path, keyLine(path, toml.Key{"tsa"}), c.Evidence.TSA), `write it as "http://tsa.example.vn/"`}
+	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		return &hintError{fmt.Errorf("%s: tls.certificate and tls.key go together", path), "give both, or neither for a certificate that congvan makes"}
 	}
@@ -175,6 +185,11 @@ loopback_only = %t           # chỉ gửi tới máy này (thử nghiệm)
 url         = ""             # địa chỉ trang tài khoản mà mọi người mở; rỗng: theo hostname và listen.web
 hash_time   = 2              # argon2id: số lượt, và bộ nhớ (KiB) cho mỗi lần kiểm mật khẩu
 hash_memory = 19456
+
+[evidence]                   # chứng cứ
+tsa       = ""               # địa chỉ nơi cấp dấu thời gian (RFC 3161) cho điểm chốt của nhật ký; rỗng: không xin
+tsa_roots = "keys/tsa-root.pem"   # chứng thư gốc của nơi cấp dấu thời gian
+seal_as   = ""               # mã đơn vị ký số giấy xác nhận; rỗng: cơ quan ban hành văn bản
 
 [ocr]
 parallel = 2                 # số trang nhận dạng cùng lúc

@@ -9,7 +9,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
+	"unicode"
 
 	"congvan/exchange"
 	"congvan/recipients"
@@ -18,30 +20,155 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// An evidenceOrder is what one command line asks for.
+type evidenceOrder struct {
+	data, issuer, unit, out, sealAs string
+	bare                            bool
+}
+
 func evidenceCommand(s *streams) *cobra.Command {
-	var data, issuer, unit, out string
-	export := &cobra.Command{
-		Use:   "export REFERENCE -o FILE.zip",
-		Short: "Write all evidence of a document into one file, which congvan verify checks offline",
-		Args:  cobra.ExactArgs(1),
+	o := &evidenceOrder{}
+	confirmation := &cobra.Command{
+		Use:     "confirmation VĂN-BẢN…",
+		Aliases: []string{"certificate"},
+		Short:   "Lập giấy xác nhận gửi, nhận văn bản điện tử: tệp PDF có ký số, để đọc, in và nộp",
+		Long: `Lập giấy xác nhận gửi, nhận văn bản điện tử: văn bản nào, gửi cho ai, lúc nào, đến lúc nào và căn cứ vào đâu, ai tiếp nhận.
+
+VĂN-BẢN là số, ký hiệu (22/2009/QĐ-UBND), hoặc một bản gửi: số của bản gửi, hay địa chỉ trả lời ghi trong thư
+(traloi+…@…); khi đó giấy chỉ nói về bản gửi ấy.`,
+		Example: "  congvan evidence confirmation 22/2009/QĐ-UBND\n  congvan evidence confirmation 22/2009/QĐ-UBND --unit stc -o stc.pdf",
+		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return withInstallation(c.Context(), s, data, func(in *installation) error {
-				doc, err := in.oneDocument(c.Context(), recipients.UnitCode(issuer), args[0])
-				if err != nil {
-					return err
-				}
-				return exportEvidence(c.Context(), s, in, doc, recipients.UnitCode(unit), out)
-			})
+			return o.each(c.Context(), s, args, "xac-nhan-", ".pdf", o.confirm)
 		},
 	}
-	export.Flags().StringVar(&unit, "unit", "", "code of a recipient: only its copies")
-	export.Flags().StringVarP(&out, "output", "o", "", "file to write (required)")
-	export.MarkFlagRequired("output")
-	for _, c := range []*cobra.Command{export} {
-		dataFlag(c, &data, ".")
-		c.Flags().StringVar(&issuer, "issuer", "", "code of the issuing agency, when several issued under this reference")
+	export := &cobra.Command{
+		Use:   "export VĂN-BẢN…",
+		Short: "Ghi bộ chứng cứ của văn bản vào một tệp ZIP mà congvan verify kiểm tra được ở máy khác, không cần mạng",
+		Long: `Ghi bộ chứng cứ của văn bản vào một tệp ZIP: các tệp đã gửi, mọi sự kiện kèm chứng minh nằm trong nhật ký, điểm chốt đã ký số,
+lời trao đổi giữa các máy chủ thư, thư trả lời, giấy xác nhận. VĂN-BẢN như ở lệnh confirmation.`,
+		Example: "  congvan evidence export 22/2009/QĐ-UBND -o chung-cu.zip\n  congvan verify chung-cu.zip --roots root.pem --log-key log.pub",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return o.each(c.Context(), s, args, "chung-cu-", ".zip", o.export)
+		},
 	}
-	return parent("evidence", "What proves that a document was sent and received (chứng cứ)", export)
+	export.Flags().BoolVar(&o.bare, "no-confirmation", false, "không kèm giấy xác nhận (khi không có khóa ký số của cơ quan trên máy này)")
+	for _, c := range []*cobra.Command{confirmation, export} {
+		c.Flags().StringVar(&o.data, "data", ".", "thư mục của hệ thống")
+		c.Flags().StringVar(&o.issuer, "issuer", "", "mã cơ quan ban hành, khi nhiều cơ quan có văn bản cùng số, ký hiệu")
+		c.Flags().StringVar(&o.unit, "unit", "", "mã đơn vị nhận: chỉ các bản gửi đến đơn vị này")
+		c.Flags().StringVarP(&o.out, "output", "o", "", "tệp sẽ ghi, hoặc thư mục có sẵn; mặc định đặt tên theo số, ký hiệu")
+		c.Flags().StringVar(&o.sealAs, "seal-as", "", "mã cơ quan ký số giấy xác nhận; mặc định theo cấu hình, rồi cơ quan ban hành")
+	}
+	return parent("evidence", "Chứng cứ gửi, nhận văn bản: giấy xác nhận và bộ chứng cứ kiểm tra được", confirmation, export)
+}
+
+// A subject is what evidence is wanted about.
+type subject struct {
+	doc  *exchange.Document
+	copy exchange.DispatchID // 0 for all copies
+}
+
+// each writes one file for each thing named.
+func (o *evidenceOrder) each(ctx context.Context, s *streams, args []string, head, tail string,
+	write func(context.Context, *streams, *installation, subject, string) error) error {
+	return withInstallation(ctx, s, o.data, func(in *installation) error {
+		folder := ""
+		if info, err := os.Stat(o.out); err == nil && info.IsDir() {
+			folder = o.out
+		} else if len(args) > 1 && o.out != "" {
+			return &hintError{fmt.Errorf("-o %s: có %d văn bản, cần một thư mục có sẵn", o.out, len(args)), "tạo thư mục đó trước, hoặc bỏ -o"}
+		}
+		for _, arg := range args {
+			about, err := in.subject(ctx, recipients.UnitCode(o.issuer), arg)
+			if err != nil {
+				return err
+			}
+			file := o.out
+			if folder != "" || file == "" {
+				file = filepath.Join(folder, head+fileSafe(about)+tail)
+			}
+			if err := write(ctx, s, in, about, file); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// fileSafe names a document or a copy so that every file system takes it.
+func fileSafe(a subject) string {
+	name := strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) || r == '-' {
+			return r
+		}
+		return '-'
+	}, a.doc.Reference)
+	if a.copy != 0 {
+		name += fmt.Sprintf("-ban-%d", a.copy)
+	}
+	return name
+}
+
+// subject finds what is named: a document by its reference, or a copy by its number or by the address that its mail names
+// for replies.
+func (in *installation) subject(ctx context.Context, issuer recipients.UnitCode, name string) (subject, error) {
+	doc, err := in.oneDocument(ctx, issuer, name)
+	if !exchange.IsCode(err, exchange.CodeNoDocument) {
+		return subject{doc, 0}, err
+	}
+	id, e := in.exchange.CopyNamed(ctx, name)
+	if e != nil {
+		if exchange.IsCode(e, exchange.CodeNoDispatch) {
+			return subject{}, err
+		}
+		return subject{}, e
+	}
+	doc, err = in.exchange.Document(ctx, id.Document())
+	return subject{doc, id}, err
+}
+
+func (o *evidenceOrder) options(in *installation, about subject) exchange.ExportOptions {
+	return exchange.ExportOptions{Unit: recipients.UnitCode(o.unit), Copy: about.copy, Confirm: !o.bare, SealReport: in.sealReport,
+		SealAs: recipients.UnitCode(cmp.Or(o.sealAs, in.cfg.Evidence.SealAs))}
+}
+
+func (o *evidenceOrder) confirm(ctx context.Context, s *streams, in *installation, about subject, file string) error {
+	var done *exchange.Exported
+	err := writeWhole(file, func(f *os.File) (err error) {
+		done, err = in.exchange.Confirm(ctx, f, about.doc.ID, o.options(in, about))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "Đã ghi %s: giấy xác nhận %d bản gửi của văn bản %s, theo điểm chốt %d%s.\n", file, done.Copies, about.doc.Reference, done.Checkpoint.Size,
+		stampWords(done))
+	return nil
+}
+
+func (o *evidenceOrder) export(ctx context.Context, s *streams, in *installation, about subject, file string) error {
+	var done *exchange.Exported
+	err := writeWhole(file, func(f *os.File) (err error) {
+		done, err = in.exchange.Export(ctx, f, about.doc.ID, o.options(in, about))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(s.out, "Đã ghi %s: bộ chứng cứ %d bản gửi, %d sự kiện của văn bản %s, theo điểm chốt %d%s.\n", file, done.Copies, done.Events,
+		about.doc.Reference, done.Checkpoint.Size, stampWords(done))
+	fmt.Fprintf(s.out, "Kiểm tra ở máy khác, không cần mạng:\n\n  congvan verify %s --roots root.pem --log-key %s\n\n", filepath.Base(file), logPublicFile)
+	fmt.Fprintf(s.out, "Chứng thư gốc và khóa công khai của nhật ký (%s) giao cho người kiểm tra bằng đường khác.\n", in.cfg.path("keys", logPublicFile))
+	return nil
+}
+
+func stampWords(done *exchange.Exported) string {
+	if done.Checkpoint.Stamp == nil {
+		return " (chưa có dấu thời gian của bên thứ ba)"
+	}
+	return ", có dấu thời gian"
 }
 
 // oneDocument finds the one document with this reference.
@@ -58,17 +185,6 @@ func (in *installation) oneDocument(ctx context.Context, issuer recipients.UnitC
 	return &docs[0], nil
 }
 
-func exportEvidence(ctx context.Context, s *streams, in *installation, doc *exchange.Document, unit recipients.UnitCode, out string) error {
-	opt := exchange.ExportOptions{Unit: unit, SealReport: in.sealReport}
-	err := writeWhole(out, func(f *os.File) error { return in.exchange.Export(ctx, f, doc.ID, opt) })
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(s.out, "Đã ghi %s. Kiểm tra ở máy khác, không cần mạng:\n\n  congvan verify %s --roots root.pem --log-key %s\n\n", out, filepath.Base(out), logPublicFile)
-	fmt.Fprintf(s.out, "Chứng thư gốc và khóa công khai của nhật ký (%s) giao cho người kiểm tra bằng đường khác.\n", in.cfg.path("keys", logPublicFile))
-	return nil
-}
-
 // sealReport judges a sealed file at a time.
 func (in *installation) sealReport(ctx context.Context, pdf []byte, at time.Time) (*signing.Report, error) {
 	roots, err := in.keys.roots()
@@ -82,7 +198,7 @@ func (in *installation) sealReport(ctx context.Context, pdf []byte, at time.Time
 func writeWhole(path string, write func(*os.File) error) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {
-		return err
+		return &hintError{fmt.Errorf("không ghi được %s: %w", path, err), "kiểm tra thư mục có sẵn và được quyền ghi"}
 	}
 	defer os.Remove(f.Name())
 	if err := write(f); err != nil {
@@ -92,7 +208,10 @@ func writeWhole(path string, write func(*os.File) error) error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(f.Name(), path)
+	if err := os.Rename(f.Name(), path); err != nil {
+		return &hintError{fmt.Errorf("không ghi được %s: %w", path, err), "chọn tên tệp khác bằng -o"}
+	}
+	return nil
 }
 
 // maxEvidence bounds a bundle that is read.
@@ -129,9 +248,18 @@ func logKeys(file, data string) (*exchange.LogKey, error) {
 	return k, nil
 }
 
+// tsaRoots reads the roots that time stamps are judged by beside those of seals: nil where there are none.
+func tsaRoots(file, data string) (*x509.CertPool, error) {
+	roots, err := signing.LoadRoots(cmp.Or(file, filepath.Join(data, "keys", "tsa-root.pem")))
+	if errors.Is(err, fs.ErrNotExist) && file == "" {
+		return nil, nil
+	}
+	return roots, err
+}
+
 // verifyBundle prints what a bundle proves and reports whether all of it is valid.
-func verifyBundle(ctx context.Context, s *streams, file string, data []byte, roots *x509.CertPool, key *exchange.LogKey, asJSON bool) bool {
-	r := exchange.VerifyBundle(ctx, data, exchange.Trust{Roots: roots, LogKeys: key.Known})
+func verifyBundle(ctx context.Context, s *streams, file string, data []byte, trust exchange.Trust, asJSON bool) bool {
+	r := exchange.VerifyBundle(ctx, data, trust)
 	if asJSON {
 		writeJSON(s.out, struct {
 			File string `json:"file"`

@@ -58,7 +58,12 @@ func openInstallation(ctx context.Context, cfg *config, log *slog.Logger) (*inst
 	in.mail = mailcore.NewStore(db, blobs, log)
 	in.mail.SetHashCost(cfg.hashCost())
 	in.units = recipients.NewStore(db, cfg.Domain)
-	in.exchange = exchange.NewStore(exchange.Options{DB: db, Mail: in.mail, Domain: cfg.Domain, Log: log, Directory: in.units.Directory,
+	stamper, err := cfg.stamper()
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	in.exchange = exchange.NewStore(exchange.Options{DB: db, Stamper: stamper, Mail: in.mail, Domain: cfg.Domain, Log: log, Directory: in.units.Directory,
 		Sealer: in.sealer, MailSigner: in.mailKeys.signer, VerifyMail: in.mailKeys.verify, MaxMessage: cfg.Mail.MaxMessage, Verify: in.verifySealed, LogKey: func() (*exchange.LogKey, error) { return in.keys.logKey(cfg.Domain) }, Doubt: cfg.doubt})
 	return in, nil
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"congvan/exchange"
+	"congvan/signing"
 )
 
 // Files of the log's key in the folder of keys. Every node has the same ones; the public one may hold older keys, too.
@@ -71,4 +72,17 @@ func (k *keyring) makeLogKey(domain string) (string, error) {
 		return "", err
 	}
 	return private, writeFile(path, []byte(private+"\n"), 0o600)
+}
+
+// stamper asks the time stamp authority of the configuration, nil where there is none.
+func (c *config) stamper() (*signing.Timestamper, error) {
+	if c.Evidence.TSA == "" {
+		return nil, nil
+	}
+	file := c.path(c.Evidence.TSARoots)
+	roots, err := signing.LoadRoots(file)
+	if err != nil {
+		return nil, &hintError{fmt.Errorf("evidence.tsa_roots: %w", err), "put the authority's root certificate (PEM) into " + file + ", or leave evidence.tsa empty"}
+	}
+	return &signing.Timestamper{URL: c.Evidence.TSA, Roots: roots}, nil
 }
