@@ -15,7 +15,7 @@ func (d *Directory) Resolve(req Request) []Line {
 	d = d.At(req.Date)
 	to := joinExceptions(blockEntries(req.KinhGui, kinhGui), req.KinhGui)
 	entries := joinExceptions(blockEntries(req.NoiNhan, noiNhan), req.NoiNhan)
-	r := &reader{d: d, issuer: d.unit(req.Issuer)}
+	r := &reader{d: d, issuer: d.unit(req.Issuer), ministries: slices.ContainsFunc(slices.Concat(to, entries), allMinistries)}
 	refers := slices.ContainsFunc(entries, func(e Entry) bool { return isAbove(e.Text) })
 	var lines []Line
 	if !refers {
@@ -41,6 +41,11 @@ func (d *Directory) Resolve(req Request) []Line {
 		}
 	}
 	return lines
+}
+
+// allMinistries reports whether an entry stands for the ministries as a class.
+func allMinistries(e Entry) bool {
+	return e.Kind == EntryGroup && strings.Contains(" "+strings.Join(foldWords(firstBytes(e.Text, 300)), " ")+" ", " co quan ngang bo ")
 }
 
 // blockEntries parses a block; text in an old encoding or in decomposed form is put right first.

@@ -80,7 +80,7 @@ func (r *reader) classCodes(p classPhrase, opens bool) ([]UnitCode, string, bool
 		return nil, "", false
 	case p.plural && (len(codes) > 1 || p.count > 0):
 		return codes, "các đơn vị cấp huyện loại " + strings.Join(p.atoms, ", "), true
-	case !p.plural && len(codes) == 1 && len(p.atoms) == 1:
+	case !p.plural && len(codes) == 1 && len(p.atoms) == 1 && r.issuer != nil && !r.report:
 		return codes, "đơn vị cấp huyện duy nhất loại này", true
 	}
 	return nil, "", false

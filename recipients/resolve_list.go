@@ -41,6 +41,8 @@ type reader struct {
 	issuer  *Unit
 	article bool // reading a Điều: heads are their bodies
 	report  bool // the entry is sent "để báo cáo": upwards
+
+	ministries bool // the document goes to all ministries: a name that a central body has too is not the province's
 }
 
 func (r *reader) issuerKind() string {

@@ -286,6 +286,9 @@ func (r *reader) leadersOf(u *Unit) piece {
 	if u == r.issuer {
 		return piece{verdict: inHouse, unit: u, why: "lãnh đạo của cơ quan ban hành"}
 	}
+	if r.issuer == nil && (u.Kind == KindProvince || u.Kind == KindOffice) {
+		return piece{} // nobody knows whether they are the issuer's own
+	}
 	if !r.article && r.issuer != nil && u.Parent == r.issuer.Code && isOffice(u) {
 		return piece{verdict: inHouse, why: "lãnh đạo văn phòng của cơ quan ban hành"}
 	}

@@ -182,7 +182,8 @@ func letterCount(toks []token) int {
 // ends in "tỉnh" says so for all; one that ends in a district's name says the opposite.
 func (l *lister) bareOK(u *Unit, toks []token, e int) bool {
 	if startsWith(toks, w("cong bao")) {
-		return !l.speaksOf("chinh", "phu") && !l.centralBeside() // only the State and the province have one
+		// Only the State and the province have one.
+		return l.r.issuer != nil && l.r.issuerKind() != KindCentral && !l.speaksOf("chinh", "phu") && !l.centralBeside()
 	}
 	if longest(toks, publicationWords) > 0 && u.Kind != KindPress {
 		own := l.r.issuerKind() == KindProvince || l.r.issuerKind() == KindOffice
@@ -214,9 +215,9 @@ func hasNamesake(u *Unit) bool {
 	return slices.Contains([]string{"nganh-doc", "tu-phap", "luc-luong"}, u.Kind)
 }
 
-// centralBeside reports whether a central body stands in the entry too.
+// centralBeside reports whether a central body stands in the entry too, or the block goes to all ministries.
 func (l *lister) centralBeside() bool {
-	if slices.ContainsFunc(l.out, func(p piece) bool { return p.unit != nil && p.unit.Kind == KindCentral }) {
+	if l.r.ministries || l.speaksOf("cac", "vu") || slices.ContainsFunc(l.out, func(p piece) bool { return p.unit != nil && p.unit.Kind == KindCentral }) {
 		return true
 	}
 	for i, t := range l.toks {
