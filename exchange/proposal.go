@@ -87,8 +87,7 @@ func (p *Proposal) Decide(dir *recipients.Directory, by Actor, decisions []Decis
 }
 
 func (p *Proposal) decide(dir *recipients.Directory, by Actor, d Decision) error {
-	key := viettext.Key(d.Text)
-	i := slices.IndexFunc(p.Lines, func(l Line) bool { return viettext.Key(l.Text) == key })
+	i := p.lineOf(d.Text)
 	if i < 0 {
 		return &Error{Missing, CodeNoSuchLine, d.Text}
 	}
@@ -116,6 +115,27 @@ func (p *Proposal) decide(dir *recipients.Directory, by Actor, d Decision) error
 	}
 	l.Confidence, l.DecidedBy = 1, by.String()
 	return nil
+}
+
+// lineOf finds the line that a person wrote down, -1 for none. Text that came from TCVN3 may have a ư too many or too few
+// where a soft hyphen was lost and put back: such a line counts where only one can be meant.
+func (p *Proposal) lineOf(text string) int {
+	key := viettext.Key(text)
+	if i := slices.IndexFunc(p.Lines, func(l Line) bool { return viettext.Key(l.Text) == key }); i >= 0 {
+		return i
+	}
+	bare := func(s string) string { return strings.ReplaceAll(viettext.Key(s), "ư", "") }
+	found := -1
+	for i, l := range p.Lines {
+		if bare(l.Text) != bare(text) {
+			continue
+		}
+		if found >= 0 {
+			return -1
+		}
+		found = i
+	}
+	return found
 }
 
 // Ready says why the proposal cannot be registered yet; nil when it can.

@@ -43,7 +43,8 @@ type Status struct {
 // A StatusLine is a line and the units that it named.
 type StatusLine struct {
 	Line
-	Codes []recipients.UnitCode `json:"units"`
+	Codes     []recipients.UnitCode `json:"units"`
+	DecidedAt *time.Time            `json:"decided_at,omitempty"` // when a person decided it
 }
 
 // A StatusItem is one file of the document's package. SHA256 is of the bytes that recipients get.
@@ -116,7 +117,12 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 		st.Package = append(st.Package, StatusItem{it, it.Travels(), append([]string{}, strings.Fields(it.Flags)...)})
 	}
 	for _, l := range all {
-		st.Lines = append(st.Lines, StatusLine{Line: l, Codes: append([]recipients.UnitCode{}, l.Codes()...)})
+		v := StatusLine{Line: l, Codes: append([]recipients.UnitCode{}, l.Codes()...)}
+		if l.DecidedAt != nil {
+			at := time.UnixMicro(*l.DecidedAt).In(hanoi)
+			v.DecidedAt = &at
+		}
+		st.Lines = append(st.Lines, v)
 	}
 	journal := map[int64][]StatusEvent{}
 	for _, e := range events {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"congvan/mailcore/mailtest"
+
 	"codeberg.org/go-pdf/fpdf"
 	"github.com/go-fonts/liberation/liberationserifregular"
 	"github.com/pdfcpu/pdfcpu/pkg/api"
@@ -36,8 +38,20 @@ func mustRun(t *testing.T, stdin string, args ...string) string {
 // newInstallation is the directory of 2009 without mailboxes, in a new folder.
 func newInstallation(t *testing.T) string {
 	t.Helper()
+	return newInstallationOn(t, "sqlite:congvan.db")
+}
+
+// forEachInstallation runs fn with an installation on SQLite and one on PostgreSQL.
+func forEachInstallation(t *testing.T, fn func(t *testing.T, dir string)) {
+	t.Run("sqlite", func(t *testing.T) { fn(t, newInstallation(t)) })
+	t.Run("postgres", func(t *testing.T) { fn(t, newInstallationOn(t, mailtest.NewPostgres(t))) })
+}
+
+// newInstallationOn is newInstallation with its database there; more are arguments of init.
+func newInstallationOn(t *testing.T, database string, more ...string) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "tinh")
-	mustRun(t, "", "init", "--data", dir, "--domain", "kontum.test", "--loopback-only")
+	mustRun(t, "", append([]string{"init", "--data", dir, "--domain", "kontum.test", "--loopback-only", "--database", database}, more...)...)
 	mustRun(t, "", "directory", "import", "--data", dir, "testdata/demo/kontum-2009-units.csv", "--groups", "testdata/demo/kontum-2009-groups.csv")
 	if err := os.Symlink(sharedCache(t), filepath.Join(dir, "cache")); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"congvan/exchange"
@@ -208,13 +209,19 @@ var keysHint = "các khóa của [[document]]: reference, file, issuer, date, ab
 func checkDecisions(path, text string, md toml.MetaData, err error) error {
 	var pe toml.ParseError
 	switch {
-	case errors.Is(err, errConsent) && errors.As(err, &pe):
-		return &rowError{path, pe.Position.Line, fmt.Errorf("%s %w", pe.LastKey, errConsent), keysHint}
+	case errors.As(err, &pe) && pe.Message == errConsent.Error():
+		return &rowError{path, pe.Position.Line, fmt.Errorf("%s %w", lastKey(pe.LastKey), errConsent), keysHint}
 	case errors.As(err, &pe):
 		return &rowError{path, pe.Position.Line, fmt.Errorf("không hiểu: %s", lineAt(text, pe.Position.Line)),
 			"mỗi dòng là khóa = giá trị; chữ để trong dấu ngoặc kép \"…\", không đóng thiếu ngoặc, không ghi một khóa hai lần"}
 	case err != nil:
-		return &rowError{path, 0, errors.New("không đọc được"), "sửa tệp theo mẫu trong README"}
+		row, key := 0, ""
+		if m := wrongKind.FindStringSubmatch(err.Error()); m != nil { // the library tells the place in words alone
+			row, _ = strconv.Atoi(m[1])
+			key = lastKey(m[2])
+		}
+		return &rowError{path, row, fmt.Errorf("giá trị của %s không đúng loại: %s", key, lineAt(text, row)),
+			"not_secret, seen_pages, learn là true hoặc false; units là danh sách như [\"stc\"]; các khóa khác là chữ trong dấu ngoặc kép"}
 	}
 	if unknown := md.Undecoded(); len(unknown) > 0 {
 		key := unknown[0][len(unknown[0])-1]
@@ -222,6 +229,10 @@ func checkDecisions(path, text string, md toml.MetaData, err error) error {
 	}
 	return nil
 }
+
+var wrongKind = regexp.MustCompile(`^toml: line (\d+) \(last key "([^"]*)"\)`)
+
+func lastKey(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
 
 func lineAt(text string, n int) string {
 	lines := strings.Split(text, "\n")

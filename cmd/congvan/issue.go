@@ -217,7 +217,7 @@ func (d *desk) take(ctx context.Context, paths []string) (*issueResult, error) {
 // work takes an upload as far as it goes. What is issued or secret leaves the spool, everything else waits there for the
 // clerk with a note of what is missing.
 func (d *desk) work(ctx context.Context, e *spoolEntry) (*issueResult, error) {
-	res := &issueResult{File: e.note.Files[0].Name}
+	res := &issueResult{File: clerkName(e.note.Files[0].Name)}
 	files, err := e.files()
 	if err != nil {
 		return res, errors.Join(err, e.keep())
@@ -340,7 +340,7 @@ type issueResult struct {
 	Copies      int                   `json:"copies,omitempty"`
 	Again       bool                  `json:"again,omitempty"` // it had been issued before this run
 	Package     []packageFile         `json:"package,omitempty"`
-	Lines       []exchange.Line       `json:"lines,omitempty"`
+	Lines       []exchange.StatusLine `json:"lines,omitempty"`
 	Open        []string              `json:"open,omitempty"`
 	Differences []exchange.Difference `json:"differences,omitempty"`
 	Unread      []int                 `json:"unread,omitempty"`
@@ -361,8 +361,11 @@ type issueResult struct {
 func (res *issueResult) take(c *candidate) {
 	p := c.p
 	res.agency, res.secrecy = p.Agency, p.Secrecy
-	res.Reference, res.Issuer, res.Lines, res.Differences, res.Unread = p.Reference, string(p.Agency), p.Lines, p.Differences, p.Unread
+	res.Reference, res.Issuer, res.Lines, res.Differences, res.Unread = p.Reference, string(p.Agency), nil, p.Differences, p.Unread
 	res.Suspects, res.Warnings, res.Learnt, res.Open = p.Suspects, c.warnings, c.learnt, nil
+	for _, l := range p.Lines {
+		res.Lines = append(res.Lines, exchange.StatusLine{Line: l, Codes: append([]recipients.UnitCode{}, l.Codes()...)})
+	}
 	for _, l := range p.OpenLines() {
 		res.Open = append(res.Open, l.Text)
 	}

@@ -222,13 +222,8 @@ func TestPackageFromTheDeskToTheRecipient(t *testing.T) {
 }
 
 func packageAllTheWay(t *testing.T, database string) {
-	dir, tmp, imapAt := filepath.Join(t.TempDir(), "tinh"), t.TempDir(), closedPort(t)
-	mustRun(t, "", "init", "--data", dir, "--domain", "kontum.test", "--loopback-only", "--database", database, "--imap", imapAt,
-		"--smtp", closedPort(t), "--submission", closedPort(t))
-	mustRun(t, "", "directory", "import", "--data", dir, "testdata/demo/kontum-2009-units.csv", "--groups", "testdata/demo/kontum-2009-groups.csv")
-	if err := os.Symlink(sharedCache(t), filepath.Join(dir, "cache")); err != nil {
-		t.Fatal(err)
-	}
+	tmp, imapAt := t.TempDir(), closedPort(t)
+	dir := newInstallationOn(t, database, "--imap", imapAt, "--smtp", closedPort(t), "--submission", closedPort(t))
 	password := strings.Fields(mustRun(t, "", "account", "add", "--data", dir, "--unit", "stc"))[1]
 
 	sheet, word := macroSheet(t, "Danh sách"), wordFile(t, "Biểu mẫu báo cáo")
