@@ -64,6 +64,7 @@ const (
 	CodeNoKey         = "no_key"        // the agency has no certificate to seal with
 	CodeNoLogKey      = "no_log_key"    // the private key of the log is not on this machine
 	CodeNotIssued     = "not_issued"    // nothing was sent yet that could be confirmed
+	CodeNoDecision    = "no_decision"   // the key would sign unattended, and no decision of the head allows it
 
 	CodePackageTooLarge = "package_too_large" // all files together do not fit into one mail
 	CodePackageDiffers  = "package_differs"   // the same main file was registered with other annexes

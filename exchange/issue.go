@@ -173,10 +173,11 @@ func (s *Store) Seal(ctx context.Context, by Actor, id DocumentID) (*Document, e
 	if err != nil || doc.State != Registered {
 		return doc, err
 	}
-	list, err := s.sealPackage(ctx, doc)
+	j, err := s.sealPackage(ctx, doc)
 	if err != nil {
 		return nil, fmt.Errorf("seal document %d: %w", id, err)
 	}
+	note := j.note()
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if doc, err = document(ctx, tx, id); err != nil {
 			return err
@@ -184,18 +185,21 @@ func (s *Store) Seal(ctx context.Context, by Actor, id DocumentID) (*Document, e
 		if doc.State != Registered {
 			return ErrStale
 		}
-		if err := s.keepSeals(ctx, tx, doc, list); err != nil {
+		if err := s.keepSeals(ctx, tx, doc, j.out); err != nil {
 			return err
 		}
-		detail := map[string]any{"sha256": doc.SealedPDF}
-		if len(list) > 1 {
-			detail["package"] = digests(itemsIn(list))
+		detail := map[string]any{"sha256": doc.SealedPDF, "seal": note}
+		if len(j.out) > 1 {
+			detail["package"] = digests(itemsIn(j.out))
 		}
 		_, err := moveDocument(ctx, tx, doc, Sealed, by, detail, `, sealed = $5`, doc.SealedPDF)
 		return err
 	})
 	if errors.Is(err, ErrStale) {
 		return s.Document(ctx, id)
+	}
+	if err == nil {
+		s.Log.Info("document sealed", "document", id, "reference", doc.Reference, "level", note.Level, "wanted", note.Wanted, "decision", note.Decision, "by", by.String())
 	}
 	return doc, err
 }

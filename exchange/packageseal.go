@@ -1,7 +1,10 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -25,7 +28,7 @@ func itemsIn(list []sealedItem) []Item {
 }
 
 // sealPackage seals what can bear a seal, stores it, and adds the sealed list where a file cannot.
-func (s *Store) sealPackage(ctx context.Context, doc *Document) ([]sealedItem, error) {
+func (s *Store) sealPackage(ctx context.Context, doc *Document) (*sealing, error) {
 	sealer, err := s.Sealer(ctx, doc.Agency)
 	if err != nil {
 		return nil, err
@@ -38,6 +41,7 @@ func (s *Store) sealPackage(ctx context.Context, doc *Document) ([]sealedItem, e
 	if err != nil {
 		return nil, err
 	}
+	ctx = signing.WithPaper(ctx, signing.Paper{Reference: doc.Reference, Abstract: doc.Abstract, Agency: name})
 	j := &sealing{s: s, doc: doc, sealer: sealer, agency: name, at: s.db.Now()}
 	for _, it := range list {
 		if err := j.add(ctx, it); err != nil {
@@ -49,7 +53,7 @@ func (s *Store) sealPackage(ctx context.Context, doc *Document) ([]sealedItem, e
 			return nil, fmt.Errorf("list of the package: %w", err)
 		}
 	}
-	return j.out, nil
+	return j, nil
 }
 
 // A sealing is one package while it is sealed: all its seals bear one time.
@@ -59,7 +63,32 @@ type sealing struct {
 	sealer *signing.Sealer
 	agency string
 	at     time.Time
+	level  signing.Level // the lowest that was reached
 	out    []sealedItem
+}
+
+// A SealNote is what the event of sealing tells about the seals of a package.
+type SealNote struct {
+	Level       signing.Level `json:"level"`            // the lowest that was reached
+	Wanted      signing.Level `json:"wanted,omitempty"` // the level asked for, when a service was out of reach and a lower one was allowed
+	Certificate string        `json:"certificate"`      // SHA-256
+	Holder      string        `json:"holder"`
+	Decision    string        `json:"decision,omitempty"`   // number of the head's decision by which the key signs unattended
+	DecidedOn   string        `json:"decided_on,omitempty"` // its date
+	Policy      string        `json:"policy,omitempty"`     // object identifier of the signature policy
+}
+
+func (j *sealing) note() SealNote {
+	use, cert := j.sealer.Use(), j.sealer.Certificate()
+	sum := sha256.Sum256(cert.Raw)
+	n := SealNote{Level: j.level, Certificate: hex.EncodeToString(sum[:]), Holder: cert.Subject.CommonName, Decision: use.Decision.Number, DecidedOn: use.Decision.Date}
+	if use.Level != "" && use.Level != j.level {
+		n.Wanted = use.Level
+	}
+	if use.Policy != nil {
+		n.Policy = use.Policy.ID.String()
+	}
+	return n
 }
 
 func (j *sealing) add(ctx context.Context, it Item) error {
@@ -77,13 +106,20 @@ func (j *sealing) add(ctx context.Context, it Item) error {
 // seal signs one PDF: the document with the line of an electronic copy, an annex with the document's number and symbol
 // (NĐ 30/2020 Phụ lục I).
 func (j *sealing) seal(ctx context.Context, it Item, pdf []byte) error {
-	mark := signing.AnnexText(j.doc.Reference, j.at)
-	if it.Kind == MainItem {
-		mark = signing.MarkText(signing.FullCopy, j.agency, j.at)
+	use := j.sealer.Use()
+	opt := signing.SealOptions{Mark: signing.AnnexText(j.doc.Reference, j.at), Name: j.agency, At: j.at}
+	switch {
+	case it.Kind == MainItem && use.Picture != nil:
+		opt.Mark, opt.Picture = "", use.Picture
+	case it.Kind == MainItem:
+		opt.Mark = signing.MarkText(cmp.Or(use.Kind, signing.FullCopy), j.agency, j.at)
 	}
-	sealed, err := j.sealer.Seal(ctx, pdf, signing.SealOptions{Mark: mark, Name: j.agency, At: j.at})
+	sealed, level, err := j.sealer.SealAsUsed(ctx, pdf, opt)
 	if err != nil {
 		return err
+	}
+	if j.level == "" || j.level.AtLeast(level) {
+		j.level = level
 	}
 	if it.Sealed, err = j.s.Mail.SaveBytes(ctx, sealed); err != nil {
 		return err

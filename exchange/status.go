@@ -36,6 +36,8 @@ type Status struct {
 	Issuer     string           `json:"issuer"`
 	State      State            `json:"state"`
 	Package    []StatusItem     `json:"package"`
+	Seal       *SealNote        `json:"seal,omitempty"`
+	Waiting    *WaitNote        `json:"waiting,omitempty"` // of a registered document whose seal waits
 	Lines      []StatusLine     `json:"lines"`
 	Dispatches []StatusDispatch `json:"dispatches"`
 }
@@ -106,6 +108,9 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 		}
 		if err := tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2 ORDER BY line, unit, id`, least, greatest); err != nil {
 			return fmt.Errorf("dispatches of document %d: %w", id, err)
+		}
+		if err := st.sealing(ctx, tx, id); err != nil {
+			return err
 		}
 		return tx.SelectContext(ctx, &events, `SELECT chain, kind, at, actor, detail FROM event WHERE chain BETWEEN $1 AND $2 ORDER BY chain, ordinal`, least, greatest)
 	})

@@ -19,7 +19,7 @@ type Prepared struct {
 	Claimed time.Time // the time of sealing that the file claims
 	Earlier int       // signatures that the file has already
 	SHA256  [32]byte  // of the document as it was before the increment with the empty signature
-	digest  []byte
+	Digest  [32]byte  // of what is signed: the file but for the empty signature
 }
 
 // errPrepared says that a file is not one that waits for exactly one signature.
@@ -66,7 +66,7 @@ func ReadPrepared(ctx context.Context, pdf []byte) (p *Prepared, err error) {
 		return nil, inputError(fmt.Errorf("read prepared file: %w", err))
 	}
 	return &Prepared{Field: own.Field, Name: own.Name, Claimed: own.Claimed, Earlier: earlier, SHA256: sha256.Sum256(before),
-		digest: hashRanges(pdf[:own.Start], pdf[own.Stop:])}, nil
+		Digest: [32]byte(hashRanges(pdf[:own.Start], pdf[own.Stop:]))}, nil
 }
 
 func hashRanges(before, after []byte) []byte {
@@ -82,7 +82,7 @@ func (p *Prepared) Sign(id *Identity, policy *SignaturePolicy) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	sig, err := cms.SignAttributes(id.Key, id.Chain[0], p.digest, attrs...)
+	sig, err := cms.SignAttributes(id.Key, id.Chain[0], p.Digest[:], attrs...)
 	if err != nil {
 		return nil, inputError(fmt.Errorf("sign prepared file: %w", err))
 	}

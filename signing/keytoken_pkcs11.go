@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
@@ -143,7 +144,7 @@ func OpenToken(u *TokenURI, opt TokenOptions) (*Identity, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open token: %w", err)
 	}
-	return &Identity{Key: &tokenKey{m, u, opt, chain[0].PublicKey}, Chain: chain}, nil
+	return &Identity{Key: &tokenKey{m, u, opt, chain[0].PublicKey, map[[32]byte]bool{}}, Chain: chain}, nil
 }
 
 // certificates reads the key's own certificate, and the ones above it as far as the token has them.
@@ -215,6 +216,7 @@ type tokenKey struct {
 	u   *TokenURI
 	opt TokenOptions
 	pub crypto.PublicKey
+	bad map[[32]byte]bool // digests of PINs that were refused, under the module's lock
 }
 
 func (k *tokenKey) Public() crypto.PublicKey { return k.pub }
@@ -284,6 +286,9 @@ func (k *tokenKey) login(s pkcs11.SessionHandle, info pkcs11.TokenInfo) error {
 	if err != nil {
 		return fmt.Errorf("PIN of token %q: %w", k.u.name(), err)
 	}
+	if k.opt.Unattended && k.bad[sha256.Sum256([]byte(pin))] {
+		return &PINError{PINRequest: request, Untried: true} // not every token tells that it refused one
+	}
 	err = k.m.ctx.Login(s, pkcs11.CKU_USER, pin)
 	var code pkcs11.Error
 	if !errors.As(err, &code) {
@@ -295,6 +300,7 @@ func (k *tokenKey) login(s pkcs11.SessionHandle, info pkcs11.TokenInfo) error {
 	case pkcs11.CKR_PIN_LOCKED:
 		return &PINError{PINRequest: request, Locked: true}
 	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE:
+		k.bad[sha256.Sum256([]byte(pin))] = true
 		e := &PINError{PINRequest: request}
 		if _, now, err := k.m.find(k.u); err == nil {
 			e.PINRequest, e.Locked = pinRequest(k.u, now), now.Flags&pkcs11.CKF_USER_PIN_LOCKED != 0

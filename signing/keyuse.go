@@ -19,6 +19,7 @@ var (
 	ErrLocked = errors.New("PIN is locked")
 	ErrToken  = errors.New("token cannot be reached") // pulled out, not connected; trying again later may help
 	ErrClock  = errors.New("clock is wrong")
+	ErrEnded  = errors.New("certificate has ended") // beside ErrCertificate
 )
 
 // A Decision is the decision of an agency's head by which a key may sign unattended on a server.
@@ -119,7 +120,7 @@ func (s *Sealer) checkClock(at time.Time) error {
 	case at.Add(clockSkew).Before(leaf.NotBefore):
 		return fmt.Errorf("%w: valid from %s only, and this machine's clock says %s: %w", ErrCertificate, day(leaf.NotBefore), day(at), ErrClock)
 	case at.After(leaf.NotAfter):
-		return fmt.Errorf("%w: valid until %s, and this machine's clock says %s", ErrCertificate, day(leaf.NotAfter), day(at))
+		return fmt.Errorf("%w: %w: valid until %s, and this machine's clock says %s", ErrCertificate, ErrEnded, day(leaf.NotAfter), day(at))
 	}
 	return nil
 }
@@ -131,6 +132,26 @@ type FileKey interface {
 	// SignFile gets the file as it will be, with an empty signature, and the policy that the signature names. It returns
 	// the signature over the attributes that follow from both, as Prepared.Sign makes it.
 	SignFile(ctx context.Context, prepared []byte, policy *SignaturePolicy) ([]byte, error)
+}
+
+// A Paper says what a file is that is being sealed, for the person who is asked to sign it.
+type Paper struct {
+	Agency    string `json:"agency"`
+	Reference string `json:"reference"` // số, ký hiệu
+	Abstract  string `json:"abstract"`  // trích yếu
+}
+
+type paperKey struct{}
+
+// WithPaper tells FileKeys below what is being sealed.
+func WithPaper(ctx context.Context, p Paper) context.Context {
+	return context.WithValue(ctx, paperKey{}, p)
+}
+
+// PaperOf returns what WithPaper told.
+func PaperOf(ctx context.Context) Paper {
+	p, _ := ctx.Value(paperKey{}).(Paper)
+	return p
 }
 
 // keyFor returns the key that signs this one file.

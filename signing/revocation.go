@@ -41,10 +41,12 @@ const (
 )
 
 // A RevocationSource asks authorities whether certificates are revoked, by OCSP first (RFC 6960) and else by their
-// lists (RFC 5280), and remembers the answers for an hour or until they run out. Only the addresses in certificates
-// that lead to a trusted root are ever called. The zero value is ready; it is safe for concurrent use.
+// lists (RFC 5280), and remembers the answers for an hour or until they run out. Only its own addresses and those in
+// certificates that lead to a trusted root are ever called. The zero value is ready; it is safe for concurrent use.
 type RevocationSource struct {
 	Client *http.Client // nil for one with a time limit
+	OCSP   []string     // addresses for certificates that name none of this kind
+	CRL    []string
 
 	mu    sync.Mutex
 	cache map[string]cachedAnswer
@@ -64,7 +66,7 @@ func (s *RevocationSource) ask(ctx context.Context, cert, issuer *x509.Certifica
 	defer cancel()
 	problem := error(nil)
 	asked := 0
-	for _, url := range webOnly(cert.OCSPServer) {
+	for _, url := range webOnly(either(cert.OCSPServer, s.OCSP)) {
 		asked++
 		src, err := s.answer(cert, issuer, fmt.Sprintf("%x %s", sha256.Sum256(cert.Raw), url), func() (revocation.Source, error) {
 			return s.fetchOCSP(ctx, url, cert, issuer)
@@ -74,7 +76,7 @@ func (s *RevocationSource) ask(ctx context.Context, cert, issuer *x509.Certifica
 		}
 		problem = errors.Join(problem, fmt.Errorf("OCSP %q: %w", url, err))
 	}
-	for _, url := range webOnly(cert.CRLDistributionPoints) {
+	for _, url := range webOnly(either(cert.CRLDistributionPoints, s.CRL)) {
 		asked++
 		src, err := s.answer(cert, issuer, url, func() (revocation.Source, error) { return s.fetchCRL(ctx, url) })
 		if err == nil {
@@ -86,6 +88,13 @@ func (s *RevocationSource) ask(ctx context.Context, cert, issuer *x509.Certifica
 		return nil, errNoAddress
 	}
 	return nil, problem
+}
+
+func either(named, known []string) []string {
+	if len(named) > 0 {
+		return named
+	}
+	return known
 }
 
 func webOnly(urls []string) (out []string) {

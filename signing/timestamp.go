@@ -33,6 +33,7 @@ const (
 // use; it is safe for concurrent use.
 type Timestamper struct {
 	URL    string                // http or https
+	Others []string              // asked in their order when the ones before are out of reach
 	Roots  *x509.CertPool        // roots of the authority; nil trusts nobody
 	Client *http.Client          // nil for one that gives up after 20 s
 	Policy asn1.ObjectIdentifier // asked for when set
@@ -47,6 +48,21 @@ type Timestamper struct {
 // When the authority cannot be reached or refuses, the error wraps ErrUnavailable; when its answer is wrong,
 // ErrTimestamp.
 func (t *Timestamper) Timestamp(ctx context.Context, digest []byte) ([]byte, error) {
+	token, err := t.timestamp(ctx, t.URL, digest)
+	for _, url := range t.Others {
+		if !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+			break
+		}
+		var next error
+		if token, next = t.timestamp(ctx, url, digest); next == nil {
+			return token, nil
+		}
+		err = fmt.Errorf("%w; %w", err, next)
+	}
+	return token, err
+}
+
+func (t *Timestamper) timestamp(ctx context.Context, url string, digest []byte) ([]byte, error) {
 	if len(digest) != sha256.Size {
 		return nil, fmt.Errorf("time stamp: digest of %d bytes", len(digest))
 	}
@@ -58,19 +74,19 @@ func (t *Timestamper) Timestamp(ctx context.Context, digest []byte) ([]byte, err
 	if err != nil {
 		return nil, fmt.Errorf("encode time stamp request: %w", err)
 	}
-	reply, err := t.ask(ctx, request)
+	reply, err := t.ask(ctx, url, request)
 	if err != nil {
-		return nil, fmt.Errorf("time stamp from %q: %w", t.URL, err)
+		return nil, fmt.Errorf("time stamp from %q: %w", url, err)
 	}
 	token, err := cms.TimestampToken(reply)
 	if errors.Is(err, cms.ErrRefused) {
-		return nil, fmt.Errorf("time stamp from %q: %w: %w", t.URL, ErrUnavailable, err)
+		return nil, fmt.Errorf("time stamp from %q: %w: %w", url, ErrUnavailable, err)
 	}
 	if err == nil {
 		err = t.check(token, digest, n)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("time stamp from %q: %w: %w", t.URL, ErrTimestamp, err)
+		return nil, fmt.Errorf("time stamp from %q: %w: %w", url, ErrTimestamp, err)
 	}
 	t.mu.Lock()
 	t.length = max(t.length, len(token))
@@ -78,10 +94,10 @@ func (t *Timestamper) Timestamp(ctx context.Context, digest []byte) ([]byte, err
 	return bytes.Clone(token), nil
 }
 
-func (t *Timestamper) ask(ctx context.Context, request []byte) ([]byte, error) {
+func (t *Timestamper) ask(ctx context.Context, url string, request []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, stampTimeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.URL, bytes.NewReader(request))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(request))
 	if err != nil {
 		return nil, err
 	}

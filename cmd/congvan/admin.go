@@ -99,6 +99,9 @@ func initialise(ctx context.Context, cfg *config, name string, log *slog.Logger)
 	if cfg.Hostname == "" {
 		cfg.Hostname = "mail." + cfg.Domain
 	}
+	if cfg.Mail.LoopbackOnly && cfg.Seal.Unattended == (decisionConfig{}) {
+		cfg.Seal.Unattended = trialDecision
+	}
 	if err := cfg.validate(cfg.path(configFile)); err != nil {
 		return nil, err
 	}

@@ -54,6 +54,7 @@ type config struct {
 	OCR struct {
 		Parallel int `toml:"parallel"`
 	} `toml:"ocr"`
+	Seal sealConfig `toml:"seal"`
 
 	dir   string        // the data folder
 	lease time.Duration // of work that a dead process held, and
@@ -68,6 +69,7 @@ func defaults(dir string) *config {
 	c.Mail.MaxMessage = 50 << 20
 	c.OCR.Parallel = 2
 	c.Evidence.TSARoots = filepath.Join("keys", "tsa-root.pem")
+	c.Seal = sealDefaults()
 	return c
 }
 
@@ -132,7 +134,7 @@ func (c *config) validate(path string) error {
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		return &hintError{fmt.Errorf("%s: tls.certificate and tls.key go together", path), "give both, or neither for a certificate that congvan makes"}
 	}
-	return nil
+	return c.validateSeal(path)
 }
 
 func (c *config) hashCost() mailcore.HashCost {
@@ -197,7 +199,7 @@ parallel = 2                 # số trang nhận dạng cùng lúc
 
 func (c *config) write() error {
 	text := fmt.Sprintf(configText, c.Domain, c.Hostname, c.Database, c.Listen.SMTP, c.Listen.Submission, c.Listen.Submissions, c.Listen.IMAP,
-		c.Listen.IMAPS, c.Listen.Web, c.Mail.SmartHost, c.Mail.LoopbackOnly)
+		c.Listen.IMAPS, c.Listen.Web, c.Mail.SmartHost, c.Mail.LoopbackOnly) + fmt.Sprintf(sealText, c.Seal.Unattended.Decision, c.Seal.Unattended.Date)
 	return writeFile(c.path(configFile), []byte(text), 0o600)
 }
 

@@ -213,6 +213,9 @@ func (d *demo) setUp(ctx context.Context) error {
 		}
 	}
 	cfg.Domain, cfg.Mail.LoopbackOnly = demoDomain, true
+	if cfg.Seal.Unattended == (decisionConfig{}) { // a folder of an earlier program
+		cfg.Seal.Unattended = trialDecision
+	}
 	cfg.lease, cfg.doubt = 5*time.Second, 5*time.Second // whoever runs it again after a crash does not wait for hours
 	if err := d.openSockets(cfg); err != nil {
 		return err

@@ -2,14 +2,8 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 
 	"congvan/exchange"
@@ -53,7 +47,7 @@ func openInstallation(ctx context.Context, cfg *config, log *slog.Logger) (*inst
 		db.Close()
 		return nil, err
 	}
-	in := &installation{cfg: cfg, log: log, db: db, keys: &keyring{dir: cfg.path("keys"), crl: "http://ca." + cfg.Domain + "/root.crl", loaded: map[recipients.UnitCode]*signing.Sealer{}}}
+	in := &installation{cfg: cfg, log: log, db: db, keys: newKeyring(cfg)}
 	in.mailKeys = newMailKeys(cfg)
 	in.mail = mailcore.NewStore(db, blobs, log)
 	in.mail.SetHashCost(cfg.hashCost())
@@ -81,7 +75,7 @@ func (in *installation) intake(ctx context.Context) (*intake.Reader, error) {
 	return in.reader, in.readerErr
 }
 
-// sealer returns an agency's key: its own PKCS#12 file, or one made by the installation's own authority where there is one.
+// sealer returns an agency's key.
 func (in *installation) sealer(ctx context.Context, agency recipients.UnitCode) (*signing.Sealer, error) {
 	dir, err := in.units.Directory(ctx, "")
 	if err != nil {
@@ -100,7 +94,11 @@ func (in *installation) verifySealed(ctx context.Context, pdf []byte) error {
 	if err != nil {
 		return err
 	}
-	report, err := signing.Verify(ctx, pdf, signing.VerifyOptions{Roots: roots, TSARoots: roots})
+	stamps, err := in.keys.stampRoots()
+	if err != nil {
+		return err
+	}
+	report, err := signing.Verify(ctx, pdf, signing.VerifyOptions{Roots: roots, TSARoots: stamps})
 	if err != nil {
 		return err
 	}
@@ -108,84 +106,4 @@ func (in *installation) verifySealed(ctx context.Context, pdf []byte) error {
 		return fmt.Errorf("signature is %s", report.Overall())
 	}
 	return nil
-}
-
-// A keyring is the folder of keys: password, root.pem, authority.p12 (a self-made authority), and CODE.p12 for each agency.
-type keyring struct {
-	dir    string
-	mu     sync.Mutex
-	loaded map[recipients.UnitCode]*signing.Sealer
-	crl    string // address of the revocation list that own certificates name; some readers want one
-}
-
-func (k *keyring) password() (string, error) {
-	b, err := os.ReadFile(filepath.Join(k.dir, "password"))
-	return strings.TrimSpace(string(b)), err
-}
-
-func (k *keyring) roots() (*x509.CertPool, error) {
-	return signing.LoadRoots(filepath.Join(k.dir, "root.pem"))
-}
-
-// create makes a new authority of the province's own, for trying out and for provinces without certificates yet.
-func (k *keyring) create(name string) error {
-	if err := os.MkdirAll(k.dir, 0o700); err != nil {
-		return err
-	}
-	if _, err := os.Stat(filepath.Join(k.dir, "root.pem")); err == nil {
-		return nil
-	}
-	password := rand.Text()
-	if err := writeFile(filepath.Join(k.dir, "password"), []byte(password+"\n"), 0o600); err != nil {
-		return err
-	}
-	ca, err := signing.NewAuthority(signing.Subject{Name: name}, signing.P256)
-	if err != nil {
-		return err
-	}
-	return ca.Save(k.dir, password)
-}
-
-func (k *keyring) sealer(u recipients.Unit) (*signing.Sealer, error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if s := k.loaded[u.Code]; s != nil {
-		return s, nil
-	}
-	password, err := k.password()
-	if err != nil {
-		return nil, fmt.Errorf("password of the keys: %w", err)
-	}
-	path := filepath.Join(k.dir, string(u.Code)+".p12")
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		if err := k.certify(u, path, password); err != nil {
-			return nil, err
-		}
-	}
-	id, err := signing.LoadIdentity(path, password)
-	if err != nil {
-		return nil, fmt.Errorf("key of %s: %w", u.Code, err)
-	}
-	s, err := id.Sealer()
-	if err != nil {
-		return nil, fmt.Errorf("key of %s: %w", u.Code, err)
-	}
-	k.loaded[u.Code] = s
-	return s, nil
-}
-
-// certify makes an agency's certificate where the installation has its own authority.
-func (k *keyring) certify(u recipients.Unit, path, password string) error {
-	ca, err := signing.LoadAuthority(filepath.Join(k.dir, "authority.p12"), password)
-	if errors.Is(err, os.ErrNotExist) {
-		return &exchange.Error{Class: exchange.Missing, Code: exchange.CodeNoKey, Detail: u.Name}
-	}
-	if err != nil {
-		return err
-	}
-	id, err := ca.Issue(signing.Subject{Name: u.Name, CRL: k.crl}, signing.P256)
-	if err != nil {
-		return err
-	}
-	return id.Save(path, password)
 }

@@ -165,6 +165,9 @@ func openDesk(ctx context.Context, s *streams, f issueFlags) (*desk, error) {
 		in.close()
 		return nil, fmt.Errorf("sweep the spool: %w", err)
 	}
+	if !f.json {
+		in.keys.ask = s.pinAsker()
+	}
 	d := &desk{in: in, s: s, flags: f, said: written, ask: bufio.NewReader(s.in)}
 	d.remindOld()
 	return d, nil
@@ -303,7 +306,12 @@ func (d *desk) send(ctx context.Context, by exchange.Actor, p *exchange.Proposal
 
 // finish seals and issues what is registered.
 func (d *desk) finish(ctx context.Context, by exchange.Actor, doc *exchange.Document, res *issueResult) error {
-	doc, err := d.in.exchange.Seal(ctx, by, doc.ID)
+	id := doc.ID
+	doc, err := d.in.exchange.Seal(ctx, by, id)
+	if exchange.WaitsFor(err) != "" {
+		res.State, res.Waiting = exchange.Registered, waitWords[exchange.WaitsFor(err)]
+		return d.in.exchange.Await(ctx, by, id, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -338,7 +346,8 @@ type issueResult struct {
 	Issuer      string                `json:"issuer,omitempty"`
 	State       exchange.State        `json:"state,omitempty"`
 	Copies      int                   `json:"copies,omitempty"`
-	Again       bool                  `json:"again,omitempty"` // it had been issued before this run
+	Waiting     string                `json:"waiting,omitempty"` // for what the seal waits; serve seals and issues it then
+	Again       bool                  `json:"again,omitempty"`   // it had been issued before this run
 	Package     []packageFile         `json:"package,omitempty"`
 	Lines       []exchange.StatusLine `json:"lines,omitempty"`
 	Open        []string              `json:"open,omitempty"`
@@ -399,6 +408,10 @@ func (d *desk) tell(res *issueResult, err error) error {
 		word := "Đã phát hành"
 		if res.Again {
 			word = "Đã phát hành từ trước"
+		}
+		if res.Waiting != "" {
+			fmt.Fprintf(d.s.out, "%s đã vào sổ, chờ đóng dấu: %s. Hệ thống tự ký và phát hành khi được. Theo dõi: congvan status%s %s\n", res.Reference, res.Waiting, d.dataArg(), res.Reference)
+			return nil
 		}
 		fmt.Fprintf(d.s.out, "%s %s: %d bản. Theo dõi: congvan status%s %s\n", word, res.Reference, res.Copies, d.dataArg(), res.Reference)
 	}

@@ -51,6 +51,7 @@ var clerkTexts = map[string][2]string{
 	exchange.CodeNoLogKey:        {"Máy này không có khóa riêng của nhật ký (keys/log.key), không lập được chứng cứ.", "Chạy lệnh trên máy đang phục vụ, hoặc chép keys/log.key từ đó sang."},
 	exchange.CodeNotIssued:       {"Văn bản %s chưa phát hành: chưa có bản gửi nào để xác nhận.", "Phát hành văn bản rồi lập giấy xác nhận."},
 	exchange.CodeNoDispatch:      {"Văn bản không có bản gửi nào như vậy: %s.", "Xem các bản gửi: congvan status SỐ-KÝ-HIỆU."},
+	exchange.CodeNoDecision:      {"Khóa của %s ở trên máy chủ, chưa có quyết định của người đứng đầu cho phép tự ký.", "Ghi số và ngày của quyết định vào congvan.toml: [seal.unattended] decision = \"12/QĐ-STTTT\", date = \"2026-01-05\"; hoặc để văn thư ký bằng thiết bị: key = \"token\"."},
 	exchange.CodeNotEntitled:     {"%s không được thao tác thay đơn vị này.", ""},
 	exchange.CodeNoReason:        {"Thiếu lý do hoặc quyết định: %s.", "Ghi lý do; ở nơi nhận thì chọn đơn vị, ghi địa chỉ ngoài hệ thống, hoặc ghi lý do không gửi."},
 	exchange.CodeArrivalTaken:    {"Số đến %s đã dùng cho văn bản khác.", ""},
@@ -94,6 +95,9 @@ func explain(err error) (text, hint string) {
 		return sealTexts[in.Code], "Hãy in hoặc quét lại thành PDF mới rồi chọn lại tệp."
 	case errors.As(err, &p):
 		return p.Message, p.Hint
+	case keyTrouble(err) != nil:
+		t := keyTrouble(err)
+		return t.text + " (" + err.Error() + ")", t.hint
 	case errors.Is(err, mailcore.ErrAddressTaken):
 		return "địa chỉ này đã có người dùng: " + err.Error(), "địa chỉ đã đóng cũng không cấp lại (Điều 6)"
 	case errors.As(err, &taken):

@@ -103,6 +103,11 @@ func showList(w io.Writer, all []*exchange.Status) {
 			n.opened, n.accepted, n.refused, shorten(st.Document.Abstract, 40))
 	}
 	t.Flush()
+	for _, st := range all {
+		if st.Waiting != nil {
+			fmt.Fprintf(w, "%s: %s\n", st.Reference, waitLine(st.Waiting))
+		}
+	}
 }
 
 type counts struct{ copies, delivered, opened, accepted, refused, failed int }
@@ -133,7 +138,8 @@ func countCopies(st *exchange.Status) (n counts) {
 // showDocument prints a document's map: lines, then copies.
 func showDocument(w io.Writer, st *exchange.Status) {
 	d := st.Document
-	fmt.Fprintf(w, "%s  %s, ngày %s  [%s]  %s\n%s\n\n", st.Reference, d.Kind, d.IssuedOn, st.Issuer, stateWords[st.State], d.Abstract)
+	fmt.Fprintf(w, "%s  %s, ngày %s  [%s]  %s\n%s\n", st.Reference, d.Kind, d.IssuedOn, st.Issuer, stateWords[st.State], d.Abstract)
+	showSeal(w, st)
 	lines := make([]exchange.Line, len(st.Lines))
 	for i, l := range st.Lines {
 		lines[i] = l.Line
