@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"congvan/exchange"
@@ -21,7 +18,6 @@ import (
 	"congvan/signing"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 )
 
 // commandLog is the log of short commands: warnings only, for the operator.
@@ -197,173 +193,6 @@ func importDirectory(ctx context.Context, s *streams, in *installation, unitsFil
 	}
 	fmt.Fprintf(s.out, "Danh bạ: %d đơn vị; thêm %d, đổi %d, thôi %d.\n", n.Total, len(n.Added), len(n.Changed), len(n.Ended))
 	return nil
-}
-
-func accountCommand(s *streams) *cobra.Command {
-	var data, unit, name, password string
-	var all bool
-	add := &cobra.Command{
-		Use:   "add [ADDRESS]",
-		Short: "Open a mailbox: of a unit (--unit CODE), of an officer (ADDRESS --unit CODE --name NAME), or of every unit (--all)",
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return withInstallation(c.Context(), s, data, func(in *installation) error {
-				return addAccounts(c.Context(), s, in, args, recipients.UnitCode(unit), name, password, all)
-			})
-		},
-	}
-	add.Flags().StringVar(&unit, "unit", "", "code of the unit")
-	add.Flags().StringVar(&name, "name", "", "name of the officer")
-	add.Flags().StringVar(&password, "password", "", "first password; one is made and printed when it is left out")
-	add.Flags().BoolVar(&all, "all", false, "a mailbox for every unit of the directory that is to have one")
-	passwd := &cobra.Command{
-		Use:   "passwd ADDRESS",
-		Short: "Set a password, read from the terminal or from standard input",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return withInstallation(c.Context(), s, data, func(in *installation) error { return setPassword(c.Context(), s, in, args[0]) })
-		},
-	}
-	list := &cobra.Command{
-		Use:   "list",
-		Short: "List the mailboxes",
-		Args:  cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return withInstallation(c.Context(), s, data, func(in *installation) error { return listAccounts(c.Context(), s, in) })
-		},
-	}
-	for _, c := range []*cobra.Command{add, passwd, list} {
-		dataFlag(c, &data, ".")
-	}
-	return parent("account", "Mailboxes of units and officers", add, passwd, list)
-}
-
-func addAccounts(ctx context.Context, s *streams, in *installation, args []string, unit recipients.UnitCode, name, password string, all bool) error {
-	dir, err := in.units.Directory(ctx, "")
-	if err != nil {
-		return err
-	}
-	var wanted []mailcore.NewAccount
-	switch {
-	case all:
-		wanted, err = missingAccounts(ctx, in, dir)
-	case len(args) == 1:
-		wanted, err = officerAccount(dir, args[0], unit, name)
-	case unit != "":
-		u, ok := dir.Unit(unit)
-		if !ok {
-			return &exchange.Error{Class: exchange.Missing, Code: exchange.CodeUnknownUnit, Detail: string(unit)}
-		}
-		wanted = []mailcore.NewAccount{unitAccount(in.cfg, u)}
-	default:
-		return &usageError{errors.New("whose mailbox?"), "give --unit CODE, or ADDRESS --unit CODE --name NAME, or --all"}
-	}
-	if err != nil {
-		return err
-	}
-	for i := range wanted {
-		wanted[i].Password = password
-		if password == "" {
-			wanted[i].Password = newPassword()
-		}
-	}
-	made, err := in.mail.CreateAccounts(ctx, wanted)
-	if err != nil {
-		return err
-	}
-	t := tabwriter.NewWriter(s.out, 2, 2, 2, ' ', 0)
-	for i, a := range made {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", a.Address, wanted[i].Password, a.Name)
-	}
-	t.Flush()
-	if password == "" && len(made) > 0 {
-		fmt.Fprintln(s.out, "Mật khẩu chỉ in ra lần này. Người dùng phải đổi ngay khi nhận (Điều 7): congvan account passwd ĐỊACHỈ.")
-	}
-	return nil
-}
-
-func unitAccount(cfg *config, u recipients.Unit) mailcore.NewAccount {
-	return mailcore.NewAccount{Address: mailcore.Address(string(u.Code) + "@" + cfg.Domain), Kind: mailcore.Unit, Name: u.Name, Unit: string(u.Code)}
-}
-
-// missingAccounts lists the units that are to have a mailbox here and have none.
-func missingAccounts(ctx context.Context, in *installation, dir *recipients.Directory) ([]mailcore.NewAccount, error) {
-	have, err := in.mail.ListAccounts(ctx)
-	if err != nil {
-		return nil, err
-	}
-	known := map[mailcore.Address]bool{}
-	for _, a := range have {
-		known[a.Address] = true
-	}
-	var out []mailcore.NewAccount
-	for _, u := range dir.Units() {
-		if a := unitAccount(in.cfg, u); u.Mailbox && !known[a.Address] {
-			out = append(out, a)
-		}
-	}
-	return out, nil
-}
-
-func officerAccount(dir *recipients.Directory, address string, unit recipients.UnitCode, name string) ([]mailcore.NewAccount, error) {
-	a, err := mailcore.ParseAddress(address)
-	if err != nil {
-		return nil, &hintError{err, "hovaten.tendonvi@tên-miền (Điều 4)"}
-	}
-	if _, ok := dir.Unit(unit); !ok {
-		return nil, &exchange.Error{Class: exchange.Missing, Code: exchange.CodeUnknownUnit, Detail: string(unit)}
-	}
-	if name == "" {
-		return nil, &usageError{errors.New("--name is missing"), "congvan account add ADDRESS --unit CODE --name \"Họ và tên\""}
-	}
-	return []mailcore.NewAccount{{Address: a, Kind: mailcore.Officer, Name: name, Unit: string(unit)}}, nil
-}
-
-// newPassword returns twenty random letters and digits: over 100 bits.
-func newPassword() string { return strings.ToLower(rand.Text()[:20]) }
-
-func setPassword(ctx context.Context, s *streams, in *installation, address string) error {
-	a, err := mailcore.ParseAddress(address)
-	if err != nil {
-		return err
-	}
-	var password string
-	if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		fmt.Fprint(s.err, "Mật khẩu mới: ")
-		b, err := term.ReadPassword(int(f.Fd()))
-		fmt.Fprintln(s.err)
-		if err != nil {
-			return err
-		}
-		password = string(b)
-	} else {
-		line, err := bufio.NewReader(s.in).ReadString('\n')
-		if err != nil && line == "" {
-			return &hintError{errors.New("không có mật khẩu"), "gõ mật khẩu, hoặc đưa vào qua đầu vào chuẩn"}
-		}
-		password = strings.TrimRight(line, "\r\n")
-	}
-	if len([]rune(password)) < 8 {
-		return &hintError{errors.New("mật khẩu ngắn hơn 8 ký tự"), "dùng một câu dễ nhớ"}
-	}
-	if err := in.mail.SetPassword(ctx, a, password, false); err != nil {
-		return err
-	}
-	fmt.Fprintf(s.out, "Đã đổi mật khẩu của %s.\n", a)
-	return nil
-}
-
-func listAccounts(ctx context.Context, s *streams, in *installation) error {
-	all, err := in.mail.ListAccounts(ctx)
-	if err != nil {
-		return err
-	}
-	t := tabwriter.NewWriter(s.out, 2, 2, 2, ' ', 0)
-	fmt.Fprintln(t, "Địa chỉ\tLoại\tĐơn vị\tTên")
-	for _, a := range all {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", a.Address, a.Kind, a.Unit, a.Name)
-	}
-	return t.Flush()
 }
 
 func checkCommand(s *streams) *cobra.Command {

@@ -344,13 +344,58 @@ func TestAccountsAreOpenedOnceAndPasswordsChanged(t *testing.T) {
 	}
 	mustRun(t, "", "account", "add", "nvan.snv@kontum.test", "--data", dir, "--unit", "snv", "--name", "Nguyễn Văn Ẩn Danh")
 	mustRun(t, "một câu dễ nhớ\n", "account", "passwd", "--data", dir, "nvan.snv@kontum.test")
-	if code, _, errOut := congvan(t, "ngắn\n", "account", "passwd", "--data", dir, "nvan.snv@kontum.test"); code != 1 || !strings.Contains(errOut, "8 ký tự") {
+	if code, _, errOut := congvan(t, "ngắn\n", "account", "passwd", "--data", dir, "nvan.snv@kontum.test"); code != 1 || !strings.Contains(errOut, "12 ký tự") {
 		t.Errorf("exit %d: %s", code, errOut)
 	}
 	if code, _, errOut := congvan(t, "một câu dễ nhớ\n", "account", "passwd", "--data", dir, "khong@kontum.test"); code != 1 || !strings.Contains(errOut, "không có tài khoản") {
 		t.Errorf("exit %d: %s", code, errOut)
 	}
 	if out := mustRun(t, "", "account", "list", "--data", dir); !strings.Contains(out, "Nguyễn Văn Ẩn Danh") {
+		t.Error(out)
+	}
+}
+
+func TestAccountIsCutDelegatedShownAndClosed(t *testing.T) {
+	dir := newInstallation(t)
+	mustRun(t, "", "account", "add", "--data", dir, "--unit", "snv")
+	mustRun(t, "", "account", "add", "nvan.snv@kontum.test", "--data", dir, "--unit", "snv", "--name", "Nguyễn Văn Ẩn")
+	if out := mustRun(t, "", "account", "list", "--data", dir); strings.Count(out, "chờ đổi mật khẩu") != 2 {
+		t.Errorf("issued passwords need no change: %s", out)
+	}
+	mustRun(t, "một câu dễ nhớ\n", "account", "passwd", "--data", dir, "nvan.snv@kontum.test")
+	if code, _, errOut := congvan(t, "nvan.snv@kontum.test\n", "account", "passwd", "--data", dir, "nvan.snv@kontum.test"); code != 1 || !strings.Contains(errOut, "dễ đoán") {
+		t.Errorf("exit %d: %s", code, errOut)
+	}
+	if out := mustRun(t, "", "account", "cut", "--data", dir, "nvan.snv@kontum.test"); !strings.Contains(out, "Đã ngắt mọi phiên") || !strings.Contains(out, "https://") {
+		t.Error(out)
+	}
+	if out := mustRun(t, "", "account", "cut", "--lock", "--data", dir, "snv@kontum.test"); !strings.Contains(out, "Không ai vào được") {
+		t.Error(out)
+	}
+	out := mustRun(t, "", "account", "delegate", "nvan.snv@kontum.test", "--data", dir, "--unit", "snv", "--number", "12/GUQ-SNV", "--from", "2026-01-01", "--to", "2126-12-31")
+	if !strings.Contains(out, "12/GUQ-SNV") || !strings.Contains(out, "Hộp thư đơn vị/") {
+		t.Error(out)
+	}
+	if code, _, errOut := congvan(t, "", "account", "delegate", "nvan.snv@kontum.test", "--data", dir, "--unit", "snv", "--number", "1", "--from", "2026-02-30", "--to", "2026-03-01"); code != 1 || !strings.Contains(errOut, "hint: ") {
+		t.Errorf("exit %d: %s", code, errOut)
+	}
+	if code, _, _ := congvan(t, "", "account", "delegate", "nvan.snv@kontum.test", "--data", dir); code != 2 {
+		t.Errorf("exit %d", code)
+	}
+	if out := mustRun(t, "", "account", "show", "--data", dir, "nvan.snv@kontum.test"); !strings.Contains(out, "12/GUQ-SNV") {
+		t.Error(out)
+	}
+	if out := mustRun(t, "", "account", "undelegate", "--data", dir, "1"); !strings.Contains(out, "Đã chấm dứt") {
+		t.Error(out)
+	}
+	if out := mustRun(t, "", "account", "delegations", "--data", dir); !strings.Contains(out, "đã chấm dứt") {
+		t.Error(out)
+	}
+	if code, _, errOut := congvan(t, "", "account", "undelegate", "--data", dir, "1"); code != 1 || !strings.Contains(errOut, "không có ủy quyền") {
+		t.Errorf("exit %d: %s", code, errOut)
+	}
+	mustRun(t, "", "account", "close", "--data", dir, "nvan.snv@kontum.test")
+	if out := mustRun(t, "", "account", "list", "--data", dir); !strings.Contains(out, "đã đóng") {
 		t.Error(out)
 	}
 }

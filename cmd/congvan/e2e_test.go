@@ -109,8 +109,9 @@ func newProvince(t *testing.T) *province {
 	command(t, dir, "", p.bin, "init", "--data", "tinh", "--domain", "thunghiem.test", "--loopback-only", "--smtp", p.smtp, "--submission", p.submission, "--imap", p.imap, "--web", "127.0.0.1:0")
 	command(t, dir, "", p.bin, "directory", "import", "--data", "tinh", units, "--request", "15/SNV-VP 01/03/2009")
 	for _, unit := range []string{"snv", "stc"} {
-		out := command(t, dir, "", p.bin, "account", "add", "--data", "tinh", "--unit", unit)
-		p.passwords[unit] = strings.Fields(out)[1]
+		command(t, dir, "", p.bin, "account", "add", "--data", "tinh", "--unit", unit)
+		p.passwords[unit] = "mot-cau-dai-cua-" + unit // the printed one must be changed before anything else works
+		command(t, dir, p.passwords[unit]+"\n", p.bin, "account", "passwd", "--data", "tinh", unit+"@thunghiem.test")
 	}
 	serve := exec.Command(p.bin, "serve", "--data", "tinh")
 	serve.Dir = dir
