@@ -123,6 +123,7 @@ var sectors = sectorTable(`van hoa the thao va du lich|van hoa the thao du lich|
 	ngan hang|bao hiem|thue|hai quan|dia phuong|co yeu|quan luc|can bo|chinh sach|chinh sach xa hoi|kinh te doi ngoai|thi dua khen thuong|ton giao chinh phu|xa hoi|van hoa|
 	cong chung|ho tich|dang ky kinh doanh|nghiep vu|tong hop hanh chinh|khoa giao|khoa giao van xa|nghien cuu|kinh te nganh|do luong|vat gia|thong ke|phap luat|
 	khoa hoc va dao tao|to chuc hanh chinh|to chuc va hanh chinh|hanh chinh tong hop|hanh chinh to chuc|quan ly dat dai|ke hoach va tai chinh|ke hoach|gia va cong san|an toan giao thong|
+	nguoi co cong|bao tro xa hoi|tre em|viec lam|an toan lao dong|bao ve moi truong|bao ve thuc vat|kiem lam|thuy loi|chan nuoi va thu y|
 	kh va dt|gd va dt|gd&dt|tn va mt|tt va tt|vhtt va dl|vh tt va dl|vhtt&dl|ld tb va xh|ldtb va xh|nn va ptnt|nn va mt|kh va cn|tn mt|lao dong tb&xh|kh va dau tu|ke hoach va dt`)
 
 func sectorTable(list string) map[string]bool {

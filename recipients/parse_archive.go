@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	copyCount   = regexp.MustCompile(`\(\s*(?:[^()]{0,30}?[, -])?(\d{1,4})\s*\.?\s*(?:b|bản|ban|bộ|bo)?\.?\s*\)`)
+	copyCount   = regexp.MustCompile(`\(\s*(?:[^()]{0,30}?[, -])?(\d{1,4})\s*\.?\s*(?:[bB]|bản|ban|bộ|bo)?\.?\s*\)`)
 	anyCount    = regexp.MustCompile(`(?i)\(\s*(?:\.*\s*b(?:ản|an)?|[\d][^() ]{0,2}|b|\.{2,}\s*(?:b|bản)?)\s*\)`)
 	openCount   = regexp.MustCompile(`\s(\d{1,3})\s*b?\)`)
 	bareCount   = regexp.MustCompile(`([\pL\s(,])(\d{1,4})\s*(?:b|bản)(?:\s+[\pL\pN]{1,2})?$`)
@@ -17,7 +17,7 @@ var (
 // readArchive reads the archive line: its text without junk after the copy count, the codes of who keeps a copy, and how
 // many copies.
 func readArchive(text string) (string, []string, *int) {
-	text = archiveSpecks.ReplaceAllString(cutSignerName(text), "")
+	text = archiveSpecks.ReplaceAllString(cutSignerName(archiveJunk.ReplaceAllString(text, "")), "")
 	text, copies := cutCount(text)
 	list := archiveLead.ReplaceAllString(text, "")
 	if list == text {
@@ -51,10 +51,15 @@ func isArchive(text string) bool {
 		return true
 	}
 	m := misreadArchive.FindStringSubmatch(f)
-	return m != nil && (m[1][0] == 'l' && startsUpper(text) || nearly(m[1], "luu", 1))
+	return m != nil && (m[1][0] == 'l' && startsUpper(text) || nearly(m[1], "luu", 1) ||
+		strings.HasPrefix(strings.TrimLeft(f[len(m[1]):], " :;.,"), "vt") && !bodyHead.MatchString(m[1]) && !titleHead.MatchString(m[1]) && !memberLead.MatchString(m[1]))
 }
 
-var misreadArchive = regexp.MustCompile(`^([a-z]{2,4}) ?[:;.,]? ?(?:vt|vp|wt|vi|v\.t|vtlt|van thu|van phong|hs|hc)\b(?:[ ,.;:(-]|$)`)
+var (
+	misreadArchive = regexp.MustCompile(`^([a-z]{2,4})(?: ?[:;.,] ?| )(?:vt|vp|wt|vi|v\.t|vtlt|van thu|van phong|hs|hc)\b(?:[ ,.;:(-]|$)`)
+	// archiveJunk is what a scan makes of the signature behind the line.
+	archiveJunk = regexp.MustCompile("[ .,;]+[\"“”`´ˆ^_|~«»].*$")
+)
 
 // nearly reports whether two short ASCII words differ by at most n letters.
 func nearly(a, b string, n int) bool {

@@ -32,7 +32,13 @@ func (c *column) drop(lines []string, shouting bool) []string {
 			out[i] = l
 			continue
 		}
+		l = strayComma.ReplaceAllString(l, ",$1")
 		out[i] = c.cut(cutSpecks(l, bulleted*3 >= full), shouting)
+	}
+	for i, l := range out {
+		if c.titled && !shouting && strings.Contains(l, ";") && len(l) < maxEntry {
+			out[i] = cutBehindEntry(l)
+		}
 	}
 	if c.titled && !c.named {
 		for i, l := range out {
@@ -44,8 +50,11 @@ func (c *column) drop(lines []string, shouting bool) []string {
 	return out
 }
 
+// strayComma is a comma that a speck turned into two separators.
+var strayComma = regexp.MustCompile(`;\s?,(\s*\p{Ll})`)
+
 // leadSpecks are the signs before the first word of a line.
-var leadSpecks = regexp.MustCompile(`^\s*[^\pL\pN\s(\["“‘|<>&/]*(?:[\s'"“”‘’.,:;` + "`" + `´^ˆ|\\-]|[^\pL\pN\s(\[<>&/])*`)
+var leadSpecks = regexp.MustCompile(`^\s*[^\pL\pN\s(\["“‘|&/]*(?:[\s'"“”‘’.,:;` + "`" + `´^ˆ|\\-]|[^\pL\pN\s(\[&/])*`)
 
 // bulletSigns are the signs that a bullet is printed as or read as; weakBullets are read as one where others are, and are
 // specks elsewhere.
@@ -61,9 +70,9 @@ func cutSpecks(l string, bulleted bool) string {
 	rest := l[len(m):]
 	signs := strings.TrimSpace(m)
 	indent := m[:len(m)-len(strings.TrimLeft(m, " \t"))]
-	if r, n := utf8.DecodeRuneInString(rest); n < len(rest) && unicode.IsLetter(r) && strings.HasPrefix(strings.TrimLeft(rest[n:], `\|'"`), " ") {
+	if r, n := utf8.DecodeRuneInString(rest); n < len(rest) && strings.HasPrefix(strings.TrimLeft(rest[n:], `\|'"`), " ") {
 		after := strings.TrimLeft(rest[n:], " "+specks)
-		if startsUpper(after) && len(indent) < 18 && (looksRecipient(after) || isArchive(after)) {
+		if startsUpper(after) && len(indent) < 18 && (unicode.IsLetter(r) && looksRecipient(after) || isArchive(after)) {
 			rest, signs = after, signs+" '"
 		}
 	}
@@ -124,7 +133,7 @@ func (c *column) cut(l string, shouting bool) string {
 		c.titled = true
 		return l
 	}
-	if k := titleTail(l, ws, first+1); k > 0 && !shouting {
+	if k := c.titleTail(l, ws, first+1); k > 0 && !shouting {
 		c.titled = true
 		tail := l[ws[k].from:]
 		c.named = c.named || nameTail(tail, lineWords(tail), 0) >= 0
@@ -156,10 +165,10 @@ func keepSeparator(entry, tail string) string {
 }
 
 // titleTail returns the word at which a signer's title begins, -1 when none stands in the line.
-func titleTail(l string, ws []lineWord, first int) int {
+func (c *column) titleTail(l string, ws []lineWord, first int) int {
 	from := -1
 	for i := first; i < len(ws); i++ {
-		if signLead.MatchString(ws[i].core+".") && i+1 < len(ws) && shouts(ws[i+1].core) || signFor.MatchString(" "+l[ws[i].from:]) && signFor.FindStringIndex(" " + l[ws[i].from:])[0] == 0 {
+		if signLead.MatchString(ws[i].core+".") && i+1 < len(ws) && shouts(ws[i+1].core) || beginsSignFor(l[ws[i].from:]) {
 			from = i
 			break
 		}
@@ -175,7 +184,8 @@ func titleTail(l string, ws []lineWord, first int) int {
 		return -1
 	}
 	tail := l[ws[from].from:]
-	if before := strings.TrimRight(l[:ws[from].from], " "+strings.ReplaceAll(specks, ";", "")); !strings.HasSuffix(before, ";") && !postWord.MatchString(plainOf(firstBytes(tail, 200))) {
+	if before := strings.TrimRight(l[:ws[from].from], " "+strings.ReplaceAll(specks, ";", "")); !strings.HasSuffix(before, ";") && !postWord.MatchString(plainOf(firstBytes(tail, 200))) &&
+		!(c.titled && len(ws)-from > 1 && behindEntry(l[:ws[from].from]) && allCapitals(tail)) {
 		return -1 // a name in capitals: "Công ty SÔNG ĐÀ"
 	}
 	if strings.HasSuffix(tail, ";") && strings.ToUpper(tail) != tail { // an entry ends here
@@ -189,7 +199,16 @@ func titleTail(l string, ws []lineWord, first int) int {
 
 // beginsTitle reports whether words begin with a sign-for or a title in capitals.
 func beginsTitle(ws []lineWord) bool {
-	return shouts(ws[0].core) || len(ws) > 1 && shouts(ws[1].core) && (titleWord(ws[0].core) || signLead.MatchString(ws[0].core+"."))
+	if shouts(ws[0].core) {
+		return len(ws) == 1 || isCapitals(ws[1].core) || isSpeck(ws[1].core) || nameWord(ws[1].core)
+	}
+	return len(ws) > 1 && shouts(ws[1].core) && (titleWord(ws[0].core) || signLead.MatchString(ws[0].core+"."))
+}
+
+// beginsSignFor reports whether a text begins with TM., KT. … before a title.
+func beginsSignFor(s string) bool {
+	m := signFor.FindStringIndex(firstBytes(s, 40))
+	return m != nil && m[0] == 0
 }
 
 // titleWord reports whether a word may stand in a title in capitals.
@@ -201,7 +220,7 @@ func titleWord(core string) bool {
 }
 
 // postWord is a word that only titles have.
-var postWord = regexp.MustCompile(`\b(?:truon?g|tru[a-z]{2}g|giam|doc|chu|tich|t[il]ch|pho|chanh|thu|thua|bi|hieu|vien|chap|thay|quyen|tham phan|nhan dan|tm|kt|tl|tuq|t/m|k/t|ky)\b`)
+var postWord = regexp.MustCompile(`\b(?:truon?g|tru[a-z]{2}g|giam|doc|chu|tich|t[il]ch|pho|chanh|thu|thua|tuong|bi|hieu|vien|chap|thay|quyen|tham phan|nhan dan|tm|kt|tl|tuq|t/m|k/t|ky)\b`)
 
 // endsPiece reports whether a word ends an item: its separator stands behind it. A sign-for (KT: for KT.) does not.
 func endsPiece(word string) bool {
@@ -237,7 +256,13 @@ func nameTail(l string, ws []lineWord, first int) int {
 	for from > first && end-from < 5 && nameWord(ws[from-1].core) && (from == end || !endsPiece(l[ws[from-1].from:ws[from-1].to])) {
 		from--
 	}
+	if from > first && from < end-1 && middleName.MatchString(plainOf(ws[from].core)) && isSpeck(ws[from-1].core) && lettersOnly(ws[from-1].core) != "" {
+		return from - 1 // what is left of the family name
+	}
 	for ; from < end-1; from++ {
+		if strings.ToLower(ws[from].core) == "trường" {
+			continue
+		}
 		if surnames[lettersOnly(ws[from].core)] && (end-from > 2 || ranked(ws, from)) || end-from == 2 && gluedName.MatchString(ws[end-1].core) ||
 			end-from > 2 && end-from < 5 && middleName.MatchString(plainOf(ws[from+1].core)) {
 			return withRank(ws, from, first)
@@ -254,6 +279,12 @@ var middleName = regexp.MustCompile(`^(?:van|thi)$`)
 
 // isSpeck reports whether a word holds no more than one letter.
 func isSpeck(core string) bool { return utf8.RuneCountInString(core) < 2 }
+
+// isJunkWord reports whether a word is short and no syllable: "nh", "Nn", "sx1".
+func isJunkWord(core string) bool {
+	n := utf8.RuneCountInString(core)
+	return n < 2 || n < 4 && strings.ToUpper(core) != core && !syllable.MatchString(lettersOnly(core))
+}
 
 func nameWord(core string) bool {
 	r, n := utf8.DecodeRuneInString(core)
@@ -329,6 +360,25 @@ func (c *column) cutNameAlone(l string) string {
 // namedAfterPerson ends what may be named after a person, or stands before a person's name.
 var namedAfterPerson = regexp.MustCompile(`(?:^|[ .,;:(])(?:truong|thpt|thcs|th|tieu hoc|mam non|mn|ptdtnt|phuong|xa|thon|duong|pho|to|khu pho|quan|cong ty|tnhh|cp|dntn|mtv|benh vien|ong|ba|d/c|dong chi|tt|tctr|ptt\w*|pct|pvp|cvp|pcn|quy|va)\.?$`)
 
+// spacedColon is a colon apart with scraps of letters behind it, or a dash with one letter.
+var spacedColon = regexp.MustCompile(`\s[:*]\s+(?:\pL{1,3}[\s.,:*]*)*\p{Ll}{1,3}[\s.,:*]*$|\s-\s[\p{Ll}À-Ỹ][\s.,:]*$`)
+
+// cutBehindEntry cuts what stands behind the last semicolon of a line and is no recipient, bullet or not.
+func cutBehindEntry(l string) string {
+	ws := lineWords(l)
+	first := firstEntryWord(ws)
+	if first == len(ws) || isArchive(l[ws[first].from:]) {
+		return l
+	}
+	at := ws[first].from
+	pieces := cutSemicolons(l[at:])
+	last := strings.Trim(pieces[len(pieces)-1], " -–—~+"+specks)
+	if len(pieces) < 2 || strings.HasSuffix(l, ";") || looksRecipient(last) || strings.HasPrefix(last, "(") || goesOn(strings.Join(pieces[:len(pieces)-1], "; "), last) {
+		return l
+	}
+	return l[:at] + strings.Join(pieces[:len(pieces)-1], "; ") + ";"
+}
+
 // cutTailScraps takes specks off the end of a line behind a separator or a bracket, and specks that no entry ends with.
 func cutTailScraps(l string) string {
 	ws := lineWords(l)
@@ -336,7 +386,15 @@ func cutTailScraps(l string) string {
 	for n > 1 && isSpeck(ws[n-1].core) {
 		n--
 	}
+	for k := n; k > 1 && len(ws)-k < 8 && isJunkWord(ws[k-1].core) && lettersOnly(l[ws[n-1].to:]) != ""; k-- {
+		if behindEntry(l[:ws[k-1].from]) {
+			n = k - 1
+		}
+	}
 	first := firstEntryWord(ws)
+	if m := spacedColon.FindStringIndex(l); m != nil && m[0] > ws[min(first, len(ws)-1)].from && !looksRecipient(l[m[0]+2:]) && !listClass.MatchString(plainOf(l[ws[first].from:m[0]])) {
+		return l[:m[0]]
+	}
 	if n == len(ws) || n <= first || isArchive(l[ws[first].from:]) {
 		return strings.TrimRight(l, " ")
 	}
@@ -364,11 +422,20 @@ func cutTailScraps(l string) string {
 	return head
 }
 
+// isSignerLabel reports whether what stands beside the label is the signer's name or title.
+func isSignerLabel(l string) bool {
+	ws := lineWords(l)
+	for len(ws) > 0 && isSpeck(ws[0].core) {
+		ws = ws[1:]
+	}
+	return isTitleLine(l) || len(ws) > 1 && nameTail(l, ws, 0) == 0
+}
+
 // isTitleLine reports whether a line holds a signer's title in capitals and nothing else.
 func isTitleLine(l string) bool {
 	ws := lineWords(l)
 	for len(ws) > 0 && (isSpeck(ws[0].core) || !isCapitals(ws[0].core)) {
 		ws = ws[1:]
 	}
-	return len(ws) > 0 && beginsTitle(ws) && postWord.MatchString(plainOf(firstBytes(l, 200))) && allCapitals(l[ws[0].from:])
+	return len(ws) > 0 && (beginsTitle(ws) || len(ws) > 1 && signLead.MatchString(ws[0].core+".")) && postWord.MatchString(plainOf(firstBytes(l, 200))) && allCapitals(l[ws[0].from:])
 }

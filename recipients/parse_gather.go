@@ -172,7 +172,7 @@ var metadata = regexp.MustCompile(`^\(?(?:d/?c|dia chi|p/c|p/e|mst|ma so thue|ma
 
 // bullet takes the text behind a bullet.
 func (g *gatherer) bullet(p string) {
-	if g.separators && !g.closed && len(g.texts) > 0 && startsLower(p) && !g.archived() && !looksRecipient(p) {
+	if g.separators && !g.closed && len(g.texts) > 0 && startsLower(p) && !g.archived() && !isArchive(p) && !looksRecipient(p) {
 		g.join("- " + cutSigner(p, g.shouting)) // "chính trị" and "- xã hội" on two lines
 		return
 	}
@@ -226,7 +226,7 @@ func (g *gatherer) loose(p string) {
 	case !g.closed && (g.separators || startsLower(p) || g.continues() || strings.HasPrefix(p, "(") || g.wraps(p)),
 		g.closed && g.wraps(p) && g.listsRooms():
 		g.join(g.cut(p, loud))
-	case looksRecipient(p) && !startsLower(p):
+	case looksRecipient(p) && !startsLower(p), g.closed && startsUpper(p) && strings.HasSuffix(p, ";") && !isSignerLine(p, loud):
 		g.open(g.cut(p, loud))
 	case !g.closed && !looksRecipient(p):
 		g.join(g.cut(p, loud))

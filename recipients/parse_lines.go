@@ -172,7 +172,7 @@ func afterLabel(lines []string) (rest []string, kind blockKind, titled bool) {
 		}
 		if kind, rest := cutLabel(strings.TrimSpace(l)); kind != noLabel {
 			if kind == noiNhan {
-				titled = isTitleLine(rest)
+				titled = isSignerLabel(rest)
 				rest = labelRest(rest, lines[i+1:])
 			}
 			return append([]string{rest}, lines[i+1:]...), kind, titled
@@ -192,7 +192,10 @@ func afterLabel(lines []string) (rest []string, kind blockKind, titled bool) {
 // the signer's column.
 func labelRest(rest string, following []string) string {
 	t := strings.TrimSpace(rest)
-	if len(following) > 2 && isTitleLine(t) && !strings.Contains(t, ";") {
+	if len(following) > 2 && isSignerLabel(t) && !strings.Contains(t, ";") {
+		return ""
+	}
+	if bulletMark.MatchString(t) && !strings.Contains(t, ";") && signFor.MatchString(t) { // "- _T/M TỈNH ỦY"
 		return ""
 	}
 	if t == "" || bulletMark.MatchString(t) || strings.HasPrefix(t, "(") {

@@ -169,6 +169,9 @@ func shouts(word string) bool {
 // tones are the letters that carry a tone mark; abbreviations (TƯ, HĐND, LĐTBXH) never do.
 const tones = "ÀÁẢÃẠẰẮẲẴẶẦẤẨẪẬÈÉẺẼẸỀẾỂỄỆÌÍỈĨỊÒÓỎÕỌỒỐỔỖỘỜỚỞỠỢÙÚỦŨỤỪỨỬỮỰỲÝỶỸỴ"
 
+// isToned is toneMarked for small letters only.
+func isToned(r rune) bool { return unicode.IsLower(r) && toneMarked(r) }
+
 func toneMarked(r rune) bool {
 	return r >= utf8.RuneSelf && strings.ContainsRune(tones, unicode.ToUpper(r))
 }

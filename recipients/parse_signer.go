@@ -34,7 +34,9 @@ func cutSignerIn(s string, shouting, members bool) string {
 	if m := signFor.FindStringIndex(s); m != nil && !shouting {
 		s = strings.TrimSpace(s[:m[0]])
 	}
-	s = cutScraps(s, shouting, members)
+	if !isArchive(s) { // its codes look like scraps
+		s = cutScraps(s, shouting, members)
+	}
 	if !shouting {
 		s = cutShouting(s)
 	}
@@ -67,30 +69,19 @@ func cutReference(s string) string {
 
 var referenceText = regexp.MustCompile(`^nh[uir]{1,2} ?(?:tr[a-z]{1,2}\b|(?:tai )?(?:khoan \d+,? ?)?d[a-z]{2,3}u \d+[a-z]?(?: ?(?:,|va|-) ?(?:dieu )?\d+)*(?: (?:qd|quyet dinh|nq|tt)\w*)?|kinh g[a-z]{1,2}|muc \w+|danh sach\w*|thanh phan(?: kinh moi| moi)?)`)
 
-// cutShouting cuts the line where words in capitals begin that are no abbreviations.
+// cutShouting cuts the line where a signer's title in capitals begins.
 func cutShouting(s string) string {
-	ws := strings.Fields(s)
+	if len(s) > maxEntry {
+		return s
+	}
+	ws := lineWords(s)
 	if len(ws) < 2 {
 		return s
 	}
-	from := len(ws)
-	for i, w := range ws {
-		if i > 0 && shouts(strings.Trim(w, ",;:.()'\"_-–")) {
-			from = i
-			break
-		}
+	if k := (&column{titled: true}).titleTail(s, ws, 1); k > 0 {
+		return strings.TrimSpace(s[:ws[k].from])
 	}
-	if from == len(ws) {
-		return s
-	}
-	for from > 1 { // "TL. TONG", "CỤC" before the first sure word
-		w := ws[from-1]
-		if !isCapitals(w) || !isTitleWord(w) || strings.ContainsAny(w, ";),.:") && !signLead.MatchString(w) {
-			break
-		}
-		from--
-	}
-	return strings.Join(ws[:from], " ")
+	return s
 }
 
 // signLead is the abbreviation before a signer's title.
@@ -242,13 +233,13 @@ func isScrap(s string) bool {
 
 // looksRecipient reports whether s may be a recipient beside another in one line, not a scrap of the signer's column.
 func looksRecipient(s string) bool {
-	s = unspace(strings.Trim(firstBytes(s, 300), " -–—"))
+	s = unspace(strings.Trim(firstBytes(s, 300), " -–—,"))
 	f := plainOf(s)
 	first := strings.Trim(firstWord(s), ",.;:")
 	if f == "" || isPerson(s) || signFor.MatchString(" "+s) {
 		return false
 	}
-	for _, w := range strings.Fields(firstItem(s)) {
+	for _, w := range strings.Fields(strings.TrimPrefix(firstItem(s), "CÁC ")) {
 		if shouts(strings.Trim(w, ",.;:()")) || junkRune.MatchString(w) {
 			return false
 		}
@@ -260,10 +251,20 @@ func looksRecipient(s string) bool {
 		return startsUpper(s) || len(strings.Fields(s)) > 1 && startsLower(s) && memberLead.MatchString(f) || isLowerHead(s, f)
 	case comrade.MatchString(f), agency.MatchString(f):
 		return true
-	case len([]rune(first)) > 1 && isAbbreviation(first) && startsUpper(first):
+	case isAbbreviation(first) && startsUpper(first) && (len(lettersOnly(first)) > 2 || selfStanding.MatchString(f)) && !hasSpeck(s) && !strings.ContainsFunc(first, isToned):
 		return true
 	}
 	return sectors[lettersOnly(firstItem(s))] || startsUpper(s) && len(strings.Fields(s)) == 1 && len([]rune(first)) > 4
+}
+
+// hasSpeck reports whether a single letter or a sign stands among the words of a text.
+func hasSpeck(s string) bool {
+	for _, w := range lineWords(s) {
+		if isSpeck(w.core) && w.core != "&" {
+			return true
+		}
+	}
+	return false
 }
 
 // isLowerHead allows a class word in small letters ("sở Tài chính") when the rest is clean.
@@ -299,5 +300,5 @@ func isSignerLine(s string, shouting bool) bool {
 			junk++
 		}
 	}
-	return !shouting && loud > 0 || junk*2 >= len(ws) || len(ws) == 1 && !looksRecipient(s) && !startsLower(s) && len([]rune(s)) < 4
+	return !shouting && loud > 0 && (beginsTitle(lineWords(s)) || loud*2 >= len(ws) && !looksRecipient(firstItem(s))) || junk*2 >= len(ws) || len(ws) == 1 && !looksRecipient(s) && !startsLower(s) && len([]rune(s)) < 4
 }

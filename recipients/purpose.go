@@ -12,8 +12,8 @@ var purposeWords = []struct {
 	purpose string
 }{
 	{regexp.MustCompile(`^(?:bao ?cao|b ?[/.] ?c(?:ao)?|bc|b/c[ao]o|b/cc?|b/[?0e]|bi ?c|blc|b1c|bjc)(?:\b|$)`), "báo cáo"},
-	{regexp.MustCompile(`^(?:thuc ?hien|th?[/.] ?h(?:ien)?|th ?/ ?hien|thien|thh|th)\b`), "thực hiện"},
-	{regexp.MustCompile(`^(?:phoi ?hop|ph?[/.] ?h(?:op)?|ph ?/ ?hop|phop|phh|ph)\b`), "phối hợp"},
+	{regexp.MustCompile(`^(?:thuc ?hien|th?[/.] ?h(?:ien)?|th ?/ ?hien|thien|thh|th?[il1j]h|th)\b`), "thực hiện"},
+	{regexp.MustCompile(`^(?:phoi ?hop|ph?[/.] ?h(?:op)?|ph ?/ ?hop|phop|phh|ph?[il1j]h|ph)\b`), "phối hợp"},
 	{regexp.MustCompile(`^(?:dang cong bao|dang cb)\b`), "đăng công báo"},
 	{regexp.MustCompile(`^(?:dang tai|dang (?:tin|web|website|cong|trang|bao|len)\b.*)\b`), "đăng tải"},
 	{regexp.MustCompile(`^(?:chi ?dao|c/d(?:ao)?|cd)\b`), "chỉ đạo"},

@@ -154,7 +154,7 @@ var (
 	placeTail   = regexp.MustCompile(` (?:(?:(?:hdnd|ubnd|dang uy|hoi dong nhan dan) )?(?:cua )?` + placeWord + `|tinh uy|thanh uy|huyen uy|quoc hoi)(?: [a-z' ]*)?$`)
 	tailName    = regexp.MustCompile(`( ` + placeWord + `| (?:tinh|thanh|huyen|thi|quan) (?:uy|doan)| cua quoc hoi)((?: [a-z']+){0,4})$`)
 	boardTail   = regexp.MustCompile(` (?:hdnd|ubnd|hoi dong nhan dan) ` + placeWord + `(?: [a-z']+){0,4}$`)
-	notPlace    = regexp.MustCompile(`(?i)^ (?:quân|xã hội)`) // not quận, not xã
+	notPlace    = regexp.MustCompile(`(?i)^ (?:quân|quản|quan ly|xã hội)`) // not quận, not xã
 	hasPlace    = regexp.MustCompile(`\b(?:tinh|huyen|phuong|thi tran|thanh pho|tp|quan|thi xa|(?:tinh|thanh|huyen|thi|quan|h\.?|t\.?) ?uy|tw|trung uong|viet nam|vn|quoc hoi|chinh phu|khu vuc|tttu|vptu|nha nuoc)\b`)
 	jointOffice = regexp.MustCompile(`^(?:van phong|vp)\b.*\b(?:dbqh|dai bieu quoc hoi|hdnd|hoi dong nhan dan)$`)
 	subUnit     = regexp.MustCompile(`^(?:cuc|vu|tong cuc|thanh tra|vien|hoc vien|phong|p\.|trung tam|truong|bo tu lenh|bo tham muu|tap chi)\b`)

@@ -29,7 +29,7 @@ func listHead(text string) (head string, list []listPiece) {
 	if i := topColon(text); i > 0 {
 		before, after := strings.TrimSpace(text[:i]), strings.TrimSpace(text[i+1:])
 		m := listClass.FindStringSubmatch(plainOf(before))
-		if m == nil || after == "" || memberLead.MatchString(plainOf(after)) || !pressHead.MatchString(m[1]) && isInside(after) {
+		if m == nil || after == "" || memberLead.MatchString(plainOf(after)) || !pressHead.MatchString(m[1]) && isInside(after) && !namedFields(before, after) {
 			return "", nil
 		}
 		if bringHeads(before) {
@@ -53,6 +53,11 @@ var councils = regexp.MustCompile(`^(?:hdnd|ubnd|hoi dong nhan dan|uy ban nhan d
 func isInside(after string) bool {
 	a := plainOf(after)
 	return titleHead.MatchString(a) && !sectors[lettersOnly(cutPieces(after)[0].text)] || groupHead.MatchString(a)
+}
+
+// namedFields reports whether a list after "Các Cục:" is of fields, though the first begins like people: "Người có công".
+func namedFields(before, after string) bool {
+	return memberLead.MatchString(plainOf(before)) && strings.HasPrefix(plainOf(after), "nguoi ") && startsUpper(after)
 }
 
 // sectorList reads "Sở Nội vụ, Tài chính" and "các Sở Nội vụ, Tài chính": one class word before several fields.
@@ -193,6 +198,9 @@ func hasOwnHead(head, member string) bool {
 		return true
 	}
 	if sectors[lettersOnly(member)] {
+		return false
+	}
+	if strings.HasPrefix(f, "bao ") && !strings.HasPrefix(strings.ToLower(member), "báo ") && !strings.HasPrefix(f, "bao hiem") { // Bảo trợ, no newspaper
 		return false
 	}
 	return memberHead.MatchString(f) && !notBody.MatchString(f) && (!isAbbreviation(member) || selfStanding.MatchString(f) && len(f) > 3) && startsWithHead(f)

@@ -39,6 +39,14 @@ func shareTail(names []string) []string {
 		return names
 	}
 	last := newShadow(names[len(names)-1])
+	if m := unionTail.FindStringSubmatchIndex(last.ascii); m != nil {
+		for i, n := range names[:len(names)-1] {
+			if unionHead.MatchString(plainOf(n)) {
+				names[i] = n + last.cut(m[2], m[3])
+			}
+		}
+		return names
+	}
 	m := tailName.FindStringIndex(last.ascii)
 	if m != nil && notPlace.MatchString(last.text[last.at[m[0]]:]) {
 		return names
@@ -66,6 +74,12 @@ func shareTail(names []string) []string {
 	}
 	return names
 }
+
+// unionTail is the house at the end of a list of its own organisations: "Đảng ủy, Công đoàn Công ty".
+var (
+	unionTail = regexp.MustCompile(`^(?:cong doan|doan thanh nien|doan tncs|hoi dong quan tri|hdqt)( (?:tong )?(?:cong ty|truong|benh vien|so|cuc|co quan|hoc vien|xi nghiep))$`)
+	unionHead = regexp.MustCompile(`^(?:dang uy|chi bo|dang bo|cong doan|doan thanh nien|doan tncs|hdqt|hoi dong quan tri)$`)
+)
 
 // ownerTail is the abbreviation of the body that the sub-units before it belong to.
 var ownerTail = regexp.MustCompile(`(?: \(| ?[-/] ?)[A-ZĐ]{2,6}\)?$`)
