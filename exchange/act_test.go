@@ -16,17 +16,23 @@ import (
 // submit delivers a reply as smtpd would: from the account named, or from outside when as is "".
 func (h *house) submit(t testing.TB, from, as, to, body string) {
 	t.Helper()
+	h.arrive(t, body, mailcore.Arrival{Sender: mailcore.Address(from), Rcpt: mailcore.Address(to + "@" + domain), AuthAs: mailcore.Address(as)})
+}
+
+// arrive has a mail come in as smtpd would, and be handled.
+func (h *house) arrive(t testing.TB, body string, arrival mailcore.Arrival) {
+	t.Helper()
 	ctx := context.Background()
 	b, err := h.mail.SaveBody(ctx, strings.NewReader(strings.ReplaceAll(body, "\n", "\r\n")), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	local, _, _ := strings.Cut(to, "+")
+	local, _, _ := strings.Cut(string(arrival.Rcpt), "+")
+	local, _, _ = strings.Cut(local, "@")
 	a, err := h.mail.Account(ctx, mailcore.Address(local+"@"+domain))
 	if err != nil {
 		t.Fatal(err)
 	}
-	arrival := mailcore.Arrival{Sender: mailcore.Address(from), Rcpt: mailcore.Address(to + "@" + domain), AuthAs: mailcore.Address(as)}
 	if _, err := h.mail.Deliver(ctx, b, []mailcore.Copy{{Account: a.ID, Arrived: &arrival}}); err != nil {
 		t.Fatal(err)
 	}

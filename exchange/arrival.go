@@ -131,6 +131,15 @@ func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mail
 		}
 		return s.actAndAnswer(ctx, ev, ids, Actor{Address: mailcore.Address(r.Dispatch.Address)}, reply)
 	}
+	if !known && reply.Act != ReplyNone {
+		aligned, err := s.aligned(ctx, ev, arrival, r)
+		if err != nil {
+			return err
+		}
+		if aligned {
+			return s.actAndAnswer(ctx, ev, ids, Actor{Address: mailcore.Address(r.Dispatch.Address)}, reply)
+		}
+	}
 	if known && r.entitled(by) && by.Unit != r.Document.Agency && reply.Act != ReplyNone {
 		return s.actAndAnswer(ctx, ev, ids, by, reply)
 	}

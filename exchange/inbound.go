@@ -4,15 +4,23 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"slices"
 	"time"
 
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/signing"
+
+	"github.com/emersion/go-message"
+	gomail "github.com/emersion/go-message/mail"
 )
 
-// EventSigned is a reply from outside whose S/MIME signature vouches for the recipient.
-const EventSigned = "signed_reply"
+// Replies from outside that count, besides the act itself.
+const (
+	EventSigned  = "signed_reply"  // its S/MIME signature vouches for the recipient
+	EventAligned = "aligned_reply" // the recipient's domain does (DMARC)
+)
 
 // clockDoubt is how far the clock of a signer may be off.
 const clockDoubt = 24 * time.Hour
@@ -61,22 +69,61 @@ func sameAddress(a, b string) bool {
 
 // noteSigned keeps on the copy's journal by whose signature a reply counted.
 func (s *Store) noteSigned(ctx context.Context, ev mailcore.Event, id DispatchID, report *signing.MailReport) error {
+	detail := map[string]any{"from": report.From, "signer": report.SignerName, "issuer": report.Issuer, "serial": report.Serial,
+		"signed_at": report.SignedAt, "status": report.Reason, "message": ev.Message, "mail": ev.ID}
+	return s.noteVouched(ctx, ev, id, EventSigned, mailcore.Address(report.From), detail)
+}
+
+func (s *Store) noteVouched(ctx context.Context, ev mailcore.Event, id DispatchID, kind string, from mailcore.Address, detail map[string]any) error {
 	if done, err := s.cameBy(ctx, id, ev.ID); done || err != nil {
 		return err
 	}
-	detail := map[string]any{"from": report.From, "signer": report.SignerName, "issuer": report.Issuer, "serial": report.Serial,
-		"signed_at": report.SignedAt, "status": report.Reason, "message": ev.Message, "mail": ev.ID}
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		r, err := receipt(ctx, tx, id)
 		if err != nil {
 			return err
 		}
-		return r.act(ctx, tx, EventSigned, Actor{Address: mailcore.Address(report.From)}, detail, nil)
+		return r.act(ctx, tx, kind, Actor{Address: from}, detail, nil)
 	})
 	if err != nil {
-		return fmt.Errorf("note signed reply on dispatch %d: %w", id, err)
+		return fmt.Errorf("note reply on dispatch %d: %w", id, err)
 	}
 	return nil
+}
+
+// aligned reports whether the domain of the recipient stands behind a reply that comes from the recipient's address and was written
+// to this copy's token: an older mail of the recipient, sent again to another token by somebody else, names the old one. It keeps
+// that on the copy's journal.
+func (s *Store) aligned(ctx context.Context, ev mailcore.Event, arrival mailcore.Arrival, r *Receipt) (bool, error) {
+	if arrival.From == "" || !sameAddress(string(arrival.From), r.Dispatch.Address) {
+		return false, nil
+	}
+	f, err := s.openMail(ctx, ev)
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	if !writtenTo(f, arrival.Rcpt) {
+		return false, nil
+	}
+	detail := map[string]any{"from": arrival.From, "remote": arrival.Remote, "message": ev.Message, "mail": ev.ID}
+	return true, s.noteVouched(ctx, ev, r.Dispatch.ID, EventAligned, arrival.From, detail)
+}
+
+// writtenTo says whether a mail's To or Cc names the address.
+func writtenTo(mail io.Reader, address mailcore.Address) bool {
+	m, err := message.Read(mail)
+	if m == nil || err != nil && !message.IsUnknownCharset(err) {
+		return false
+	}
+	h := gomail.Header{Header: m.Header}
+	for _, field := range []string{"To", "Cc"} {
+		list, err := h.AddressList(field)
+		if err == nil && slices.ContainsFunc(list, func(a *gomail.Address) bool { return sameAddress(a.Address, string(address)) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // unverifiedVerdict tells a clerk why a reply changed nothing.

@@ -126,6 +126,39 @@ func TestSignedReplyFromOutsideCounts(t *testing.T) {
 	})
 }
 
+// A reply counts, too, when the recipient's domain stands behind it (DMARC) and it was written to this copy.
+func TestAlignedReplyFromOutsideCounts(t *testing.T) {
+	forEachHouse(t, func(t *testing.T, h *house) {
+		st := h.issue(t, proposal("72/SNV-VP", "Bộ Thử=bo"))
+		d := copyTo(t, st, "bo")
+		token := mailcore.Address(exchange.ReplyMailbox + "+" + d.Dispatch.Token() + "@" + domain)
+		mail := func(to mailcore.Address) string {
+			return "From: " + abroad + "\nTo: Văn thư <" + string(to) + ">\nSubject: Re\nContent-Type: text/plain; charset=utf-8\n\nĐã tiếp nhận, số đến 46\n"
+		}
+		for name, c := range map[string]struct {
+			from mailcore.Address
+			mail string
+		}{
+			"nobody vouches":            {"", mail(token)},
+			"another address":           {"khac@bo.test", mail(token)},
+			"written to another token":  {abroad, mail("traloi+abcdef@" + domain)},
+			"written to nobody":         {abroad, "From: " + abroad + "\n\nĐã tiếp nhận, số đến 46\n"},
+			"no act in it":              {abroad, strings.Replace(mail(token), "Đã tiếp nhận, số đến 46", "Xin hỏi về văn bản", 1)},
+			"unreadable list of people": {abroad, strings.Replace(mail(token), "To: Văn thư <", "To: <<", 1)},
+		} {
+			h.arrive(t, c.mail, mailcore.Arrival{Sender: abroad, Rcpt: token, Remote: "192.0.2.1", From: c.from})
+			if d := copyTo(t, h.status(t, st.Document.ID), "bo"); d.Handling != "" {
+				t.Errorf("%s: %s", name, d.Handling)
+			}
+		}
+		h.arrive(t, mail(token), mailcore.Arrival{Sender: abroad, Rcpt: token, Remote: "192.0.2.1", From: abroad})
+		got := copyTo(t, h.status(t, st.Document.ID), "bo")
+		if got.Handling != exchange.Accepted || got.ArrivalNumber != "46" || !got.Happened(exchange.EventAligned) {
+			t.Errorf("aligned reply: %s %q %+v", got.Handling, got.ArrivalNumber, got.Events)
+		}
+	})
+}
+
 // A document is signed once, whatever the number of copies, and a copy that comes back is the same one.
 func TestCopiesAreSignedOnce(t *testing.T) {
 	forEachHouse(t, func(t *testing.T, h *house) {

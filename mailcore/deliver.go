@@ -17,7 +17,8 @@ import (
 // A Copy is one row to be written: a body shown in a mailbox.
 type Copy struct {
 	Account AccountID // into its INBOX …
-	Mailbox MailboxID // … unless a mailbox is named
+	Mailbox MailboxID // … unless a mailbox is named …
+	Junk    bool      // … or it belongs among the unwanted mail, where that exists
 	Prefix  []byte    // header lines of this copy alone, each ended by CRLF
 	Ref     string    // what this copy is to the room above, at most once an account
 	Flags   []string
@@ -30,6 +31,7 @@ type Arrival struct {
 	Rcpt   Address `json:"rcpt"`              // as the envelope had it, token of a reply address included
 	AuthAs Address `json:"auth_as,omitempty"` // account that submitted it, "" from outside
 	Remote string  `json:"remote,omitempty"`
+	From   Address `json:"from,omitempty"` // the address in the header, if its domain stands behind the mail (DMARC)
 }
 
 // Placed is where a copy went.
@@ -122,7 +124,10 @@ func placements(ctx context.Context, tx *sqldb.Tx, copies []Copy) ([]placement, 
 			return nil, err
 		}
 		if c.Mailbox == 0 {
-			if c.Mailbox = inbox[c.Account]; c.Mailbox == 0 {
+			if c.Mailbox = inbox[home{c.Account, c.Junk}]; c.Mailbox == 0 {
+				c.Mailbox = inbox[home{c.Account, false}]
+			}
+			if c.Mailbox == 0 {
 				return nil, fmt.Errorf("account %d: %w", c.Account, ErrNoMailbox)
 			}
 		}
@@ -135,25 +140,32 @@ func placements(ctx context.Context, tx *sqldb.Tx, copies []Copy) ([]placement, 
 	return rows, nil
 }
 
-// inboxes returns the INBOX of each account that a copy names without a mailbox.
-func inboxes(ctx context.Context, tx *sqldb.Tx, copies []Copy) (map[AccountID]MailboxID, error) {
-	out := map[AccountID]MailboxID{}
+// A home is where mail for an account arrives: its INBOX, or its folder for unwanted mail.
+type home struct {
+	account AccountID
+	junk    bool
+}
+
+// inboxes returns the folders that mail arrives in, of each account that a copy names without a mailbox.
+func inboxes(ctx context.Context, tx *sqldb.Tx, copies []Copy) (map[home]MailboxID, error) {
+	out := map[home]MailboxID{}
+	seen := map[AccountID]bool{}
 	var accounts []AccountID
 	for _, c := range copies {
-		if _, seen := out[c.Account]; c.Mailbox == 0 && !seen {
-			out[c.Account] = 0
+		if c.Mailbox == 0 && !seen[c.Account] {
+			seen[c.Account] = true
 			accounts = append(accounts, c.Account)
 		}
 	}
 	for chunk := range slices.Chunk(accounts, maxChunk) {
-		a := args{Inbox}
+		a := args{Inbox, junkUse}
 		var found []Mailbox
-		err := tx.SelectContext(ctx, &found, `SELECT id, account_id FROM mailbox WHERE name = $1 AND account_id IN `+list(&a, chunk), a...)
+		err := tx.SelectContext(ctx, &found, `SELECT id, account_id, name, special_use FROM mailbox WHERE (name = $1 OR special_use = $2) AND account_id IN `+list(&a, chunk), a...)
 		if err != nil {
 			return nil, err
 		}
 		for _, m := range found {
-			out[m.Account] = m.ID
+			out[home{m.Account, m.Name != Inbox}] = m.ID
 		}
 	}
 	return out, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -40,6 +41,8 @@ type config struct {
 		SmartHost    string            `toml:"smart_host"`
 		Routes       map[string]string `toml:"routes"`
 		LoopbackOnly bool              `toml:"loopback_only"`
+		CheckOrigin  bool              `toml:"check_origin"`
+		Trusted      []netip.Prefix    `toml:"trusted_networks"`
 	} `toml:"mail"`
 	Accounts struct {
 		URL        string `toml:"url"`         // of the account pages, as people reach them
@@ -51,6 +54,13 @@ type config struct {
 		TSARoots string `toml:"tsa_roots"` // PEM file of its roots
 		SealAs   string `toml:"seal_as"`   // code of the unit that seals confirmations; the issuing agency where empty
 	} `toml:"evidence"`
+	DKIM struct {
+		Selector string `toml:"selector"`
+		Key      string `toml:"key"`
+	} `toml:"dkim"`
+	DNS struct {
+		Server string `toml:"server"`
+	} `toml:"dns"`
 	OCR struct {
 		Parallel int `toml:"parallel"`
 	} `toml:"ocr"`
@@ -67,6 +77,9 @@ func defaults(dir string) *config {
 	c.Listen.Web = "127.0.0.1:2443"
 	c.Accounts.HashTime, c.Accounts.HashMemory = mailcore.DefaultHashCost.Time, mailcore.DefaultHashCost.Memory
 	c.Mail.MaxMessage = 50 << 20
+	c.Mail.CheckOrigin = true
+	c.Mail.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	c.DKIM.Selector, c.DKIM.Key = "congvan", "keys/dkim.pem"
 	c.OCR.Parallel = 2
 	c.Evidence.TSARoots = filepath.Join("keys", "tsa-root.pem")
 	c.Seal = sealDefaults()
@@ -180,6 +193,8 @@ key         = ""
 max_message   = 52428800     # byte
 smart_host    = %q           # gửi mọi thư ra ngoài qua máy chủ này; rỗng: theo bản ghi MX
 loopback_only = %t           # chỉ gửi tới máy này (thử nghiệm)
+check_origin  = true         # hỏi SPF, DKIM, DMARC của thư từ bên ngoài; thư giả mạo vào "Thư rác", không mất
+trusted_networks = ["127.0.0.0/8", "::1/128"]   # thư từ các mạng này không hỏi: máy chuyển tiếp, bộ lọc của tỉnh
 
 [mail.routes]                # "tên miền" = "máy chủ:cổng"
 
@@ -192,6 +207,13 @@ hash_memory = 19456
 tsa       = ""               # địa chỉ nơi cấp dấu thời gian (RFC 3161) cho điểm chốt của nhật ký; rỗng: không xin
 tsa_roots = "keys/tsa-root.pem"   # chứng thư gốc của nơi cấp dấu thời gian
 seal_as   = ""               # mã đơn vị ký số giấy xác nhận; rỗng: cơ quan ban hành văn bản
+
+[dkim]                       # chữ ký của tên miền trên thư gửi ra ngoài; xem bản ghi cần công bố: congvan dns
+selector = "congvan"         # rỗng: không ký
+key      = "keys/dkim.pem"   # tự tạo khi chưa có; nhiều máy dùng chung một khóa
+
+[dns]
+server = ""                  # "10.0.0.2:53"; rỗng: như hệ điều hành
 
 [ocr]
 parallel = 2                 # số trang nhận dạng cùng lúc

@@ -23,9 +23,10 @@ var allowed = map[string][]string{
 	"mailcore/blob":      {},
 	"mailcore/imapd":     {"mailcore", "mailcore/blob", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/dsn":       {"mailcore"},
-	"mailcore/smtpd":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/sqldb", "mailcore/viettext"},
+	"mailcore/mailauth":  {},
+	"mailcore/smtpd":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/mailauth", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/portal":    {"mailcore", "templates"}, // pages are rendered where all that people read is
-	"mailcore/queue":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/sqldb", "mailcore/viettext"},
+	"mailcore/queue":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/mailauth", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/sqldb":     {},
 	"mailcore/viettext":  {},
 	"mailcore/mailtest":  {"mailcore/sqldb", "migrations"}, // for tests
@@ -41,7 +42,7 @@ var drivers = map[string]string{
 
 // testOnly may be imported by test files alone.
 var testOnly = []string{"github.com/digitorus/pdfsign", "congvan/mailcore/mailtest", "github.com/google/go-cmp", "pgregory.net/rapid", "go.uber.org/goleak",
-	"github.com/rogpeppe/go-internal"}
+	"github.com/rogpeppe/go-internal", "github.com/miekg/dns"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	root := filepath.Join("..", "..")

@@ -85,7 +85,7 @@ func newRoot(s *streams) *cobra.Command {
 	})
 	root.AddCommand(demoCommand(s), initCommand(s), serveCommand(s), checkCommand(s), directoryCommand(s), accountCommand(s),
 		issueCommand(s), spoolCommand(s), registerCommand(s), statusCommand(s), readCommand(s), headingCommand(s), recipientsCommand(s), recodeCommand(s), verifyCommand(s),
-		evidenceCommand(s))
+		evidenceCommand(s), dnsCommand(s))
 	asUsage(root)
 	root.SetUsageTemplate(usageTemplate)
 	helpFlags(root)

@@ -115,15 +115,19 @@ func (g *gateway) close() {
 func (g *gateway) run(ctx context.Context) error {
 	in, cfg := g.in, g.in.cfg
 	router := in.mail.LocalRouter(cfg.Domain, nil)
+	signer, err := in.keys.dkim(cfg)
+	if err != nil {
+		return err
+	}
 	options := smtpd.Options{Store: in.mail, Router: router, Domain: cfg.Domain, Hostname: cfg.Hostname, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage,
-		AccountURL: cfg.accountURL()}
+		AccountURL: cfg.accountURL(), Origin: cfg.origin(), Trusted: cfg.Mail.Trusted}
 	options.Mode = smtpd.MX
 	mx := smtpd.New(options)
 	options.Mode = smtpd.Submission
 	submission := smtpd.New(options)
 	imap := imapd.New(imapd.Options{Store: in.mail, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage, Domain: cfg.Domain,
 		AccountURL: cfg.accountURL()})
-	out := queue.New(queue.Options{Store: in.mail, Domain: cfg.Domain, Hostname: cfg.Hostname, Resolver: net.DefaultResolver, Routes: cfg.Mail.Routes,
+	out := queue.New(queue.Options{Store: in.mail, Domain: cfg.Domain, Hostname: cfg.Hostname, Resolver: cfg.resolver(), Signer: signer, Routes: cfg.Mail.Routes,
 		SmartHost: cfg.Mail.SmartHost, LoopbackOnly: cfg.Mail.LoopbackOnly, Logger: in.log, Lease: cfg.lease})
 	serve := map[string]func(context.Context, net.Listener) error{"smtp": mx.Serve, "submission": submission.Serve, "submissions": submission.ServeTLS,
 		"imap": imap.Serve, "imaps": imap.ServeTLS, "web": g.serveWeb}
@@ -142,7 +146,7 @@ func (g *gateway) run(ctx context.Context) error {
 	group.Go(func() error { return in.exchange.RunWaiting(ctx, waitingEvery, nil) })
 	group.Go(func() error { return in.mail.SweepEvery(ctx, time.Hour) })
 	group.Go(func() error { return in.watchSpool(ctx, time.Hour) })
-	err := group.Wait()
+	err = group.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if e := in.mail.FlushLogins(last); e != nil {

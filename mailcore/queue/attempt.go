@@ -147,6 +147,9 @@ func (w *worker) mail(ctx context.Context, j mailcore.Job, attempt int64) (*mail
 	if err != nil {
 		return nil, err
 	}
+	if err := q.sign(&j); err != nil {
+		return nil, err
+	}
 	notify := "SUCCESS,FAILURE,DELAY"
 	if j.Ref == "" {
 		notify = "FAILURE,DELAY"
@@ -171,6 +174,24 @@ func (w *worker) mail(ctx context.Context, j mailcore.Job, attempt int64) (*mail
 			return nil
 		},
 	}, nil
+}
+
+// sign puts a DKIM signature before the prefix. It is made for each try: the prefix differs from row to row and is signed, too.
+func (q *Queue) sign(j *mailcore.Job) error {
+	if q.opt.Signer == nil {
+		return nil
+	}
+	r, err := q.content(*j)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	field, err := q.opt.Signer.Sign(r)
+	if err != nil {
+		return err
+	}
+	j.Prefix = append(field, j.Prefix...)
+	return nil
 }
 
 // content is the bytes that go out: this row's prefix, then the stored body.

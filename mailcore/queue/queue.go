@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"congvan/mailcore"
+	"congvan/mailcore/mailauth"
 )
 
 // Flash is the urgency of Hỏa tốc.
@@ -28,6 +29,7 @@ type Options struct {
 	SmartHost    string            // host:port for everything else, "" for the DNS
 	LoopbackOnly bool              // a demonstration: see the package comment
 	TLS          *tls.Config       // roots for Verified; nil for the system's
+	Signer       *mailauth.Signer  // of what leaves (DKIM); nil: unsigned
 	TLSMode      TLSMode           // Opportunistic
 	TLSModes     map[string]TLSMode
 	Logger       *slog.Logger

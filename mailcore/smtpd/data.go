@@ -9,11 +9,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"congvan/mailcore"
 	"congvan/mailcore/dsn"
+	"congvan/mailcore/mailauth"
 	"congvan/mailcore/sqldb"
 
 	"github.com/emersion/go-smtp"
@@ -38,6 +41,9 @@ func (s *session) Data(r io.Reader) error {
 	log := s.log.With("id", id, "sender", e.sender, "rcpts", len(e.rcpts))
 	m, err := s.receive(ctx, r)
 	if err == nil {
+		err = s.judge(ctx, e, m)
+	}
+	if err == nil {
 		err = s.deliver(ctx, e, m, id)
 	}
 	if err != nil {
@@ -57,6 +63,7 @@ func (s *session) Data(r io.Reader) error {
 type message struct {
 	header *header
 	body   *mailcore.Body
+	origin *mailauth.Result // nil: not asked
 }
 
 // receive streams the body into the store.
@@ -79,6 +86,8 @@ func (s *session) receive(ctx context.Context, r io.Reader) (*message, error) {
 			return nil, err
 		}
 		h.complete(time.Now().In(hoChiMinh), s.run.opt.Hostname)
+	} else if s.run.opt.Origin != nil {
+		h.remove("Authentication-Results", s.run.opt.Origin.IsOurs)
 	}
 	body, err := s.run.opt.Store.SaveBody(ctx, io.MultiReader(bytes.NewReader(h.raw), br), s.run.opt.MaxMessage+maxHeader)
 	if err != nil {
@@ -87,7 +96,23 @@ func (s *session) receive(ctx context.Context, r io.Reader) (*message, error) {
 	if _, chunked := r.(*io.PipeReader); chunked && s.wire.closed() {
 		return nil, errBroken
 	}
-	return &message{h, body}, nil
+	return &message{header: h, body: body}, nil
+}
+
+// judge finds out whose a mail from outside is. What it finds decides about the folder, never about taking the mail.
+func (s *session) judge(ctx context.Context, e *envelope, m *message) error {
+	remote, _ := netip.ParseAddr(s.wire.addr)
+	trusted := slices.ContainsFunc(s.run.opt.Trusted, func(p netip.Prefix) bool { return p.Contains(remote) })
+	if s.run.opt.Origin == nil || s.submission() || trusted {
+		return nil
+	}
+	f, err := s.run.opt.Store.Blobs().Open(m.body.Digest)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	m.origin, err = s.run.opt.Origin.Check(ctx, mailauth.Origin{Remote: remote, Helo: claimedName(s.conn.Hostname()), Sender: e.sender.String()}, f)
+	return err
 }
 
 // A brokenReader marks what breaks on the line, to tell it from what breaks in the store.
@@ -117,11 +142,19 @@ func (s *session) deliver(ctx context.Context, e *envelope, m *message, id strin
 			out = append(out, mailcore.Outgoing{Sender: e.sender, Rcpt: r.addr, EnvID: e.id, Prefix: received, Life: s.run.opt.Life})
 			continue
 		}
-		copies = append(copies, mailcore.Copy{
+		c := mailcore.Copy{
 			Account: r.route.Account,
 			Prefix:  append(fmt.Appendf(nil, "Return-Path: <%s>\r\n", e.sender), received...),
 			Arrived: &mailcore.Arrival{Sender: e.sender, Rcpt: r.addr, AuthAs: s.authAs(), Remote: s.wire.addr},
-		})
+		}
+		if m.origin != nil {
+			c.Prefix = append(m.origin.Field(), c.Prefix...)
+			c.Junk = m.origin.Junk()
+			if m.origin.Aligned() {
+				c.Arrived.From = m.header.author()
+			}
+		}
+		copies = append(copies, c)
 	}
 	receipt, err := s.receipt(ctx, e, m, now)
 	if err != nil {

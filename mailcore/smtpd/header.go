@@ -98,6 +98,50 @@ func (h *header) speaksAs(own mailcore.Address) error {
 	return nil
 }
 
+// author is the one address in From, "" when there are none or several.
+func (h *header) author() mailcore.Address {
+	if len(h.from) != 1 {
+		return ""
+	}
+	list, err := addressParser.ParseList(h.from[0])
+	if err != nil || len(list) != 1 {
+		return ""
+	}
+	a, err := mailcore.ParseAddress(list[0].Address)
+	if err != nil {
+		return ""
+	}
+	return a
+}
+
+// remove takes the fields of a name out whose value is not wanted.
+func (h *header) remove(name string, unwanted func(value string) bool) {
+	var kept []byte
+	for rest := h.raw; len(rest) > 0; {
+		n := fieldLength(rest)
+		field := rest[:n]
+		rest = rest[n:]
+		if got, value, ok := strings.Cut(string(field), ":"); ok && strings.EqualFold(strings.TrimRight(got, " \t"), name) && unwanted(value) {
+			continue
+		}
+		kept = append(kept, field...)
+	}
+	h.raw = kept
+}
+
+// fieldLength is the length of the first field with its continuation lines.
+func fieldLength(b []byte) int {
+	for n := 0; ; {
+		i := bytes.IndexByte(b[n:], '\n')
+		if i < 0 {
+			return len(b)
+		}
+		if n += i + 1; n == len(b) || b[n] != ' ' && b[n] != '\t' {
+			return n
+		}
+	}
+}
+
 // addressParser reads names in any charset: only the addresses matter here.
 var addressParser = mail.AddressParser{WordDecoder: &mime.WordDecoder{
 	CharsetReader: func(_ string, r io.Reader) (io.Reader, error) { return r, nil },

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
 
 	"congvan/mailcore"
+	"congvan/mailcore/mailauth"
 
 	"github.com/emersion/go-smtp"
 )
@@ -31,10 +33,12 @@ type Options struct {
 	Store    *mailcore.Store
 	Router   mailcore.Router
 	Mode     Mode
-	Domain   string       // of our accounts; a login without @ gets it
-	Hostname string       // in the greeting and in Received
-	TLS      *tls.Config  // nil: no STARTTLS, and so no AUTH
-	Logger   *slog.Logger // slog.Default
+	Domain   string            // of our accounts; a login without @ gets it
+	Hostname string            // in the greeting and in Received
+	TLS      *tls.Config       // nil: no STARTTLS, and so no AUTH
+	Origin   *mailauth.Checker // of mail from outside; nil: nobody asks whose it is
+	Trusted  []netip.Prefix    // networks whose mail nobody asks about: relays and filters of the house
+	Logger   *slog.Logger      // slog.Default
 
 	// AccountURL is the page where an issued password is changed; whoever logs in with one is told.
 	AccountURL string
