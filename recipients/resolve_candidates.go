@@ -7,37 +7,61 @@ import (
 	"congvan/mailcore/viettext"
 )
 
-// candidates returns the up to three units whose names are most like a text, best first.
+// A likeness is how much a unit's name is like a text.
+type likeness struct {
+	u     *Unit
+	score float64
+	name  string
+	begun bool // the text is the beginning of the name, or its initials
+}
+
+// candidates returns the up to three units that a text may mean, best first: those whose name or initials begin so, then those
+// whose letters and first words are most like it.
 func (r *reader) candidates(text string) []Candidate {
-	name, _ := stripAnnotation(text)
-	type scored struct {
-		u     *Unit
-		score float64
-		name  string
+	name, _ := stripAnnotation(firstBytes(text, 300))
+	begun := map[*Unit]bool{}
+	for _, m := range r.d.names.find(scan(name), 1) {
+		begun[m.unit] = true
 	}
-	var all []scored
-	want := bigrams(name)
+	want, words := bigrams(name), foldWords(name)
+	var all []likeness
 	for i := range r.d.units {
 		u := &r.d.units[i]
-		if u == r.issuer {
+		if u == r.issuer || u.Kind == KindGroup {
 			continue
 		}
-		best := scored{u: u}
+		best := likeness{u: u, name: u.Name, begun: begun[u] && len(begun) <= 8}
 		for j, grams := range r.d.names.grams[i] {
-			if s := dice(want, grams); s > best.score {
+			if s := dice(want, grams) + 0.1*float64(sharedStart(words, r.d.names.words[i][j])); s > best.score {
 				best.score, best.name = s, r.d.names.texts[i][j]
 			}
 		}
-		if best.score >= 0.5 && u.Kind != KindGroup {
+		if best.begun {
+			best.score += 0.6
+		}
+		if best.score >= 0.5 {
 			all = append(all, best)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b scored) int { return cmp.Compare(b.score, a.score) })
+	slices.SortStableFunc(all, func(a, b likeness) int { return cmp.Compare(b.score, a.score) })
 	var cands []Candidate
 	for _, s := range all[:min(3, len(all))] {
-		cands = append(cands, Candidate{Code: s.u.Code, Name: s.u.Name, Why: "giống tên “" + s.name + "”"})
+		why := "giống tên “" + s.name + "”"
+		if s.begun {
+			why = "tên hoặc chữ viết tắt bắt đầu như vậy"
+		}
+		cands = append(cands, Candidate{Code: s.u.Code, Name: s.u.Name, Why: why})
 	}
 	return cands
+}
+
+// sharedStart counts the words that two names begin with in common, up to three; the first alone says only the class.
+func sharedStart(a, b []string) int {
+	n := 0
+	for n < min(len(a), len(b), 4) && a[n] == b[n] {
+		n++
+	}
+	return max(0, n-1)
 }
 
 // bigrams returns the sorted pairs of letters in a folded text.

@@ -15,7 +15,8 @@ type nameIndex struct {
 	prov   []string // and for its name: "kon", "tum"
 	groups []groupReading
 	texts  [][]string   // every name of each unit …
-	grams  [][][]string // … and its pairs of letters, for candidates
+	grams  [][][]string // … its pairs of letters, for candidates …
+	words  [][][]string // … and its words
 }
 
 type nameNode struct {
@@ -87,11 +88,11 @@ func newNameIndex(d *Directory) *nameIndex {
 	x.groups = d.groupReadings(x)
 	for i := range d.units {
 		names := d.units[i].allNames()
-		grams := make([][]string, len(names))
+		grams, words := make([][]string, len(names)), make([][]string, len(names))
 		for j, name := range names {
-			grams[j] = bigrams(name)
+			grams[j], words[j] = bigrams(name), foldWords(name)
 		}
-		x.texts, x.grams = append(x.texts, names), append(x.grams, grams)
+		x.texts, x.grams, x.words = append(x.texts, names), append(x.grams, grams), append(x.words, words)
 	}
 	return x
 }

@@ -1,6 +1,8 @@
 package recipients_test
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,6 +68,35 @@ func TestOpenLinesOfferCandidates(t *testing.T) {
 		if l.Result != recipients.Open || !found {
 			t.Errorf("%s: %+v", entry, l)
 		}
+	}
+}
+
+// TestTheRightUnitIsAmongTheCandidates reads lines that were judged by hand.
+func TestTheRightUnitIsAmongTheCandidates(t *testing.T) {
+	d := kontum(t)
+	file, err := os.ReadFile("testdata/resolve-candidates.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, found := 0, 0
+	for line := range strings.Lines(string(file)) {
+		entry, want, ok := strings.Cut(strings.TrimSpace(line), " | ")
+		if !ok || line[0] == '#' {
+			continue
+		}
+		n++
+		l := d.Resolve(recipients.Request{Date: "2009-06-01", Issuer: "ubndtinh", NoiNhan: "- " + entry + ";"})[0]
+		if l.Result != recipients.Open || len(l.Candidates) > 3 {
+			t.Errorf("%s: %s with %d candidates", entry, l.Result, len(l.Candidates))
+		}
+		if slices.ContainsFunc(l.Candidates, func(c recipients.Candidate) bool { return string(c.Code) == want }) {
+			found++
+		} else {
+			t.Logf("%s: no %s among %v", entry, want, l.Candidates)
+		}
+	}
+	if n < 40 || 10*found < 9*n {
+		t.Errorf("the right unit is among the candidates of %d of %d", found, n)
 	}
 }
 
