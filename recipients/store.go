@@ -11,24 +11,10 @@ import (
 	"time"
 
 	"congvan/mailcore/sqldb"
-	"congvan/mailcore/viettext"
 )
 
 // ErrNoUnit says that the directory has no such unit.
 var ErrNoUnit = errors.New("no such unit in the directory")
-
-// ErrNoAlias says that there is no such learned alias to forget.
-var ErrNoAlias = errors.New("no such learned alias")
-
-// An AliasTakenError says that a name already stands for another unit.
-type AliasTakenError struct {
-	Alias string
-	Unit  UnitCode
-}
-
-func (e *AliasTakenError) Error() string {
-	return fmt.Sprintf("alias %q already names unit %s", e.Alias, e.Unit)
-}
 
 // A Store keeps the directory in the database: the tables unit, unit_name, unit_alias, group_member and directory_change.
 type Store struct {
@@ -124,105 +110,6 @@ func civilDate(t time.Time) string {
 }
 
 var vietnam = time.FixedZone("Asia/Ho_Chi_Minh", 7*3600)
-
-// LearnAlias keeps a clerk's decision that a text means a unit, so that the next document resolves by itself.
-func (s *Store) LearnAlias(ctx context.Context, code UnitCode, alias, by string) error {
-	alias = strings.Join(strings.Fields(viettext.NFC(alias)), " ")
-	if len(foldWords(alias)) == 0 {
-		return fmt.Errorf("learn alias of %s: the alias %q has no word", code, alias)
-	}
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		d, err := load(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if u := d.unit(code); u == nil || u.Kind == KindGroup {
-			return ErrNoUnit
-		}
-		if other := d.holder(alias); other != "" && other != code {
-			return &AliasTakenError{alias, other}
-		} else if other == code {
-			return nil
-		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO unit_alias (code, alias, learned_at, learned_by) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (code, alias) DO UPDATE SET learned_at = excluded.learned_at, learned_by = excluded.learned_by, forgotten_at = NULL`,
-			code, alias, tx.Now.UnixMicro(), by); err != nil {
-			return err
-		}
-		return record(ctx, tx, by, "", map[string]any{"learned": alias, "unit": code})
-	})
-	if err != nil {
-		return fmt.Errorf("learn alias %q of %s: %w", alias, code, err)
-	}
-	return nil
-}
-
-// holder returns the unit that an alias already names word for word, "" for none.
-func (d *Directory) holder(alias string) UnitCode {
-	key := viettext.Key(alias)
-	for i := range d.units {
-		for _, name := range d.units[i].allNames() {
-			if viettext.Key(name) == key {
-				return d.units[i].Code
-			}
-		}
-	}
-	return ""
-}
-
-// ForgetAlias takes a learned alias back. Imported aliases are changed in the file they came from.
-func (s *Store) ForgetAlias(ctx context.Context, code UnitCode, alias, by string) error {
-	alias = strings.Join(strings.Fields(viettext.NFC(alias)), " ")
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		ok, err := tx.ExecOne(ctx, `UPDATE unit_alias SET forgotten_at = $1 WHERE code = $2 AND alias = $3 AND learned_at > 0 AND forgotten_at IS NULL`,
-			tx.Now.UnixMicro(), code, alias)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return ErrNoAlias
-		}
-		return record(ctx, tx, by, "", map[string]any{"forgotten": alias, "unit": code})
-	})
-	if err != nil {
-		return fmt.Errorf("forget alias %q of %s: %w", alias, code, err)
-	}
-	return nil
-}
-
-// A LearnedAlias is a clerk's decision that the directory keeps.
-type LearnedAlias struct {
-	Code  UnitCode
-	Alias string
-	By    string
-	At    time.Time
-}
-
-// day is the civil date of the decision as clerks write it.
-func (a *LearnedAlias) day() string {
-	return a.At.In(vietnam).Format("02/01/2006")
-}
-
-func (r aliasRow) decision() LearnedAlias {
-	return LearnedAlias{UnitCode(r.Code), r.Alias, r.LearnedBy, time.UnixMicro(r.LearnedAt).UTC()}
-}
-
-// LearnedAliases lists the learned aliases that are not forgotten, newest first.
-func (s *Store) LearnedAliases(ctx context.Context) ([]LearnedAlias, error) {
-	var rows []aliasRow
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		return tx.SelectContext(ctx, &rows, `SELECT code, alias, valid_from, valid_to, learned_at, learned_by FROM unit_alias
-			WHERE learned_at > 0 AND forgotten_at IS NULL ORDER BY learned_at DESC, code, alias`)
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list learned aliases: %w", err)
-	}
-	list := make([]LearnedAlias, len(rows))
-	for i, r := range rows {
-		list[i] = r.decision()
-	}
-	return list, nil
-}
 
 // UnitByAddress returns the unit that an address leads to today: its mailbox here or its outside address. Mail for a unit
 // that has ended goes to its successor. An address of nobody is ErrNoUnit.

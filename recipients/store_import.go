@@ -14,6 +14,8 @@ type ImportResult struct {
 	Changed []UnitCode `json:"changed,omitempty"` // another name, kind, parent, address, alias or member
 	Ended   []UnitCode `json:"ended,omitempty"`   // not in the file any more: they end the day before the import
 	Total   int        `json:"total"`
+
+	Warnings []string `json:"-"` // Vietnamese: names that a clerk's decision gave one unit and the file another
 }
 
 // Empty reports whether nothing changed.
@@ -41,6 +43,15 @@ func (s *Store) Import(ctx context.Context, d *Directory, by, request string) (I
 			return nil
 		}
 		slices.Sort(res.Changed)
+		after, err := load(ctx, tx)
+		if err != nil {
+			return err
+		}
+		for _, w := range after.Warnings {
+			if !slices.Contains(d.Warnings, w) {
+				res.Warnings = append(res.Warnings, w)
+			}
+		}
 		return record(ctx, tx, by, request, map[string]any{"import": res})
 	})
 	if err != nil {

@@ -157,6 +157,17 @@ func TestAliasIsLearnedAndForgotten(t *testing.T) {
 		if result() != recipients.Resolved {
 			t.Error("not known after it was learned")
 		}
+		// What the words mean was so before the clerk said it: a document of last month, or of last year, resolves as well.
+		for _, date := range []string{"2009-02-01", time.Now().AddDate(0, -1, 0).Format(time.DateOnly)} {
+			d, err := s.Directory(ctx, date)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := d.Resolve(recipients.Request{Date: date, Issuer: "ubndtinh", NoiNhan: "- Nhà đèn tỉnh (b/c);"})[0]
+			if l.Result != recipients.Resolved || !strings.Contains(l.Why, "vanthu") || l.Confidence >= 0.98 {
+				t.Errorf("of %s: %+v", date, l)
+			}
+		}
 		if _, err := s.Import(ctx, d, "cntt", "2"); err != nil || result() != recipients.Resolved {
 			t.Errorf("an import took what a clerk taught: %v", err)
 		}
@@ -171,10 +182,21 @@ func TestAliasIsLearnedAndForgotten(t *testing.T) {
 		if err := s.LearnAlias(ctx, "khong", "Gì đó", "vanthu"); !errors.Is(err, recipients.ErrNoUnit) {
 			t.Errorf("learned for nobody: %v", err)
 		}
-		if err := s.LearnAlias(ctx, "syt", " ;- ", "vanthu"); err == nil {
-			t.Error("learned an alias without a word")
+		var vague *recipients.VagueAliasError
+		for _, alias := range []string{" ;- ", "Các phòng", "Như trên", "Như Điều 3", "Lưu: VT", "UBND huyện", "Sở", "Trừ Sở Y tế", "các đơn vị liên quan", "Thủ trưởng đơn vị"} {
+			if err := s.LearnAlias(ctx, "syt", alias, "vanthu"); !errors.As(err, &vague) {
+				t.Errorf("learned %q: %v", alias, err)
+			}
 		}
-		if err := s.ForgetAlias(ctx, "dienluc", "Nhà đèn tỉnh", "vanthu"); err != nil || result() != recipients.Open {
+		for alias, holder := range map[string]recipients.UnitCode{"Sở Tài chính": "stc", "STC": "stc", "Sở KH&ĐT tỉnh Kon Tum": "skhdt", "UBND huyện Đăk Hà": "dakha",
+			"UBND các huyện, thị xã": "nhom-huyen", "Thủ trưởng các sở, ban, ngành": "", "LĐVP": "nhom-cvp"} {
+			err := s.LearnAlias(ctx, "syt", alias, "vanthu")
+			if errors.As(err, &taken) && taken.Unit == holder && taken.Group == strings.HasPrefix(string(holder), "nhom-") || holder == "" && errors.As(err, &taken) {
+				continue
+			}
+			t.Errorf("%q is learned though it is %s's: %v", alias, holder, err)
+		}
+		if err := s.ForgetAlias(ctx, "", "nhà đèn  TỈNH", "vanthu"); err != nil || result() != recipients.Open {
 			t.Errorf("not forgotten: %v", err)
 		}
 		if err := s.ForgetAlias(ctx, "dienluc", "Nhà đèn tỉnh", "vanthu"); !errors.Is(err, recipients.ErrNoAlias) {
@@ -182,6 +204,31 @@ func TestAliasIsLearnedAndForgotten(t *testing.T) {
 		}
 		if err := s.ForgetAlias(ctx, "dienluc", "Điện lực tỉnh", "vanthu"); !errors.Is(err, recipients.ErrNoAlias) {
 			t.Errorf("an imported alias was forgotten: %v", err)
+		}
+	})
+}
+
+func TestImportTellsOfNamesThatTheFileGivesToOthers(t *testing.T) {
+	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
+		ctx := context.Background()
+		s := recipients.NewStore(db, "habac.test")
+		if _, err := s.Import(ctx, readUnits(t, threeUnits), "cntt", "1"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.LearnAlias(ctx, "kkt", "Ban Cụm Bắc", "vanthu"); err != nil {
+			t.Fatal(err)
+		}
+		given := strings.Replace(threeUnits, "ubnd,UBND tỉnh Hà Bắc,uy-ban-tinh,,,", "ubnd,UBND tỉnh Hà Bắc,uy-ban-tinh,,Ban cụm Bắc,", 1)
+		res, err := s.Import(ctx, readUnits(t, given), "cntt", "2")
+		if err != nil || len(res.Warnings) != 1 || !strings.Contains(res.Warnings[0], "kkt") {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		d, err := s.Directory(ctx, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l := d.Resolve(recipients.Request{NoiNhan: "- Ban Cụm Bắc;"})[0]; l.Result != recipients.Open || len(l.Candidates) != 2 {
+			t.Errorf("a name of two units: %+v", l)
 		}
 	})
 }

@@ -164,7 +164,7 @@ func directoryCommand(s *streams) *cobra.Command {
 	for _, c := range []*cobra.Command{imp, exp} {
 		dataFlag(c, &data, ".")
 	}
-	return parent("directory", "The directory of units (danh bạ)", imp, exp)
+	return parent("directory", "The directory of units (danh bạ)", imp, exp, aliasCommand(s))
 }
 
 func importDirectory(ctx context.Context, s *streams, in *installation, unitsFile, groupsFile, request string) error {
@@ -190,6 +190,9 @@ func importDirectory(ctx context.Context, s *streams, in *installation, unitsFil
 	n, err := in.units.Import(ctx, dir, "congvan", request)
 	if err != nil {
 		return err
+	}
+	for _, w := range n.Warnings {
+		fmt.Fprintf(s.err, "lưu ý: %s\n", w)
 	}
 	fmt.Fprintf(s.out, "Danh bạ: %d đơn vị; thêm %d, đổi %d, thôi %d.\n", n.Total, len(n.Added), len(n.Changed), len(n.Ended))
 	return nil

@@ -77,6 +77,7 @@ func explain(err error) (text, hint string) {
 	var p *intake.Problem
 	var in *signing.InputError
 	var taken *recipients.AliasTakenError
+	var vague *recipients.VagueAliasError
 	var row *rowError
 	switch {
 	case errors.As(err, &row):
@@ -101,11 +102,28 @@ func explain(err error) (text, hint string) {
 	case errors.Is(err, mailcore.ErrAddressTaken):
 		return "địa chỉ này đã có người dùng: " + err.Error(), "địa chỉ đã đóng cũng không cấp lại (Điều 6)"
 	case errors.As(err, &taken):
-		return fmt.Sprintf("tên \"%s\" đã là của đơn vị %s", taken.Alias, taken.Unit), "xem: congvan directory alias list"
+		return takenText(taken), "xem: congvan directory alias list; tên có sẵn trong danh bạ thì sửa ở tệp danh bạ"
+	case errors.As(err, &vague):
+		return fmt.Sprintf("\"%s\" không phải tên riêng của một đơn vị, ghi nhớ thì văn bản sau sẽ gửi nhầm", vague.Alias), "hãy ghi đúng tên gọi của đơn vị đó"
+	case errors.Is(err, recipients.ErrNoUnit):
+		return "danh bạ không có đơn vị này: " + err.Error(), "xem mã đơn vị: congvan directory export"
 	case errors.Is(err, recipients.ErrNoAlias):
 		return "không có tên nào như vậy đã được ghi nhớ cho đơn vị này", "xem: congvan directory alias list"
 	case errors.Is(err, mailcore.ErrNoAccount):
 		return "không có tài khoản này: " + err.Error(), "xem: congvan account list"
 	}
 	return err.Error(), ""
+}
+
+// takenText says whose name an alias already is.
+func takenText(e *recipients.AliasTakenError) string {
+	what := "đơn vị"
+	if e.Group {
+		what = "nhóm nơi nhận"
+	}
+	text := fmt.Sprintf("tên \"%s\" đã là của %s %s", e.Alias, what, e.Unit)
+	if e.Days != "" {
+		text += " (" + e.Days + ")"
+	}
+	return text
 }
