@@ -189,7 +189,7 @@ func (d *demo) play(ctx context.Context) (ok bool, err error) {
 
 // setUp makes the folder, or opens what an earlier run left there.
 func (d *demo) setUp(ctx context.Context) error {
-	dir := d.flags.data
+	dir := absolute(d.flags.data)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}

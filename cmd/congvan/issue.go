@@ -149,7 +149,7 @@ func runIssue(ctx context.Context, s *streams, f issueFlags, files []string) err
 
 // openDesk opens the installation for a clerk who issues, and clears away what dead processes left in the spool.
 func openDesk(ctx context.Context, s *streams, f issueFlags) (*desk, error) {
-	cfg, err := loadConfig(f.data)
+	cfg, err := loadConfig(absolute(f.data))
 	if err != nil {
 		return nil, err
 	}
@@ -171,6 +171,14 @@ func openDesk(ctx context.Context, s *streams, f issueFlags) (*desk, error) {
 	d := &desk{in: in, s: s, flags: f, said: written, ask: bufio.NewReader(s.in)}
 	d.remindOld()
 	return d, nil
+}
+
+// absolute is a folder's full path: what the installation names in it must not depend on who joins the names.
+func absolute(dir string) string {
+	if whole, err := filepath.Abs(dir); err == nil {
+		return whole
+	}
+	return dir
 }
 
 // A desk is where one clerk issues documents.

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// The chapter of README about issuing runs as it stands, in a fresh folder: its commands one after the other, with the file of
+// decisions that it shows. A comment that begins with a number is the exit code.
+func TestReadmeChapterOnIssuingRuns(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chapter, ok := strings.Cut(string(text), "\n## Phát hành một văn bản\n")
+	if chapter, _, ok = strings.Cut(chapter, "\n## "); !ok {
+		t.Fatal("README has no such chapter")
+	}
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for _, err := range []error{os.Symlink(filepath.Join(repository, "cmd"), "cmd"), os.MkdirAll("tinh", 0o700), os.Symlink(sharedCache(t), filepath.Join("tinh", "cache"))} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all strings.Builder
+	id, ran := "", 0
+	for _, block := range regexp.MustCompile("(?s)```(sh|toml)\n(.*?)```").FindAllStringSubmatch(chapter, -1) {
+		if block[1] == "toml" {
+			put(t, ".", "quyet-dinh.toml", []byte(block[2]))
+			continue
+		}
+		for line := range strings.Lines(block[2]) {
+			command, comment, _ := strings.Cut(line, " #")
+			args := shellWords(strings.ReplaceAll(command, "MÃ", id))
+			switch {
+			case len(args) == 0:
+				continue
+			case args[0] == "cp":
+				copyFiles(t, args[1:])
+				continue
+			case args[0] != "congvan":
+				t.Fatalf("what is %q?", line)
+			}
+			want := 0
+			if strings.HasPrefix(strings.TrimSpace(comment), "1") {
+				want = 1
+			}
+			code, out, errOut := congvan(t, "", args[1:]...)
+			if code != want {
+				t.Fatalf("%s: exit %d\n%s%s", strings.TrimSpace(line), code, out, errOut)
+			}
+			all.WriteString(out + errOut)
+			if m := regexp.MustCompile(`--spool (\w+)`).FindStringSubmatch(errOut); m != nil {
+				id = m[1]
+			}
+			ran++
+		}
+	}
+	if ran < 15 {
+		t.Errorf("ran %d commands only", ran)
+	}
+	// What the chapter shows is what is printed.
+	for _, want := range []string{"  3    bieu-mau.xlsm  Excel có macro      4 KB        -      xem dưới\n", `"state":"issued"`, "Đã phát hành từ trước 145/STTTT-CNTT", "01/TB-SNV\n"} {
+		if !strings.Contains(all.String(), want) {
+			t.Errorf("nothing prints %q", want)
+		}
+	}
+}
+
+// shellWords splits a command line at spaces outside double quotes.
+func shellWords(line string) (out []string) {
+	for _, m := range regexp.MustCompile(`"([^"]*)"|(\S+)`).FindAllStringSubmatch(line, -1) {
+		out = append(out, m[1]+m[2])
+	}
+	return out
+}
+
+// copyFiles is cp.
+func copyFiles(t *testing.T, args []string) {
+	t.Helper()
+	to := args[len(args)-1]
+	for _, from := range args[:len(args)-1] {
+		data, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := to
+		if to == "." {
+			name = filepath.Base(from)
+		}
+		put(t, ".", name, data)
+	}
+}
