@@ -450,7 +450,7 @@ func (b *bundler) tries(ctx context.Context) ([]mailcore.Try, error) {
 	tries, err := b.s.Mail.TriesOf(ctx, slices.Compact(ids), b.last.At)
 	for i := range tries {
 		for _, secret := range b.secrets {
-			tries[i].Dialogue = strings.ReplaceAll(tries[i].Dialogue, secret, "***")
+			tries[i].Dialogue = strings.ReplaceAll(tries[i].Dialogue, secret, masked)
 		}
 	}
 	return tries, err

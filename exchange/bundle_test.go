@@ -186,7 +186,7 @@ func TestAnIndependentVerifierAgrees(t *testing.T) {
 
 // BenchmarkExport makes the bundle of a document of 1,000 copies, and verifies it.
 func BenchmarkExport(b *testing.B) {
-	h := manyUnits(b, benchHouse(b, sqldb.SQLite).db, 1000)
+	h := manyUnits(b, benchDB(b, sqldb.SQLite), 1000)
 	h.prepareAndIssue(b, 1, 1000)
 	docs, err := h.ListDocuments(context.Background(), "", "")
 	if err != nil {
@@ -212,7 +212,7 @@ func BenchmarkExport(b *testing.B) {
 func BenchmarkCheck(b *testing.B) {
 	for _, dialect := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {
 		b.Run(string(dialect), func(b *testing.B) {
-			h := manyUnits(b, benchHouse(b, dialect).db, 1000)
+			h := manyUnits(b, benchDB(b, dialect), 1000)
 			for i := range 100 {
 				h.prepareAndIssue(b, i, 1000)
 			}

@@ -3,6 +3,7 @@ package exchange
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
@@ -16,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/mailcore"
 	"congvan/signing"
 
 	"golang.org/x/mod/sumdb/note"
@@ -262,6 +264,10 @@ func (r *bundleReader) checkpoints() bool {
 	r.stamped = stampTime(all[len(all)-1].Note, all[len(all)-1].Stamp)
 	r.Checkpoint, r.proofAt = r.newest.size, time.Now()
 	for i, h := range heads[:len(heads)-1] {
+		if next := heads[i+1]; next.size < h.size || next.size == h.size && next.origin == h.origin {
+			r.failf(checkpointCheck, "order", "Điểm chốt thứ %d lặp lại hoặc sai thứ tự.", i+2)
+			return false
+		}
 		if err := tlog.CheckTree(all[i].Proof, r.newest.size, r.newest.root, h.size, h.root); err != nil {
 			r.failf(checkpointCheck, "consistency", "Điểm chốt %d không phải là phần đầu của nhật ký tại điểm chốt %d.", h.size, r.newest.size)
 			return false
@@ -311,9 +317,13 @@ const eventCheck = "Sự kiện"
 // journal verifies the chains, the leaves and the moves.
 func (r *bundleReader) journal() {
 	byChain := map[int64][]bundleEvent{}
-	for _, e := range r.events {
+	for i, e := range r.events {
+		if i > 0 && cmp.Or(cmp.Compare(r.events[i-1].Chain, e.Chain), cmp.Compare(r.events[i-1].Ordinal, e.Ordinal)) >= 0 {
+			r.failf(eventCheck, "order", "Sự kiện %d của %s lặp lại hoặc sai thứ tự.", e.Ordinal, chainWords(e.Chain))
+			return
+		}
 		if err := tlog.CheckRecord(e.Proof, r.newest.size, r.newest.root, e.Leaf, leafHash(e.Epoch, e.Chain, e.Ordinal, e.Digest)); err != nil {
-			r.failf(eventCheck, "not_in_log", "Sự kiện %d của %s không nằm trong nhật ký.", e.Ordinal, chainName(e.Chain))
+			r.failf(eventCheck, "not_in_log", "Sự kiện %d của %s không nằm trong nhật ký.", e.Ordinal, chainWords(e.Chain))
 			return
 		}
 		byChain[e.Chain] = append(byChain[e.Chain], e)
@@ -462,7 +472,9 @@ func (r *bundleReader) seal(ctx context.Context, check, name string, data []byte
 	}
 }
 
-// mails compares the replies and reports with the digests in the events.
+const mailCheck = "Thư trả lời và lời máy chủ"
+
+// mails compares the replies and reports with the digests in the events, and the dialogues with what events say of them.
 func (r *bundleReader) mails() {
 	want := map[string]bool{}
 	for _, e := range r.events {
@@ -472,11 +484,36 @@ func (r *bundleReader) mails() {
 	}
 	for d := range want {
 		if fmt.Sprintf("%x", sha256.Sum256(r.members["eml/"+d+".eml"])) != d {
-			r.failf("Thư trả lời", "bytes", "Thiếu hoặc sai thư %s.", d)
+			r.failf(mailCheck, "bytes", "Thiếu hoặc sai thư eml/%s.eml.", d)
+			return
+		}
+	}
+	for name := range r.members {
+		if d, ok := strings.CutPrefix(name, "eml/"); ok && !want[strings.TrimSuffix(d, ".eml")] {
+			r.failf(mailCheck, "stray", "Không sự kiện nào nói đến thư %s.", name)
+			return
+		}
+	}
+	var tries []mailcore.Try
+	if err := json.Unmarshal(r.members[mailName], &tries); err != nil {
+		r.failf(mailCheck, "damaged", "%s: không đọc được.", mailName)
+		return
+	}
+	for _, e := range r.events {
+		if a := askedOf(Event{Kind: e.Kind, Detail: e.Detail}); a != nil && !a.take(&tries) {
+			r.failf(mailCheck, "dialogue", "%s khác với lời máy chủ mà sự kiện %d của %s đã ghi.", mailName, e.Ordinal, chainWords(e.Chain))
 			return
 		}
 	}
 	if len(want) > 0 {
-		r.add("Thư trả lời", signing.Passed, "bytes", "%d thư trả lời, báo phát đúng nguyên văn.", len(want))
+		r.add(mailCheck, signing.Passed, "bytes", "%d thư trả lời, báo phát đúng nguyên văn.", len(want))
 	}
+}
+
+// chainWords tells whoever verifies whose chain it is.
+func chainWords(chain int64) string {
+	if chain == chain>>copyBits<<copyBits {
+		return "văn bản"
+	}
+	return fmt.Sprintf("bản gửi %d", chain)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"congvan/mailcore/blob"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
 )
@@ -16,11 +17,15 @@ import (
 // signed heads of the log, every copy in a mailbox of ours is there once, and every issued document has a seal that verifies.
 // What was removed, changed, moved or added is named by table and key.
 func (s *Store) Check(ctx context.Context) ([]string, error) {
-	c := &checker{s: s, refs: map[DispatchID]int{}, logged: map[int64]int64{}, numbers: map[numberKey]numberRow{}}
+	c := &checker{s: s, refs: map[DispatchID]int{}, mails: map[blob.Digest]string{}, logged: map[int64]int64{}, numbers: map[numberKey]numberRow{}}
 	var docs []Document
 	// One snapshot, so that what others do meanwhile is seen in all tables or in none.
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		if err := tx.SelectContext(ctx, &docs, `SELECT `+documentColumns+` FROM document ORDER BY id`); err != nil {
+			return err
+		}
+		var err error
+		if c.waiting, err = s.Mail.PendingRefsTx(ctx, tx); err != nil {
 			return err
 		}
 		if err := c.registers(ctx, tx); err != nil {
@@ -59,6 +64,7 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 			c.sayf("dispatch %d: its mail is in no mailbox", id)
 		}
 	}
+	c.mailBytes()
 	for i := range docs {
 		if err := c.pack(ctx, &docs[i]); err != nil {
 			return nil, fmt.Errorf("check package of document %d: %w", docs[i].ID, err)
@@ -70,9 +76,11 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 // A checker collects what it finds and what it expects.
 type checker struct {
 	s       *Store
-	refs    map[DispatchID]int // copies in mailboxes
-	lying   []DispatchID       // dispatches that must have one
-	logged  map[int64]int64    // events by chain, in the log or waiting
+	refs    map[DispatchID]int     // copies in mailboxes
+	lying   []DispatchID           // dispatches that must have one
+	mails   map[blob.Digest]string // mails that acts came by, and whose
+	waiting map[string]bool        // refs of mail events that nobody has handled yet
+	logged  map[int64]int64        // events by chain, in the log or waiting
 	epoch   int64
 	numbers map[numberKey]numberRow // rows of the registers that events speak of
 	old     int64                   // series up to this id are older than their events
@@ -80,8 +88,17 @@ type checker struct {
 	found   []string
 }
 
+// maxFound bounds what is said: one row too many or too few may bring forth thousands.
+const maxFound = 1000
+
 func (c *checker) sayf(format string, args ...any) {
-	c.found = append(c.found, fmt.Sprintf(format, args...))
+	switch len(c.found) {
+	case maxFound:
+		c.found = append(c.found, "more was found than is told here: mend this first")
+	default:
+		c.found = append(c.found, fmt.Sprintf(format, args...))
+	case maxFound + 1:
+	}
 }
 
 // registers: a series issued here has the numbers 1 to last, each once.
@@ -124,6 +141,12 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 	}
 	issue := c.documentEvents(doc, journal[doc.ID.chain()])
 	if err := c.documentRows(ctx, tx, doc, journal[doc.ID.chain()]); err != nil {
+		return err
+	}
+	if err := c.attempts(ctx, tx, copies, journal); err != nil {
+		return err
+	}
+	if err := c.kept(ctx, tx, doc, events); err != nil {
 		return err
 	}
 	incoming, err := arrivals(ctx, tx, doc.ID)

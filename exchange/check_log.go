@@ -144,7 +144,7 @@ func (l *logChecker) batches(ctx context.Context, head logHead) error {
 		after = rows[len(rows)-1].First
 	}
 	if l.size != head.Size {
-		l.sayf("log_head: size %d, the log has %d leaves", head.Size, l.size)
+		l.sayf("log_head: size %d, the rows of log_batch end at %d: one of them was removed, or the head was changed", head.Size, l.size)
 	}
 	return nil
 }
@@ -274,6 +274,13 @@ func (l *logChecker) queue(ctx context.Context) error {
 	for _, r := range rows {
 		if !r.sane() {
 			l.sayf("log_queue %d: damaged", r.ID)
+			continue
+		}
+		if there, err := eventDigests(ctx, l.tx, []run{r.run}); err != nil {
+			return err
+		} else if int64(len(there)) != r.len() {
+			l.sayf("log_queue %d: waits for %d events from event %d of %s on, %d of them are there: they were removed, or the row was changed", r.ID, r.len(), r.Ordinal,
+				chainName(r.Chain), len(there))
 			continue
 		}
 		r.each(func(chain, ordinal int64) error {

@@ -319,6 +319,9 @@ func (c *checker) series(ctx context.Context, tx *sqldb.Tx) error {
 	for _, r := range rows {
 		w, ok := want[r.ID]
 		w.Last = r.Last
+		if ok && w.Agency != "" && r.ID <= c.old {
+			c.sayf("log_head: old_series is %d, yet series %d has its events", c.old, r.ID)
+		}
 		if !ok && r.ID > c.old {
 			c.sayf("register_series %d: no event tells of it: the row was added", r.ID)
 		} else if ok && w.Agency != "" && w != r {

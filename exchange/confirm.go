@@ -251,21 +251,28 @@ func why(t *told) string {
 	case t.Reason != "":
 		return t.Reason
 	case t.Proof == "dsn":
-		return strings.TrimSpace("máy chủ bên nhận báo không phát được, mã " + t.Status + " " + lastWords(t.Text))
+		return strings.TrimSpace("máy chủ bên nhận báo không phát được, mã " + t.Status + " " + lastWords(t.Text, 0))
 	case t.Host != "" || t.Text != "":
-		return "máy chủ bên nhận" + inParentheses(t.Host) + " trả lời: " + lastWords(t.Text)
+		return "máy chủ bên nhận" + inParentheses(t.Host) + " trả lời: " + lastWords(t.Text, t.Code)
 	}
 	return "không rõ nguyên nhân"
 }
 
-// lastWords is the last line of a dialogue, as short as a table wants it.
-func lastWords(dialogue string) string {
+// lastWords is what the other server said in the end: of a dialogue the line with the code that ended it, else the last one.
+func lastWords(dialogue string, code int64) string {
 	lines := strings.Split(strings.TrimSpace(dialogue), "\n")
-	last := []rune(strings.TrimSpace(strings.TrimPrefix(lines[len(lines)-1], "<")))
-	if len(last) > 160 {
-		return string(last[:160]) + "…"
+	last := strings.TrimSpace(lines[len(lines)-1])
+	for _, line := range slices.Backward(lines) {
+		text := strings.TrimSpace(strings.TrimPrefix(line, "<"))
+		if code != 0 && strings.HasPrefix(text, fmt.Sprint(code)) {
+			last = text
+			break
+		}
 	}
-	return string(last)
+	if r := []rune(oneLine(last)); len(r) > 160 {
+		return string(r[:160]) + "…"
+	}
+	return oneLine(last)
 }
 
 // tellHandling words what the recipient did, "" where there is nothing to say.

@@ -39,6 +39,8 @@ type house struct {
 	mail *mailcore.Store
 	db   *sqldb.DB
 	dir  *recipients.Directory
+
+	blobDir string
 }
 
 var testKey = sync.OnceValues(func() (*signing.Sealer, error) {
@@ -57,7 +59,8 @@ var testKey = sync.OnceValues(func() (*signing.Sealer, error) {
 func newHouse(t testing.TB, db *sqldb.DB) *house {
 	t.Helper()
 	ctx := context.Background()
-	blobs, err := blob.OpenDir(t.TempDir())
+	blobDir := t.TempDir()
+	blobs, err := blob.OpenDir(blobDir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +68,7 @@ func newHouse(t testing.TB, db *sqldb.DB) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{db: db, dir: dir, mail: mailcore.NewStore(db, blobs, mailtest.Quiet)}
+	h := &house{db: db, dir: dir, mail: mailcore.NewStore(db, blobs, mailtest.Quiet), blobDir: blobDir}
 	var accounts []mailcore.NewAccount
 	for _, code := range []string{"ubnd", "snv", "stc", "syt", "vphd"} {
 		u, _ := dir.Unit(recipients.UnitCode(code))

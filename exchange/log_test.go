@@ -181,12 +181,14 @@ func BenchmarkSequencer(b *testing.B) {
 	}
 }
 
-func benchHouse(b *testing.B, dialect sqldb.Dialect) *house {
+func benchHouse(b *testing.B, dialect sqldb.Dialect) *house { return newHouse(b, benchDB(b, dialect)) }
+
+func benchDB(b *testing.B, dialect sqldb.Dialect) *sqldb.DB {
 	dsn := "sqlite:" + b.TempDir() + "/x.db"
 	if dialect == sqldb.Postgres {
 		dsn = mailtest.NewPostgres(b)
 	}
-	return newHouse(b, mailtest.Open(b, dsn))
+	return mailtest.Open(b, dsn)
 }
 
 // fillEvents writes raw events as issues of many copies or as single acts leave them.

@@ -186,7 +186,8 @@ func (s *Store) delivery(ctx context.Context, tx *sqldb.Tx, r *Receipt, ev mailc
 	if _, _, err := d.moved(kind); err != nil || d.Closed() {
 		return nil // a late word about what is known better by now
 	}
-	return r.act(ctx, tx, kind, Gateway, json.RawMessage(orNull(ev.Detail)), nil)
+	// The other server is told the copy's token; whoever is shown the events later must not learn it.
+	return r.act(ctx, tx, kind, Gateway, json.RawMessage(orNull(strings.ReplaceAll(ev.Detail, d.Secret, masked))), nil)
 }
 
 func orNull(detail string) string {

@@ -2,9 +2,12 @@ package exchange
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"slices"
 
 	"congvan/mailcore/blob"
+	"congvan/mailcore/sqldb"
 )
 
 // pack proves a document's package: it begins with the document's own file, every file's bytes are there as their digest
@@ -38,17 +41,60 @@ func (c *checker) pack(ctx context.Context, doc *Document) error {
 	return nil
 }
 
-// file reads a file as it travels and compares it with its digest.
+// file reads a file as it came and as it travels, compares both with their digests, and returns the latter.
 func (c *checker) file(doc *Document, it Item) []byte {
-	data, err := c.s.Bytes(it.Travels())
-	if err != nil {
-		c.sayf("document %d: file %d of its package: %v", doc.ID, it.Ordinal, err)
-		return nil
-	}
-	if blob.Of(data) != it.Travels() {
-		c.sayf("document %d: file %d of its package has other bytes than its digest says", doc.ID, it.Ordinal)
+	what := fmt.Sprintf("document %d: file %d of its package", doc.ID, it.Ordinal)
+	data := c.bytes(what, it.Travels())
+	if it.Original != it.Travels() {
+		c.bytes(what+", as it came", it.Original)
 	}
 	return data
+}
+
+// bytes reads a blob and compares it with its digest.
+func (c *checker) bytes(what string, digest blob.Digest) []byte {
+	data, err := c.s.Bytes(digest)
+	if err != nil {
+		c.sayf("%s: %v", what, err)
+		return nil
+	}
+	if blob.Of(data) != digest {
+		c.sayf("%s has other bytes than its digest says", what)
+	}
+	return data
+}
+
+// kept: the sweep leaves a document's files, and the mails that acts came by, alone.
+func (c *checker) kept(ctx context.Context, tx *sqldb.Tx, doc *Document, events []Event) error {
+	list, err := items(ctx, tx, doc.ID)
+	if err != nil {
+		return err
+	}
+	var digests []blob.Digest
+	for _, it := range list {
+		digests = append(digests, it.Original)
+		if it.Sealed != "" {
+			digests = append(digests, it.Sealed)
+		}
+	}
+	for _, e := range events {
+		if d := blob.Digest(emlOf(e.Detail)); d != "" {
+			c.mails[d] = fmt.Sprintf("mail of event %d of %s", e.Ordinal, chainName(e.Chain))
+			digests = append(digests, d)
+		}
+	}
+	loose, err := c.s.Mail.UnpinnedTx(ctx, tx, digests)
+	for _, d := range loose {
+		c.sayf("blob %s of document %d: its row was removed, or is no longer kept for ever", d, doc.ID)
+	}
+	return err
+}
+
+// mailBytes: mails that acts came by are there, byte for byte.
+func (c *checker) mailBytes() {
+	for _, d := range slices.Sorted(maps.Keys(c.mails)) {
+		c.bytes(c.mails[d], d)
+	}
 }
 
 func (c *checker) seal(ctx context.Context, doc *Document, it Item, data []byte) {
