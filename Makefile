@@ -24,7 +24,10 @@ ocr: # tesseract reads scans; without it scanned documents are left to the clerk
 test: ## every package, on SQLite and on a throwaway PostgreSQL
 	go test -timeout 20m ./...
 
-.PHONY: pkcs11
+.PHONY: pkcs11 windows
+windows: ## bin/congvan.exe, for congvan token at a clerk's computer (keys in PKCS#12 files; tokens need cgo, see README)
+	GOOS=windows GOARCH=amd64 go build -trimpath -o bin/congvan.exe ./cmd/congvan
+
 pkcs11: ## the flavour for tokens and HSMs (needs gcc): bin/congvan-pkcs11, and its tests with SoftHSM2
 	CGO_ENABLED=1 go build -trimpath -tags pkcs11 -o bin/congvan-pkcs11 ./cmd/congvan
 	CGO_ENABLED=1 go vet -tags pkcs11 ./signing ./cmd/congvan

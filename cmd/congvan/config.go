@@ -31,6 +31,7 @@ type config struct {
 		IMAP        string `toml:"imap"`
 		IMAPS       string `toml:"imaps"`
 		Web         string `toml:"web"`
+		Token       string `toml:"token"`
 	} `toml:"listen"`
 	TLS struct {
 		Certificate string `toml:"certificate"`
@@ -130,7 +131,7 @@ func (c *config) validate(path string) error {
 		c.Hostname = "mail." + c.Domain
 	}
 	for name, address := range map[string]string{"smtp": c.Listen.SMTP, "submission": c.Listen.Submission, "submissions": c.Listen.Submissions,
-		"imap": c.Listen.IMAP, "imaps": c.Listen.IMAPS, "web": c.Listen.Web} {
+		"imap": c.Listen.IMAP, "imaps": c.Listen.IMAPS, "web": c.Listen.Web, "token": c.Listen.Token} {
 		if address == "" {
 			continue
 		}
@@ -184,6 +185,7 @@ submissions = %q             # như trên, TLS ngay từ đầu
 imap        = %q             # đọc thư, STARTTLS
 imaps       = %q
 web         = %q             # trang tài khoản (https): đổi mật khẩu, mật khẩu ứng dụng
+token       = ""             # máy của văn thư ký bằng thiết bị riêng (congvan token), TLS với khóa đã ghép đôi
 
 [tls]                        # rỗng: chứng thư do congvan tự tạo trong thư mục tls
 certificate = ""

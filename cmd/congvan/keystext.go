@@ -60,7 +60,7 @@ var keyTroubles = []struct {
 	trouble
 }{
 	{signing.ErrLocked, trouble{"Thiết bị ký số đã bị khóa vì nhập sai mã PIN nhiều lần.", "Mang thiết bị tới nơi cấp để mở khóa."}},
-	{signing.ErrPIN, trouble{"Mã PIN của thiết bị ký số không đúng; hệ thống không tự thử lại để thiết bị không bị khóa.", "Nhập lại đúng mã PIN; với khóa trên máy chủ, sửa mã PIN rồi đăng nhập thiết bị một lần bằng tay."}},
+	{signing.ErrPIN, trouble{"Mã PIN của thiết bị ký số không đúng; máy không tự thử lại để thiết bị không bị khóa.", "Nhập lại đúng mã PIN; với khóa trên máy chủ, sửa mã PIN rồi đăng nhập thiết bị một lần bằng tay."}},
 	{signing.ErrToken, trouble{"Chưa dùng được thiết bị ký số.", "Cắm thiết bị vào máy, hoặc mở congvan token ở máy của văn thư."}},
 	{signing.ErrFlavour, trouble{"Bản congvan này không dùng được thiết bị PKCS#11.", "Dùng bản có PKCS#11: make pkcs11 tạo bin/congvan-pkcs11."}},
 	{signing.ErrPassword, trouble{"Mật khẩu của tệp khóa không đúng.", "Sửa mật khẩu ở nơi mà password trong [[seal.agency]] chỉ tới (mặc định keys/password)."}},

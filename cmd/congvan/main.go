@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	syscall.Umask(0o077) // data, logs and passwords are nobody else's
+	keepPrivate()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
@@ -85,7 +85,7 @@ func newRoot(s *streams) *cobra.Command {
 	})
 	root.AddCommand(demoCommand(s), initCommand(s), serveCommand(s), checkCommand(s), directoryCommand(s), accountCommand(s),
 		issueCommand(s), spoolCommand(s), registerCommand(s), statusCommand(s), readCommand(s), headingCommand(s), recipientsCommand(s), recodeCommand(s), verifyCommand(s),
-		evidenceCommand(s), dnsCommand(s))
+		evidenceCommand(s), dnsCommand(s), tokenCommand(s))
 	asUsage(root)
 	root.SetUsageTemplate(usageTemplate)
 	helpFlags(root)

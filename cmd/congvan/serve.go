@@ -16,7 +16,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	"congvan/mailcore/imapd"
@@ -76,7 +75,7 @@ func lock(cfg *config) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := lockFile(f, false); err != nil {
 		f.Close()
 		return nil, &hintError{fmt.Errorf("thư mục %s đang được một congvan khác phục vụ", cfg.dir), "dừng chương trình kia, hoặc dùng thư mục khác"}
 	}
@@ -91,7 +90,7 @@ func (in *installation) listen() (*gateway, error) {
 	}
 	g := &gateway{in: in, tls: conf, listeners: map[string]net.Listener{}}
 	l := in.cfg.Listen
-	for name, address := range map[string]string{"smtp": l.SMTP, "submission": l.Submission, "submissions": l.Submissions, "imap": l.IMAP, "imaps": l.IMAPS, "web": l.Web} {
+	for name, address := range map[string]string{"smtp": l.SMTP, "submission": l.Submission, "submissions": l.Submissions, "imap": l.IMAP, "imaps": l.IMAPS, "web": l.Web, "token": l.Token} {
 		if address == "" {
 			continue
 		}
@@ -129,8 +128,9 @@ func (g *gateway) run(ctx context.Context) error {
 		AccountURL: cfg.accountURL()})
 	out := queue.New(queue.Options{Store: in.mail, Domain: cfg.Domain, Hostname: cfg.Hostname, Resolver: cfg.resolver(), Signer: signer, Routes: cfg.Mail.Routes,
 		SmartHost: cfg.Mail.SmartHost, LoopbackOnly: cfg.Mail.LoopbackOnly, Logger: in.log, Lease: cfg.lease})
+	desks := in.newDeskGate()
 	serve := map[string]func(context.Context, net.Listener) error{"smtp": mx.Serve, "submission": submission.Serve, "submissions": submission.ServeTLS,
-		"imap": imap.Serve, "imaps": imap.ServeTLS, "web": g.serveWeb}
+		"imap": imap.Serve, "imaps": imap.ServeTLS, "web": g.serveWeb, "token": desks.serve}
 	group, ctx := errgroup.WithContext(ctx)
 	for name, l := range g.listeners {
 		group.Go(func() error {
@@ -143,7 +143,7 @@ func (g *gateway) run(ctx context.Context) error {
 	group.Go(func() error { return out.Run(ctx) })
 	group.Go(func() error { return in.exchange.Run(ctx) })
 	group.Go(func() error { return in.exchange.RunLog(ctx) })
-	group.Go(func() error { return in.exchange.RunWaiting(ctx, waitingEvery, nil) })
+	group.Go(func() error { return in.exchange.RunWaiting(ctx, waitingEvery, desks.wake) })
 	group.Go(func() error { return in.mail.SweepEvery(ctx, time.Hour) })
 	group.Go(func() error { return in.watchSpool(ctx, time.Hour) })
 	err = group.Wait()

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"congvan/exchange"
@@ -108,11 +107,7 @@ func lockDir(dir string, wait bool) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	how := syscall.LOCK_EX
-	if !wait {
-		how |= syscall.LOCK_NB
-	}
-	if err := syscall.Flock(int(f.Fd()), how); err != nil {
+	if err := lockFile(f, wait); err != nil {
 		f.Close()
 		return nil, err
 	}
@@ -295,7 +290,7 @@ func (s spool) open(id string) (*spoolEntry, error) {
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return nil, noEntry(id)
-	case errors.Is(err, syscall.EWOULDBLOCK):
+	case errors.Is(err, errLocked):
 		return nil, &hintError{fmt.Errorf("văn bản %s đang được xử lý ở một cửa sổ khác", id), "chờ cửa sổ kia xong rồi làm lại"}
 	case err != nil:
 		return nil, err
