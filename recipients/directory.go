@@ -40,11 +40,17 @@ type Unit struct {
 	learned []LearnedAlias // those of Aliases that clerks decided
 }
 
-// A Group says what a group phrase stands for: every unit of some kinds, and units by code.
+// A Group says what a group phrase stands for.
 type Group struct {
-	Code  UnitCode
-	Kinds []string
-	Codes []UnitCode
+	Code    UnitCode
+	Members []Member
+}
+
+// A Member is every unit of a kind, or one unit by its code, and the days on which it belongs to the group.
+type Member struct {
+	Kind     string
+	Code     UnitCode
+	From, To string // civil dates, first and last day; "" is open
 }
 
 // A Directory is the province's list of units (danh bạ). It never changes after it was read, so that any number of
@@ -87,21 +93,20 @@ func (d *Directory) Members(group UnitCode) ([]UnitCode, bool) {
 			continue
 		}
 		set := map[UnitCode]bool{}
-		for _, u := range d.units {
-			if u.Kind != KindGroup && slices.Contains(g.Kinds, u.Kind) {
-				set[u.Code] = true
+		for _, m := range g.Members {
+			for _, u := range d.units {
+				if u.Kind != KindGroup && (u.Code == m.Code || u.Kind == m.Kind) {
+					set[u.Code] = true
+				}
 			}
-		}
-		for _, c := range g.Codes {
-			set[c] = true
 		}
 		return slices.Sorted(maps.Keys(set)), true
 	}
 	return nil, false
 }
 
-// At returns the directory as it stands on a civil date: units that exist then, with the names and aliases of that day. The
-// empty date leaves out nothing.
+// At returns the directory as it stands on a civil date: units that exist then, with the names and aliases of that day, and the
+// members of groups. The empty date leaves out nothing.
 func (d *Directory) At(date string) *Directory {
 	if date == "" {
 		return d
@@ -116,13 +121,21 @@ func (d *Directory) At(date string) *Directory {
 		n := len(u.Names) + len(u.Aliases)
 		u.Names = namesOn(u.Names, date)
 		u.Aliases = namesOn(u.Aliases, date)
+		if len(u.Names) > 0 { // the name of that day, and not the one of today
+			u.Name, u.Names = u.Names[0].Text, nil
+		}
 		changed = changed || n != len(u.Names)+len(u.Aliases)
 		units = append(units, u)
+	}
+	groups := make([]Group, len(d.groups))
+	for i, g := range d.groups {
+		groups[i] = Group{g.Code, slices.DeleteFunc(slices.Clone(g.Members), func(m Member) bool { return !validOn(m.From, m.To, date) })}
+		changed = changed || len(groups[i].Members) != len(g.Members)
 	}
 	if !changed {
 		return d
 	}
-	return newDirectory(units, d.groups)
+	return newDirectory(units, groups)
 }
 
 // validOn reports whether a civil date lies between from and to, both included; empty bounds are open. ISO dates compare as
@@ -151,7 +164,7 @@ func newDirectory(units []Unit, groups []Group) *Directory {
 		if _, ok := d.byCode[g.Code]; !ok {
 			continue
 		}
-		g.Codes = slices.DeleteFunc(slices.Clone(g.Codes), func(c UnitCode) bool { return d.unit(c) == nil })
+		g.Members = slices.DeleteFunc(slices.Clone(g.Members), func(m Member) bool { return m.Code != "" && d.unit(m.Code) == nil })
 		d.groups = append(d.groups, g)
 	}
 	d.names = newNameIndex(d)
@@ -183,23 +196,39 @@ func (u *Unit) learnedAs(name string) *LearnedAlias {
 
 // ambiguous words a warning for every name that stands for two units at the same time: such a name resolves to nobody.
 func (d *Directory) ambiguous() []string {
-	owner := map[string]UnitCode{}
+	type owned struct {
+		code UnitCode
+		days DatedName
+	}
+	owners := map[string][]owned{}
 	var warnings []string
 	for i := range d.units {
 		u := &d.units[i]
-		for _, name := range u.allNames() {
-			key := viettext.Key(name)
-			first, ok := owner[key]
-			switch {
-			case !ok:
-				owner[key] = u.Code
-			case first != u.Code:
-				warnings = append(warnings, "tên “"+name+"” dùng cho cả “"+string(first)+"” và “"+string(u.Code)+
+		for _, n := range u.datedNames() {
+			key, days := viettext.Key(n.Text), n.within(u)
+			k := slices.IndexFunc(owners[key], func(o owned) bool { return o.code != u.Code && o.days.meets(days) })
+			if k >= 0 {
+				warnings = append(warnings, "tên “"+n.Text+"” dùng cho cả “"+string(owners[key][k].code)+"” và “"+string(u.Code)+
 					"”: dòng nơi nhận ghi tên này sẽ để văn thư chọn")
 			}
+			owners[key] = append(owners[key], owned{u.Code, days})
 		}
 	}
 	return warnings
+}
+
+// within is a name on those of its days on which the unit exists.
+func (n DatedName) within(u *Unit) DatedName {
+	n.From = max(n.From, u.From)
+	if n.To == "" || u.To != "" && u.To < n.To {
+		n.To = u.To
+	}
+	return n
+}
+
+// meets reports whether two names are valid on a day in common.
+func (n DatedName) meets(o DatedName) bool {
+	return (n.To == "" || o.From <= n.To) && (o.To == "" || n.From <= o.To)
 }
 
 // province returns the words that name the level of the province and the province itself: "tinh", "kon tum".

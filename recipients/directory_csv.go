@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"congvan/mailcore/viettext"
 )
@@ -150,7 +151,74 @@ func (r *directoryReader) units(in io.Reader) []unitRow {
 		}
 	}
 	r.loops(file, list)
+	r.successors(file, list)
+	r.namesakes(file, list)
 	return list
+}
+
+// successors reports units whose mail can go to nobody after them.
+func (r *directoryReader) successors(file string, list []unitRow) {
+	at := map[UnitCode]*Unit{}
+	for i := range list {
+		at[list[i].Code] = &list[i].Unit
+	}
+	for _, u := range list {
+		next := at[u.Successor]
+		switch {
+		case u.Successor == "" || next == nil:
+		case u.Successor == u.Code:
+			r.bad(file, u.line, "successor", "đơn vị không thể kế thừa chính nó")
+		case u.To == "":
+			r.bad(file, u.line, "valid_to", "có đơn vị kế thừa “%s” thì phải ghi ngày hết hiệu lực", u.Successor)
+		case next.Kind == KindGroup:
+			r.bad(file, u.line, "successor", "“%s” là nhóm nơi nhận, không kế thừa đơn vị được", u.Successor)
+		case next.To != "" && next.To <= u.To:
+			r.bad(file, u.line, "successor", "đơn vị kế thừa “%s” đã thôi từ ngày %s, trước đơn vị này", u.Successor, next.To)
+		}
+	}
+}
+
+// namesakes reports two units with the same official name on the same day.
+func (r *directoryReader) namesakes(file string, list []unitRow) {
+	type owned struct {
+		unit *unitRow
+		days DatedName
+	}
+	owners := map[string][]owned{}
+	for i := range list {
+		u := &list[i]
+		for _, n := range u.officialNames() {
+			key := viettext.Key(n.Text)
+			if k := slices.IndexFunc(owners[key], func(o owned) bool { return o.unit != u && o.days.meets(n) }); k >= 0 {
+				r.bad(file, u.line, "name", "tên “%s” cùng ngày là tên của “%s” ở dòng %d", n.Text, owners[key][k].unit.Code, owners[key][k].unit.line)
+			}
+			owners[key] = append(owners[key], owned{u, n})
+		}
+	}
+}
+
+// officialNames lists the official names of a unit on their days: that of today begins when the last one before it ends.
+func (u *Unit) officialNames() []DatedName {
+	today := DatedName{Text: u.Name}
+	for _, n := range u.Names {
+		if n.To != "" {
+			today.From = max(today.From, dayAfter(n.To))
+		}
+	}
+	names := []DatedName{today.within(u)}
+	for _, n := range u.Names {
+		names = append(names, n.within(u))
+	}
+	return names
+}
+
+// dayAfter is the civil date behind another.
+func dayAfter(date string) string {
+	t, err := time.Parse(time.DateOnly, date)
+	if err != nil {
+		return date
+	}
+	return t.AddDate(0, 0, 1).Format(time.DateOnly)
 }
 
 func (r *directoryReader) unit(file string, row csvRow) Unit {
@@ -183,13 +251,41 @@ func (r *directoryReader) unit(file string, row csvRow) Unit {
 	u.Mailbox = r.mailbox(file, row, u)
 	u.Aliases = r.names(file, row, "aliases")
 	for _, n := range r.names(file, row, "names") {
-		if n.From == "" && n.To == "" {
-			u.Aliases = append(u.Aliases, n) // a name of all days is an alias
-		} else {
+		switch {
+		case n.Text == u.Name && n.To == "": // the name of today, and since when
+		case n.Text == u.Name:
+			r.bad(file, row.line, "names", "“%s” là tên hiện nay, không ghi thêm ngày hết hiệu lực", n.Text)
+		case n.From == "" && n.To == "":
+			if !slices.Contains(u.Aliases, n) {
+				u.Aliases = append(u.Aliases, n) // a name of all days is an alias
+			}
+		default:
 			u.Names = append(u.Names, n)
 		}
 	}
+	r.lives(file, row.line, &u)
 	return u
+}
+
+// lives reports names that are valid on days on which the unit does not exist, or beside another official name.
+func (r *directoryReader) lives(file string, line int, u *Unit) {
+	for _, list := range []struct {
+		column string
+		names  []DatedName
+	}{{"names", u.Names}, {"aliases", u.Aliases}} {
+		for _, n := range list.names {
+			if u.To != "" && n.From > u.To || u.From != "" && n.To != "" && n.To < u.From {
+				r.bad(file, line, list.column, "“%s” có hiệu lực (%s) khi đơn vị không hoạt động", n.Text, n.days())
+			}
+		}
+	}
+	for i, n := range u.Names {
+		for _, o := range u.Names[:i] {
+			if n.meets(o) {
+				r.bad(file, line, "names", "hai tên chính thức “%s” và “%s” cùng có hiệu lực một ngày", o.Text, n.Text)
+			}
+		}
+	}
 }
 
 // mailbox reads whether the unit has a mailbox here. Central bodies and group phrases have none unless the file says so.
@@ -213,19 +309,27 @@ var datedPattern = regexp.MustCompile(`^(.*\S)\s*\[([0-9-]*)\.\.([0-9-]*)\]$`)
 
 func (r *directoryReader) names(file string, row csvRow, column string) []DatedName {
 	var names []DatedName
-	seen := map[string]bool{}
+	seen := map[string]DatedName{}
 	for text := range strings.SplitSeq(row.cells[column], "|") {
 		n := DatedName{Text: strings.TrimSpace(text)}
 		if m := datedPattern.FindStringSubmatch(n.Text); m != nil {
 			n = DatedName{m[1], m[2], m[3]}
 			if !validDate(n.From) || !validDate(n.To) {
 				r.bad(file, row.line, column, "khoảng ngày trong “%s” phải có dạng [2009-04-10..2010-12-31]", text)
+			} else if n.From != "" && n.To != "" && n.From > n.To {
+				r.bad(file, row.line, column, "khoảng ngày trong “%s” có ngày cuối trước ngày đầu", text)
 			}
 		}
-		if n.Text == "" || seen[n.Text] {
+		if n.Text == "" {
 			continue
 		}
-		seen[n.Text] = true
+		if other, ok := seen[n.Text]; ok {
+			if other != n {
+				r.bad(file, row.line, column, "“%s” ghi hai lần với ngày khác nhau; chỉ ghi một khoảng ngày", n.Text)
+			}
+			continue
+		}
+		seen[n.Text] = n
 		names = append(names, n)
 	}
 	return names
@@ -262,7 +366,7 @@ func (r *directoryReader) groups(in io.Reader, units []unitRow) []Group {
 	var list []Group
 	lines := map[UnitCode]int{}
 	for _, row := range r.rows(file, in, []string{"code", "member_kinds", "member_codes"}, nil) {
-		g := Group{Code: UnitCode(row.cells["code"]), Kinds: splitCell(row.cells["member_kinds"])}
+		g := Group{Code: UnitCode(row.cells["code"])}
 		if kind, ok := byCode[g.Code]; !ok || kind != KindGroup {
 			r.bad(file, row.line, "code", "“%s” không phải là nhóm (loại %s) trong danh bạ", g.Code, KindGroup)
 		}
@@ -270,31 +374,22 @@ func (r *directoryReader) groups(in io.Reader, units []unitRow) []Group {
 			r.bad(file, row.line, "code", "nhóm “%s” đã có ở dòng %d", g.Code, at)
 		}
 		lines[g.Code] = row.line
-		for _, k := range g.Kinds {
-			if !kinds[k] {
-				r.bad(file, row.line, "member_kinds", "danh bạ không có đơn vị loại “%s”", k)
+		for _, n := range r.names(file, row, "member_kinds") {
+			if !kinds[n.Text] {
+				r.bad(file, row.line, "member_kinds", "danh bạ không có đơn vị loại “%s”", n.Text)
 			}
+			g.Members = append(g.Members, Member{Kind: n.Text, From: n.From, To: n.To})
 		}
-		for _, c := range splitCell(row.cells["member_codes"]) {
-			kind, ok := byCode[UnitCode(c)]
+		for _, n := range r.names(file, row, "member_codes") {
+			kind, ok := byCode[UnitCode(n.Text)]
 			if !ok || kind == KindGroup {
-				r.bad(file, row.line, "member_codes", "danh bạ không có đơn vị “%s”", c)
+				r.bad(file, row.line, "member_codes", "danh bạ không có đơn vị “%s”", n.Text)
 			}
-			g.Codes = append(g.Codes, UnitCode(c))
+			g.Members = append(g.Members, Member{Code: UnitCode(n.Text), From: n.From, To: n.To})
 		}
 		list = append(list, g)
 	}
 	return list
-}
-
-func splitCell(cell string) []string {
-	var parts []string
-	for p := range strings.SplitSeq(cell, "|") {
-		if p = strings.TrimSpace(p); p != "" {
-			parts = append(parts, p)
-		}
-	}
-	return parts
 }
 
 // WriteCSV writes both files so that ReadDirectory gives the same directory again.
@@ -315,11 +410,15 @@ func (d *Directory) WriteCSV(units, groups io.Writer) error {
 	w = csv.NewWriter(groups)
 	rows = [][]string{{"code", "member_kinds", "member_codes"}}
 	for _, g := range d.groups {
-		codes := make([]string, len(g.Codes))
-		for i, c := range g.Codes {
-			codes[i] = string(c)
+		var kinds, codes []DatedName
+		for _, m := range g.Members {
+			if m.Kind != "" {
+				kinds = append(kinds, DatedName{m.Kind, m.From, m.To})
+			} else {
+				codes = append(codes, DatedName{string(m.Code), m.From, m.To})
+			}
 		}
-		rows = append(rows, []string{string(g.Code), strings.Join(g.Kinds, "|"), strings.Join(codes, "|")})
+		rows = append(rows, []string{string(g.Code), datedCell(kinds), datedCell(codes)})
 	}
 	if err := w.WriteAll(rows); err != nil {
 		return fmt.Errorf("write groups: %w", err)
@@ -331,8 +430,8 @@ func datedCell(names []DatedName) string {
 	texts := make([]string, len(names))
 	for i, n := range names {
 		texts[i] = n.Text
-		if n.From != "" || n.To != "" {
-			texts[i] += " [" + n.From + ".." + n.To + "]"
+		if days := n.days(); days != "" {
+			texts[i] += " [" + days + "]"
 		}
 	}
 	return strings.Join(texts, "|")

@@ -12,24 +12,41 @@ import (
 
 func TestReadDirectorySaysWhereAndWhat(t *testing.T) {
 	const head = "code,name,kind,parent,aliases,address,valid_from\n"
+	const heads = "code,name,kind,parent,aliases,names,valid_from,valid_to,successor\n"
 	for name, c := range map[string]struct {
 		units, groups string
 		line          int
 		column, word  string
 	}{
-		"doubled code":    {units: head + "a,A,so,,,,\na,B,so,,,,\n", line: 3, column: "code", word: "dòng 2"},
-		"unknown parent":  {units: head + "a,A,so,x,,,\n", line: 2, column: "parent", word: "“x”"},
-		"own parent":      {units: head + "a,A,so,b,,,\nb,B,so,a,,,\n", line: 2, column: "parent", word: "chính nó"},
-		"bad code":        {units: head + "Sở,A,so,,,,\n", line: 2, column: "code", word: "địa chỉ thư"},
-		"no name":         {units: head + "a,,so,,,,\n", line: 2, column: "name", word: "tên"},
-		"bad address":     {units: head + "a,A,trung-uong,,,khong-phai,\n", line: 2, column: "address", word: "khong-phai"},
-		"bad date":        {units: head + "a,A,so,,,,18/3/2009\n", line: 2, column: "valid_from", word: "2009-03-18"},
-		"unknown column":  {units: "code,name,kind,parent,alias\na,A,so,,\n", line: 1, column: "alias", word: "cột"},
-		"comma unquoted":  {units: head + "a,Sở Văn hóa, Thể thao,so,,,,,\n", line: 2, word: "ngoặc kép"},
-		"empty":           {units: "", line: 1, word: "tiêu đề"},
-		"quote":           {units: head + "a,\"A,so,,,,\n", line: 2, word: "CSV"},
-		"group not there": {units: head + "a,A,so,,,,\n", groups: "code,member_kinds,member_codes\nnhom,so,\n", line: 2, column: "code", word: "nhom"},
-		"member unknown":  {units: head + "n,Các A,nhom,,,,\na,A,so,,,,\n", groups: "code,member_kinds,member_codes\nn,xa,b\n", line: 2, column: "member_kinds", word: "xa"},
+		"doubled code":       {units: head + "a,A,so,,,,\na,B,so,,,,\n", line: 3, column: "code", word: "dòng 2"},
+		"unknown parent":     {units: head + "a,A,so,x,,,\n", line: 2, column: "parent", word: "“x”"},
+		"own parent":         {units: head + "a,A,so,b,,,\nb,B,so,a,,,\n", line: 2, column: "parent", word: "chính nó"},
+		"bad code":           {units: head + "Sở,A,so,,,,\n", line: 2, column: "code", word: "địa chỉ thư"},
+		"no name":            {units: head + "a,,so,,,,\n", line: 2, column: "name", word: "tên"},
+		"bad address":        {units: head + "a,A,trung-uong,,,khong-phai,\n", line: 2, column: "address", word: "khong-phai"},
+		"bad date":           {units: head + "a,A,so,,,,18/3/2009\n", line: 2, column: "valid_from", word: "2009-03-18"},
+		"unknown column":     {units: "code,name,kind,parent,alias\na,A,so,,\n", line: 1, column: "alias", word: "cột"},
+		"comma unquoted":     {units: head + "a,Sở Văn hóa, Thể thao,so,,,,,\n", line: 2, word: "ngoặc kép"},
+		"empty":              {units: "", line: 1, word: "tiêu đề"},
+		"quote":              {units: head + "a,\"A,so,,,,\n", line: 2, word: "CSV"},
+		"group not there":    {units: head + "a,A,so,,,,\n", groups: "code,member_kinds,member_codes\nnhom,so,\n", line: 2, column: "code", word: "nhom"},
+		"member unknown":     {units: head + "n,Các A,nhom,,,,\na,A,so,,,,\n", groups: "code,member_kinds,member_codes\nn,xa,b\n", line: 2, column: "member_kinds", word: "xa"},
+		"range turned round": {units: heads + "a,A,so,,A1 [2010-01-01..2009-01-01],,,,\n", line: 2, column: "aliases", word: "trước ngày đầu"},
+		"range no date":      {units: heads + "a,A,so,,A1 [2010..],,,,\n", line: 2, column: "aliases", word: "dạng"},
+		"alias twice":        {units: heads + "a,A,so,,A1 [..2009-01-01]|A1 [2010-01-01..],,,,\n", line: 2, column: "aliases", word: "hai lần"},
+		"names overlap":      {units: heads + "a,A,so,,,A1 [..2009-01-01]|A2 [2008-01-01..2010-01-01],,,\n", line: 2, column: "names", word: "cùng có hiệu lực"},
+		"today's name ended": {units: heads + "a,A,so,,,A [..2009-01-01],,,\n", line: 2, column: "names", word: "tên hiện nay"},
+		"name before birth":  {units: heads + "a,A,so,,,A1 [..2009-01-01],2010-01-01,,\n", line: 2, column: "names", word: "không hoạt động"},
+		"alias after death":  {units: heads + "a,A,so,,A1 [2011-01-01..],,,2010-01-01,\n", line: 2, column: "aliases", word: "không hoạt động"},
+		"life turned round":  {units: heads + "a,A,so,,,,2010-01-01,2009-01-01,\n", line: 2, column: "valid_to", word: "trước ngày"},
+		"own successor":      {units: heads + "a,A,so,,,,,2010-01-01,a\n", line: 2, column: "successor", word: "chính nó"},
+		"successor, no end":  {units: heads + "a,A,so,,,,,,b\nb,B,so,,,,,,\n", line: 2, column: "valid_to", word: "ngày hết hiệu lực"},
+		"successor gone":     {units: heads + "a,A,so,,,,,2010-01-01,b\nb,B,so,,,,,2009-01-01,\n", line: 2, column: "successor", word: "đã thôi"},
+		"same name":          {units: heads + "a,Sở A,so,,,,,,\nb,SỞ A,so,,,,,,\n", line: 3, column: "name", word: "“a” ở dòng 2"},
+		"same name one day":  {units: heads + "a,Sở A,so,,,Sở B [..2009-12-31],,,\nb,Sở B,so,,,,2009-12-31,,\n", line: 3, column: "name", word: "Sở B"},
+		"group twice":        {units: heads + "n,Các A,nhom,,,,,,\na,A,so,,,,,,\n", groups: "code,member_kinds,member_codes\nn,so,\nn,,a\n", line: 3, column: "code", word: "dòng 2"},
+		"member turned round": {units: heads + "n,Các A,nhom,,,,,,\na,A,so,,,,,,\n",
+			groups: "code,member_kinds,member_codes\nn,,a [2010-01-01..2009-01-01]\n", line: 2, column: "member_codes", word: "trước ngày đầu"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			groups := c.groups

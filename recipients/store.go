@@ -177,8 +177,10 @@ type (
 		LearnedBy string `db:"learned_by"`
 	}
 	memberRow struct {
-		Group  string `db:"group_code"`
-		Member string `db:"member"`
+		Group     string `db:"group_code"`
+		Member    string `db:"member"`
+		ValidFrom string `db:"valid_from"`
+		ValidTo   string `db:"valid_to"`
 	}
 )
 
@@ -236,7 +238,7 @@ func loadNames(ctx context.Context, tx *sqldb.Tx, units []Unit, at map[string]in
 
 func loadGroups(ctx context.Context, tx *sqldb.Tx) ([]Group, error) {
 	var members []memberRow
-	if err := tx.SelectContext(ctx, &members, `SELECT group_code, member FROM group_member ORDER BY group_code, member`); err != nil {
+	if err := tx.SelectContext(ctx, &members, `SELECT group_code, member, valid_from, valid_to FROM group_member ORDER BY group_code, member`); err != nil {
 		return nil, err
 	}
 	var groups []Group
@@ -245,11 +247,13 @@ func loadGroups(ctx context.Context, tx *sqldb.Tx) ([]Group, error) {
 			groups = append(groups, Group{Code: UnitCode(m.Group)})
 		}
 		g := &groups[len(groups)-1]
+		member := Member{From: m.ValidFrom, To: m.ValidTo}
 		if kind, ok := strings.CutPrefix(m.Member, "kind:"); ok {
-			g.Kinds = append(g.Kinds, kind)
+			member.Kind = kind
 		} else {
-			g.Codes = append(g.Codes, UnitCode(strings.TrimPrefix(m.Member, "code:")))
+			member.Code = UnitCode(strings.TrimPrefix(m.Member, "code:"))
 		}
+		g.Members = append(g.Members, member)
 	}
 	return groups, nil
 }

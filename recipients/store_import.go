@@ -1,6 +1,7 @@
 package recipients
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -161,7 +162,7 @@ func importAliases(ctx context.Context, tx *sqldb.Tx, old, d *Directory, u *Unit
 
 // importMembers replaces the members of a group phrase when they differ.
 func importMembers(ctx context.Context, tx *sqldb.Tx, old, d *Directory, u *Unit) (bool, error) {
-	want, have := memberTexts(d, u.Code), memberTexts(old, u.Code)
+	want, have := memberRows(d, u.Code), memberRows(old, u.Code)
 	if slices.Equal(want, have) {
 		return false, nil
 	}
@@ -169,29 +170,31 @@ func importMembers(ctx context.Context, tx *sqldb.Tx, old, d *Directory, u *Unit
 		return false, err
 	}
 	for _, m := range want {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO group_member (group_code, member) VALUES ($1, $2)`, u.Code, m); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO group_member (group_code, member, valid_from, valid_to) VALUES ($1, $2, $3, $4)`,
+			u.Code, m.Member, m.ValidFrom, m.ValidTo); err != nil {
 			return false, err
 		}
 	}
 	return true, nil
 }
 
-// memberTexts lists the members of a group as they stand in the table, sorted.
-func memberTexts(d *Directory, group UnitCode) []string {
-	var texts []string
+// memberRows lists the members of a group as they stand in the table, sorted.
+func memberRows(d *Directory, group UnitCode) []memberRow {
+	var rows []memberRow
 	for _, g := range d.groups {
 		if g.Code != group {
 			continue
 		}
-		for _, k := range g.Kinds {
-			texts = append(texts, "kind:"+k)
-		}
-		for _, c := range g.Codes {
-			texts = append(texts, "code:"+string(c))
+		for _, m := range g.Members {
+			text := "code:" + string(m.Code)
+			if m.Kind != "" {
+				text = "kind:" + m.Kind
+			}
+			rows = append(rows, memberRow{string(group), text, m.From, m.To})
 		}
 	}
-	slices.Sort(texts)
-	return slices.Compact(texts)
+	slices.SortFunc(rows, func(a, b memberRow) int { return cmp.Compare(a.Member, b.Member) })
+	return slices.CompactFunc(rows, func(a, b memberRow) bool { return a.Member == b.Member })
 }
 
 // endMissing ends the units that the file does not name any more.

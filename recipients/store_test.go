@@ -232,3 +232,26 @@ func TestImportTellsOfNamesThatTheFileGivesToOthers(t *testing.T) {
 		}
 	})
 }
+
+func TestDatesOfNamesAndMembersAreStored(t *testing.T) {
+	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
+		ctx := context.Background()
+		s := recipients.NewStore(db, "kontum.test")
+		d := datedDirectory(t)
+		for i := range 2 {
+			if res, err := s.Import(ctx, d, "cntt", "1"); err != nil || i == 1 && !res.Empty() {
+				t.Fatalf("import %d: %+v, %v", i, res, err)
+			}
+		}
+		for date, want := range map[string]string{"2009-03-18": "hoicd mttq txkontum", "2010-12-31": "hoicd mttq", "2011-01-01": "mttq"} {
+			on, err := s.Directory(ctx, date)
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := on.Resolve(recipients.Request{Date: date, Issuer: "ubndtinh", NoiNhan: "- Các đoàn thể tỉnh, UBND thị xã Kon Tum;"})
+			if got, _, _ := strings.Cut(outcomeOf(lines, "x"), " + "); got != want {
+				t.Errorf("on %s: %s, want %s", date, got, want)
+			}
+		}
+	})
+}
