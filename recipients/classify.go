@@ -38,6 +38,8 @@ func classify(name string) EntryKind {
 		return classifyTitle(sh)
 	case groupHead.MatchString(a), countHead.MatchString(a), bodyOffice.MatchString(a) && agency.MatchString(a):
 		return EntryGroup
+	case misreadDeputies.MatchString(sh.text):
+		return EntryGroup
 	case isPerson(name), abbreviatedTitle.MatchString(a) && isPerson(afterWord(name)):
 		return EntryPerson
 	case !namesBody(sh):
@@ -45,6 +47,9 @@ func classify(name string) EntryKind {
 	}
 	return EntryUnit
 }
+
+// misreadDeputies is a head's abbreviation, whatever a scan made of it, and the class of the deputies: "GT, các PCT UBND xã".
+var misreadDeputies = regexp.MustCompile(`^\p{Lu}{1,3}, các (?:PCT|PGĐ|PCVP|PVP|PHT)\b`)
 
 // abbreviatedTitle is TT for Thứ trưởng, and the like, before a person's name.
 var abbreviatedTitle = regexp.MustCompile(`^(?:tt|bt|pct|ct|gd|pgd|ts|pgs|gs|ths|bs|ks)\.? `)

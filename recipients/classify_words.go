@@ -27,7 +27,7 @@ const (
 		hai_quan thue buu_dien buu_chinh vien_thong vnpt dien_luc evn pc chinh_phu quoc_hoi ubtvqh uybtvqh chu_tich_doan bbt\b btv\w* btt\w* bcd\w* bch\w* bqp bca
 		trung_uong tw tu_phap khoi uy_hoi tong_hoi tong_lien_doan nha_(?:van|thieu|xuat|khach|may|truong) thu_vien bao_tang nha_hat htx hop_tac_xa doanh_nghiep_(?:tu|nn) dn chi_nhanh vqg vuon_quoc_gia
 		khu_(?:bao|di|cong|kinh|quan) nong_truong lam_truong xi_nghiep cau_lac_bo clb mtqg ttyt ttgd\w* ttvh\w* ttpv\w* ttdv\w* ttpt\w* ttcn\w* ttdk\w* phan_vien dai_dien dai_su lanh_su tham_muu hddtc hdgd gia_dinh
-		ttvhtt\w* tinh(?:_[a-z]) thanh_tra_\w+ bdv bdt btg btc bkt\w* bpc dtn doan_tncs cdcs cong_doan vpdp vpbcd chi_hoi chi_doan lhh\w* lhpn hpn hccb hnd ubbc uy_hoi hdtd`
+		ttvhtt\w* tinh(?:_[a-z]) thanh_tra_\w+ bdv bdt btg btc bkt\w* bpc dtn doan_tncs cdcs cong_doan vpdp vpbcd chi_hoi chi_doan lhh\w* lhpn hpn hccb hnd ubbc uy_hoi hdtd khoa_(?:[a-fi-z]\w*|g(?:[a-hj-z]|i[b-z])\w*|h(?:[a-np-z]|o[abd-z])\w*)`
 
 	// pressList begins a publication: a gazette, portal, newspaper, broadcaster or database of law.
 	pressList = `cong_bao trung_tam_(?:tin_hoc_va_|tin_hoc_-_|tin_hoc_)?cong_bao tt_(?:tin_hoc_-_|tin_hoc_)?cong_bao ttcb
@@ -99,7 +99,7 @@ var selfStanding = regexp.MustCompile(`^(?:vp|ub|hdnd|kbnn|ttx|vks|tand|mttq|bhx
 // surnames are the family names by which a signer or a named person is known.
 var surnames = wordSet(`nguyen tran le pham hoang huynh phan vu vo dang bui do ho ngo duong ly dinh trinh mai dao truong lam ha luong cao trieu chau
 	luu to la quach ta thai tang nghiem vuong doan kieu ung tong khong mac bach chu han giap lo quang a y sung giang vang thao ma be nong hau hua
-	khuc ninh phung tieu au cu chau diep phi thach son`)
+	khuc ninh phung tieu au cu chau diep phi thach son khuat quach hua siu rcom rmah kpa ksor`)
 
 func wordSet(list string) map[string]bool {
 	m := map[string]bool{}

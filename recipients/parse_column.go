@@ -33,6 +33,9 @@ func (c *column) drop(lines []string, shouting bool) []string {
 			continue
 		}
 		l = strayComma.ReplaceAllString(l, ",$1")
+		if strings.Count(l, "(") > strings.Count(l, ")") {
+			l = strings.Replace(l, "}", ")", 1)
+		}
 		out[i] = c.cut(cutSpecks(l, bulleted*3 >= full), shouting)
 	}
 	for i, l := range out {
@@ -127,7 +130,8 @@ func (c *column) cut(l string, shouting bool) string {
 		return l
 	}
 	if m := signedEnd.FindStringIndex(l); m != nil && m[0] > ws[first].from {
-		return c.cut(keepSeparator(l[:m[0]], l[m[0]:]), shouting)
+		l = keepSeparator(l[:m[0]], l[m[0]:])
+		ws = lineWords(l)
 	}
 	if !shouting && beginsTitle(ws[first:]) { // a line of the column alone
 		c.titled = true
@@ -138,6 +142,10 @@ func (c *column) cut(l string, shouting bool) string {
 		tail := l[ws[k].from:]
 		c.named = c.named || nameTail(tail, lineWords(tail), 0) >= 0
 		return cutTailScraps(l[:ws[k].from])
+	}
+	if k := archiveName(l, ws, first); k > 0 {
+		c.named = true
+		return l[:ws[k].from]
 	}
 	if k := nameTail(l, ws, first+1); k > 0 && c.ownsName(l, ws, k) {
 		c.named = true
@@ -185,7 +193,8 @@ func (c *column) titleTail(l string, ws []lineWord, first int) int {
 	}
 	tail := l[ws[from].from:]
 	if before := strings.TrimRight(l[:ws[from].from], " "+strings.ReplaceAll(specks, ";", "")); !strings.HasSuffix(before, ";") && !postWord.MatchString(plainOf(firstBytes(tail, 200))) &&
-		!(c.titled && len(ws)-from > 1 && behindEntry(l[:ws[from].from]) && allCapitals(tail)) {
+		!(c.titled && len(ws)-from > 1 && behindEntry(l[:ws[from].from]) && allCapitals(tail)) && !(c.titled && len(ws)-from > 2 && isPerson(tail) &&
+		!namedAfterPerson.MatchString(plainOf(tailOf(" "+strings.TrimRight(l[:ws[from].from], " "), 60)))) {
 		return -1 // a name in capitals: "Công ty SÔNG ĐÀ"
 	}
 	if strings.HasSuffix(tail, ";") && strings.ToUpper(tail) != tail { // an entry ends here
@@ -253,22 +262,52 @@ func nameTail(l string, ws []lineWord, first int) int {
 		return -1
 	}
 	from := end
-	for from > first && end-from < 5 && nameWord(ws[from-1].core) && (from == end || !endsPiece(l[ws[from-1].from:ws[from-1].to])) {
+	for from > first && end-from < 8 && nameWord(ws[from-1].core) && (from == end || !endsPiece(l[ws[from-1].from:ws[from-1].to])) {
 		from--
 	}
 	if from > first && from < end-1 && middleName.MatchString(plainOf(ws[from].core)) && isSpeck(ws[from-1].core) && lettersOnly(ws[from-1].core) != "" {
 		return from - 1 // what is left of the family name
 	}
-	for ; from < end-1; from++ {
-		if strings.ToLower(ws[from].core) == "trường" {
-			continue
-		}
-		if surnames[lettersOnly(ws[from].core)] && (end-from > 2 || ranked(ws, from)) || end-from == 2 && gluedName.MatchString(ws[end-1].core) ||
-			end-from > 2 && end-from < 5 && middleName.MatchString(plainOf(ws[from+1].core)) {
-			return withRank(ws, from, first)
+	if from > first && from < end-1 && (ws[from-1].core == "Y" || ws[from-1].core == "A") {
+		return from - 1
+	}
+	best := -1
+	for k := end - 2; k >= from; k-- {
+		switch n := end - k; {
+		case n > 5:
+		case n > 2 && middleName.MatchString(plainOf(ws[k+1].core)) && !middleName.MatchString(plainOf(ws[k].core)):
+			return withRank(ws, k, first)
+		case isSurname(ws[k].core) && (n > 2 || ranked(ws, k)), n == 2 && gluedName.MatchString(ws[end-1].core):
+			best = withRank(ws, k, first)
 		}
 	}
-	return -1
+	return best
+}
+
+// archiveName returns the word at which a name of two words and more begins behind the archive line; whoever drafted signs with
+// one.
+func archiveName(l string, ws []lineWord, first int) int {
+	if !isArchive(l[ws[first].from:]) {
+		return -1
+	}
+	end := len(ws)
+	for end > first && isSpeck(ws[end-1].core) {
+		end--
+	}
+	k := end
+	for k > first+2 && end-k < 4 && nameWord(ws[k-1].core) && (k == end || !endsPiece(l[ws[k-1].from:ws[k-1].to])) {
+		k--
+	}
+	if n := end - k; n < 2 || strings.HasSuffix(l, ")") || !strings.ContainsAny(l[ws[k-1].to-1:ws[k-1].to], ".)") && (n < 3 || !behindEntry(l[:ws[k].from])) {
+		return -1
+	}
+	return withRank(ws, k, first+2)
+}
+
+// isSurname reports whether a word is a family name; Trường and Đình are none, though Trương and Đinh are.
+func isSurname(core string) bool {
+	l := strings.ToLower(core)
+	return surnames[lettersOnly(core)] && l != "trường" && l != "đình"
 }
 
 // gluedName is a name whose middle part is written together with the last: "VănGiả".
@@ -344,6 +383,9 @@ func (c *column) cutNameAlone(l string) string {
 	ws := lineWords(l)
 	first := firstEntryWord(ws)
 	k := nameTail(l, ws, first+2)
+	if k > 0 && nameWord(ws[k-1].core) && !middleName.MatchString(plainOf(ws[k+1].core)) { // where does the name begin?
+		return l
+	}
 	if k < 0 || namedAfterPerson.MatchString(plainOf(tailOf(" "+strings.TrimRight(l[:ws[k].from], " "), 60))) {
 		return l
 	}
@@ -373,7 +415,7 @@ func cutBehindEntry(l string) string {
 	at := ws[first].from
 	pieces := cutSemicolons(l[at:])
 	last := strings.Trim(pieces[len(pieces)-1], " -–—~+"+specks)
-	if len(pieces) < 2 || strings.HasSuffix(l, ";") || looksRecipient(last) || strings.HasPrefix(last, "(") || goesOn(strings.Join(pieces[:len(pieces)-1], "; "), last) {
+	if len(pieces) < 2 || strings.HasSuffix(l, ";") || looksRecipient(last) && rankWord.FindString(plainOf(last)) == "" || strings.HasPrefix(last, "(") || goesOn(strings.Join(pieces[:len(pieces)-1], "; "), last) {
 		return l
 	}
 	return l[:at] + strings.Join(pieces[:len(pieces)-1], "; ") + ";"
@@ -395,8 +437,11 @@ func cutTailScraps(l string) string {
 	if m := spacedColon.FindStringIndex(l); m != nil && m[0] > ws[min(first, len(ws)-1)].from && !looksRecipient(l[m[0]+2:]) && !listClass.MatchString(plainOf(l[ws[first].from:m[0]])) {
 		return l[:m[0]]
 	}
-	if n == len(ws) || n <= first || isArchive(l[ws[first].from:]) {
+	if n == len(ws) || n <= first {
 		return strings.TrimRight(l, " ")
+	}
+	if isArchive(l[ws[first].from:]) {
+		return strings.TrimRight(l, " -–—_")
 	}
 	head, tail := l[:ws[n-1].to], strings.TrimSpace(l[ws[n-1].to:])
 	letters := lettersOnly(tail)
@@ -408,7 +453,7 @@ func cutTailScraps(l string) string {
 			tail == ":" && (listClass.MatchString(plainOf(head[ws[first].from:])) || membersHead.MatchString(plainOf(head[ws[first].from:]))) {
 			return head + tail[:1]
 		}
-		if tail == "-" || tail == "–" { // the dash of a broken name
+		if (tail == "-" || tail == "–") && !strings.ContainsAny(head[len(head)-1:], ";,.") { // the dash of a broken name
 			return strings.TrimRight(l, " ")
 		}
 		return head

@@ -72,6 +72,9 @@ func TestParseBlockIsLinear(t *testing.T) {
 		"open tags": "<p ", "letters apart": "T h ", "words": "Văn phòng ", "no space": "Ủy", "capitals": "PHÓ CHỦ TỊCH ", "blank lines": "\n", "spaces": " ", "tabs": "\t", "reference": "Như trên ",
 		"archive": "Lưu: VT, ", "archive lines": "- Lưu: VT (3b),\n", "wrapped": "và các\n", "stops": ". ", "labels": "Nơi nhận: ", "marks": "\u0301", "entities": "&amp;", "notes": "- a; (b/c) ",
 		"open notes": "- a (để b/c;\n", "numbers": "1, 2. ", "quotes": "> ", "backslashes": `\-`,
+		"title lines": "- Sở Y tế; KT. GIÁM ĐỐC PHÓ GIÁM ĐỐC\n", "name lines": "- Sở Y tế; Nguyễn Văn A\n", "signed": "(ký)", "signed lines": strings.Repeat("(ký)", 800) + "\n",
+		"long lines of titles": strings.Repeat("PHÓ CHỦ TỊCH ", 200) + "\n", "long lines of names": strings.Repeat("Trần Văn Thị ", 200) + "\n", "long lines of specks": strings.Repeat("ì , ", 600) + "\n",
+		"long lines of semicolons": strings.Repeat("Sở; ", 600) + "\n", "leaders": strings.Repeat("...", 1000) + "a\n", "colons apart": strings.Repeat(" : ab", 600) + "\n",
 	} {
 		raw := strings.Repeat(part, size/len(part))
 		raw = "Nơi nhận: - Như trên; - " + raw

@@ -118,6 +118,9 @@ func (g *gatherer) line(l string) {
 		g.gapAfter = len(g.texts) > 0
 		return
 	}
+	if len(l) < 40 && pageMark.MatchString(plainOf(l)) {
+		return
+	}
 	text, bulleted := cutBullet(beforeGap(l))
 	if g.archived() && numbered.MatchString(l) { // the body of an annex
 		g.done = true
@@ -141,6 +144,9 @@ func (g *gatherer) line(l string) {
 	g.gapAfter = false
 	g.lastWidth = utf8.RuneCountInString(strings.TrimSpace(beforeGap(l)))
 }
+
+// pageMark is the number of a page: "2", "- 2 -", "Trang 2/3".
+var pageMark = regexp.MustCompile(`^[^a-z0-9]*(?:trang )?\d{1,3}(?: ?/ ?\d{1,3})?[^a-z0-9]*$`)
 
 // farRight is a line that begins in the right half of the page.
 var farRight = regexp.MustCompile(`^(?:\s{18,}|\t{3,})\S`)
@@ -318,6 +324,9 @@ func (g *gatherer) begins(s string) bool {
 	case startsLower(s), strings.HasPrefix(s, "("), strings.Count(last, "(") > strings.Count(last, ")"):
 		return false
 	case strings.HasSuffix(last, ","), strings.HasSuffix(last, ":"):
+		if g.commas && startsUpper(s) && (refHead.MatchString(plainOf(last)) || topColon(last) < 0 && len(strings.Fields(s)) > 1 && !g.wraps(s)) {
+			return true
+		}
 		return looksRecipient(s) && (g.commas || !g.wraps(s) && (g.merged || opensBody(s) || opensFixed(s))) && !unfinished.MatchString(plainOf(strings.TrimRight(last, " ,")))
 	case g.continues():
 		return false

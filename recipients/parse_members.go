@@ -12,11 +12,16 @@ var membersHead = regexp.MustCompile(`\b(?:cac|nhung|\d+) [a-z][a-z, /&-]{0,60}$
 // placesHead begins a list of places without a colon: "UBND các huyện Sa Thầy", "UBND huyện Sa Thầy".
 var placesHead = regexp.MustCompile(`^(?:(?:chu tich |lanh dao )?(?:ubnd|hdnd|uy ban nhan dan|hoi dong nhan dan) (?:cac |nhung )?|cac |nhung )` + placeWord + ` [a-z]`)
 
+// classAlone is a class of places with nothing behind it.
+var classAlone = regexp.MustCompile(`^(?:ubnd|hdnd|uy ban nhan dan) cac (?:tinh|huyen|xa|phuong)$`)
+
 // goesOn reports whether a text may be one more member of the list that another is.
 func goesOn(list, member string) bool {
 	switch {
 	case len(list) > maxEntry:
 		return false
+	case len(list) < 60 && topColon(list) < 0 && classAlone.MatchString(strings.Trim(plainOf(list), " ;")): // ";" misread for ":"
+		return isMember(member)
 	case topColon(list) < 0:
 		return placesHead.MatchString(plainOf(firstBytes(list, 100))) && !isPerson(member) && isMember(member)
 	}
@@ -46,6 +51,9 @@ func isMember(s string) bool {
 		return true
 	}
 	if len(words) == 0 || len(words) > 7 || !startsUpper(s) || len([]rune(s)) < 3 || isPerson(s) && len(words) > 2 {
+		return false
+	}
+	if len(words) > 2 && middleName.MatchString(plainOf(words[1])) { // a person's
 		return false
 	}
 	for _, w := range words {

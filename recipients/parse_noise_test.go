@@ -51,6 +51,21 @@ func eachLine(format func(i int, text, end string) string) func([]string, *rand.
 	}
 }
 
+// pageBreak prints a block of which the second half stands on another page.
+func pageBreak(between string) func([]string, *rand.Rand) string {
+	return func(texts []string, _ *rand.Rand) string {
+		var b strings.Builder
+		b.WriteString("Nơi nhận:\n")
+		for i, t := range texts {
+			if i > 0 && i == len(texts)/2 {
+				b.WriteString(between)
+			}
+			b.WriteString("- " + t + ends(i, len(texts)) + "\n")
+		}
+		return b.String()
+	}
+}
+
 // unmarked takes the diacritics off, case kept.
 func unmarked(s string) string {
 	s = strings.NewReplacer("đ", "d", "Đ", "D").Replace(s)
@@ -94,6 +109,27 @@ func noises() []noise {
 			return fmt.Sprintf("- %s%s%s%s", t, end, strings.Repeat(" ", max(4, 60-utf8.RuneCountInString(t))), signer[i%len(signer)])
 		})},
 		{"signer between", false, 0.98, eachLine(func(i int, t, end string) string { return "- " + t + end + "\n" + signer[i%len(signer)] })},
+		{"page break", false, 0.97, pageBreak("\n2\n\n")},
+		{"page break with a footer", false, 0.97, pageBreak("\f\nTrang 2/3\n\n")},
+		{"page break with dashes", false, 0.97, pageBreak("\n- 2 -\n")},
+		{"signer beside, no bullets", true, 0.96, eachLine(func(i int, t, end string) string { return t + end + " " + signer[i%len(signer)] })},
+		{"signer beside, commas", false, 0.96, eachLine(func(i int, t, end string) string {
+			return "- " + t + strings.ReplaceAll(end, ";", ",") + " " + signer[i%len(signer)]
+		})},
+		{"quotes before lines", true, 0.96, eachLine(func(i int, t, end string) string { return []string{"'", "“", "", ".", ": "}[i%5] + t + end })},
+		{"commas, no bullets", true, 0.90, eachLine(func(i int, t, end string) string { return t + strings.ReplaceAll(end, ";", ",") })},
+		{"two columns", false, 0.97, func(ts []string, _ *rand.Rand) string {
+			var b strings.Builder
+			b.WriteString("Nơi nhận:\n")
+			for i := 0; i < len(ts); i += 2 {
+				b.WriteString("- " + ts[i] + ends(i, len(ts)))
+				if i+1 < len(ts) {
+					b.WriteString(strings.Repeat(" ", max(5, 50-utf8.RuneCountInString(ts[i]))) + "- " + ts[i+1] + ends(i+1, len(ts)))
+				}
+				b.WriteString("\n")
+			}
+			return b.String()
+		}},
 		{"scraps", false, 0.96, func(ts []string, r *rand.Rand) string {
 			bullets, scraps := []string{"- ", "~ ", "_ ", "– ", "| - ", "= "}, []string{";", "; '", ";", "; .", ": ", "; _", ";  |", "; »", ", 4", "; Ì"}
 			var b strings.Builder

@@ -8,7 +8,7 @@ import (
 
 // testdata/noi-nhan-scans.jsonl holds made-up blocks that were set beside a made-up signer, printed, soiled, scanned at 95 to
 // 200 dpi and read by Tesseract; the entries are those that were set. Only blocks whose every entry a person can still read were
-// kept. Those with an id in "a" were made before the rules for such blocks were written.
+// kept. Those with an id in "a" were made before the rules for such blocks were written, those in "d" with other words and signers.
 
 // letterDistance is how many letters must change to make b of a; with within, of the best part of a.
 func letterDistance(a, b string, within bool) int {
@@ -86,7 +86,7 @@ func (c *tally) add(right bool) {
 }
 
 func TestParseBlockReadsScansBesideASigner(t *testing.T) {
-	for _, half := range []struct{ id, what string }{{"a", "made before"}, {"c", "made after"}} {
+	for _, half := range []struct{ id, what string }{{"a", "made before"}, {"c", "made after"}, {"d", "made later, with other words and signers"}} {
 		var total score
 		blocks := 0
 		for _, b := range loadBlocks(t, "testdata/noi-nhan-scans.jsonl") {

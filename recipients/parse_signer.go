@@ -167,7 +167,7 @@ func inSmall(s string) string {
 var strayEnd = regexp.MustCompile("\\s+(?:[a-xzđ]|['\"`´’‘~^_|*=<>«»¬!?])$")
 
 // signedEnd is such a note at the end of a line.
-var signedEnd = regexp.MustCompile(`(?i)[;.,]?\s*\((?:đã )?ký(?: tên| và đóng dấu)?\)\s*\.?$`)
+var signedEnd = regexp.MustCompile(`(?i)[;.,]?\s*\(\s*(?:đã )?ký(?:[\s,;]+(?:tên|và|đóng|[dđ][aáâấầ]u|ghi|rõ|họ))*\s*\)\s*\.?$`)
 
 // signedNote is what a typist puts for the signature.
 var signedNote = regexp.MustCompile(`^\((?:da )?k[yi]|^\(signed`)
@@ -245,7 +245,7 @@ func looksRecipient(s string) bool {
 		}
 	}
 	switch {
-	case memberLead.MatchString(f), refHead.MatchString(f), archiveHead.MatchString(f):
+	case memberLead.MatchString(f), refHead.MatchString(f), archiveHead.MatchString(f), countHead.MatchString(f):
 		return true
 	case pressHead.MatchString(f), bodyHead.MatchString(f), titleHead.MatchString(f), groupHead.MatchString(f):
 		return startsUpper(s) || len(strings.Fields(s)) > 1 && startsLower(s) && memberLead.MatchString(f) || isLowerHead(s, f)

@@ -9,7 +9,7 @@ import (
 
 var (
 	bareClass   = regexp.MustCompile(`^(?:(?:cac|nhung) )?(` + phrases(`bo so ban vu cuc tong_cuc chi_cuc phong p\. vien trung_tam benh_vien hoi doan quan_khu cong_ty tap_doan khoa hat truong truong_thpt truong_thcs truong_tieu_hoc truong_mam_non truong_dai_hoc truong_cao_dang`) + `) `)
-	placesOf    = regexp.MustCompile(`^(.*?)\b(?:cac|nhung) (` + placeWord + `)((?:(?: ?, ?| va )` + placeWord + `)*)\s*:?\s*`)
+	placesOf    = regexp.MustCompile(`^(.*?)\b(?:cac|nhung) (` + placeWord + `)((?:(?: ?, ?| va )` + placeWord + `)*)\s*[:;]?\s*`)
 	placeEnd    = regexp.MustCompile(placeWord + `\.?$`)
 	beforePlace = regexp.MustCompile(`^(.*?)\b` + placeWord + `\b`)
 	council     = regexp.MustCompile(`^(?:hdnd|ubnd|hoi dong nhan dan|uy ban nhan dan)\b`)

@@ -82,7 +82,7 @@ var (
 )
 
 // ownerTail is the abbreviation of the body that the sub-units before it belong to.
-var ownerTail = regexp.MustCompile(`(?: \(| ?[-/] ?)[A-ZĐ]{2,6}\)?$`)
+var ownerTail = regexp.MustCompile(`(?: \(| ?/ ?| - |-(?:B[A-ZĐ]|VPCP$|TCT$|VP[A-ZĐ]))[A-ZĐ]{0,5}\)?$`)
 
 // withoutBracket returns s up to its first bracket.
 func withoutBracket(s string) string {
