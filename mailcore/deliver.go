@@ -158,7 +158,7 @@ func inboxes(ctx context.Context, tx *sqldb.Tx, copies []Copy) (map[home]Mailbox
 		}
 	}
 	for chunk := range slices.Chunk(accounts, maxChunk) {
-		a := args{Inbox, junkUse}
+		a := args{Inbox, JunkUse}
 		var found []Mailbox
 		err := tx.SelectContext(ctx, &found, `SELECT id, account_id, name, special_use FROM mailbox WHERE (name = $1 OR special_use = $2) AND account_id IN `+list(&a, chunk), a...)
 		if err != nil {

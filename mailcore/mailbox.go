@@ -52,12 +52,12 @@ const (
 	FolderRefused    = "Từ chối"
 )
 
-// junkUse marks the folder for unwanted mail (RFC 6154).
-const junkUse = `\Junk`
+// JunkUse marks the folder for unwanted mail (RFC 6154).
+const JunkUse = `\Junk`
 
 // defaults are the mailboxes of a new account. The names are what people here see; clients go by the special use.
 var defaults = []struct{ name, specialUse string }{
-	{Inbox, ""}, {"Đã gửi", `\Sent`}, {"Thư nháp", `\Drafts`}, {"Thư rác", junkUse}, {"Thùng rác", `\Trash`},
+	{Inbox, ""}, {"Đã gửi", `\Sent`}, {"Thư nháp", `\Drafts`}, {"Thư rác", JunkUse}, {"Thùng rác", `\Trash`},
 }
 
 // workflow are the mailboxes of a unit into which a move is an act.

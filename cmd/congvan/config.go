@@ -55,6 +55,13 @@ type config struct {
 		TSARoots string `toml:"tsa_roots"` // PEM file of its roots
 		SealAs   string `toml:"seal_as"`   // code of the unit that seals confirmations; the issuing agency where empty
 	} `toml:"evidence"`
+	Filter struct {
+		Clamd              string `toml:"clamd"`
+		Rspamd             string `toml:"rspamd"`
+		RspamdController   string `toml:"rspamd_controller"`
+		ControllerPassword string `toml:"rspamd_password"`
+		WhenDown           string `toml:"when_down"`
+	} `toml:"filter"`
 	DKIM struct {
 		Selector string `toml:"selector"`
 		Key      string `toml:"key"`
@@ -80,6 +87,7 @@ func defaults(dir string) *config {
 	c.Mail.MaxMessage = 50 << 20
 	c.Mail.CheckOrigin = true
 	c.Mail.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	c.Filter.WhenDown = "wait"
 	c.DKIM.Selector, c.DKIM.Key = "congvan", "keys/dkim.pem"
 	c.OCR.Parallel = 2
 	c.Evidence.TSARoots = filepath.Join("keys", "tsa-root.pem")
@@ -145,6 +153,9 @@ func (c *config) validate(path string) error {
 	if u, err := url.Parse(c.Evidence.TSA); c.Evidence.TSA != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return &hintError{fmt.Errorf("%s line %d: evidence.tsa = %q is no address", path, keyLine(path, toml.Key{"tsa"}), c.Evidence.TSA), `write it as "http://tsa.example.vn/"`}
 	}
+	if w := c.Filter.WhenDown; w != "wait" && w != "mark" {
+		return &hintError{fmt.Errorf("%s: filter.when_down = %q", path, w), `write "wait" or "mark"`}
+	}
 	if (c.TLS.Certificate == "") != (c.TLS.Key == "") {
 		return &hintError{fmt.Errorf("%s: tls.certificate and tls.key go together", path), "give both, or neither for a certificate that congvan makes"}
 	}
@@ -209,6 +220,13 @@ hash_memory = 19456
 tsa       = ""               # địa chỉ nơi cấp dấu thời gian (RFC 3161) cho điểm chốt của nhật ký; rỗng: không xin
 tsa_roots = "keys/tsa-root.pem"   # chứng thư gốc của nơi cấp dấu thời gian
 seal_as   = ""               # mã đơn vị ký số giấy xác nhận; rỗng: cơ quan ban hành văn bản
+
+[filter]                     # chống mã độc và thư rác; rỗng: không dùng
+clamd     = ""               # "127.0.0.1:3310" hoặc "/run/clamav/clamd.ctl"; thư có mã độc bị từ chối
+when_down = "wait"           # clamd không trả lời: "wait" thì thư chờ ở máy gửi, "mark" thì nhận và đánh dấu chưa quét
+rspamd    = ""               # "http://127.0.0.1:11333"; thư rác vào "Thư rác"
+rspamd_controller = ""       # "http://127.0.0.1:11334"; học từ việc chuyển thư vào, ra khỏi "Thư rác"
+rspamd_password   = ""
 
 [dkim]                       # chữ ký của tên miền trên thư gửi ra ngoài; xem bản ghi cần công bố: congvan dns
 selector = "congvan"         # rỗng: không ký

@@ -24,7 +24,8 @@ var allowed = map[string][]string{
 	"mailcore/imapd":     {"mailcore", "mailcore/blob", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/dsn":       {"mailcore"},
 	"mailcore/mailauth":  {},
-	"mailcore/smtpd":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/mailauth", "mailcore/sqldb", "mailcore/viettext"},
+	"mailcore/filter":    {},
+	"mailcore/smtpd":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/filter", "mailcore/mailauth", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/portal":    {"mailcore", "templates"}, // pages are rendered where all that people read is
 	"mailcore/queue":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/mailauth", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/sqldb":     {},

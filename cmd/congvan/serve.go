@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"congvan/mailcore"
 	"congvan/mailcore/imapd"
 	"congvan/mailcore/queue"
 	"congvan/mailcore/smtpd"
@@ -114,17 +115,23 @@ func (g *gateway) close() {
 func (g *gateway) run(ctx context.Context) error {
 	in, cfg := g.in, g.in.cfg
 	router := in.mail.LocalRouter(cfg.Domain, nil)
+	ask := cfg.filter(in.log)
+	learns := newLearner(in, ask)
 	signer, err := in.keys.dkim(cfg)
 	if err != nil {
 		return err
 	}
 	options := smtpd.Options{Store: in.mail, Router: router, Domain: cfg.Domain, Hostname: cfg.Hostname, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage,
-		AccountURL: cfg.accountURL(), Origin: cfg.origin(), Trusted: cfg.Mail.Trusted}
+		AccountURL: cfg.accountURL(), Origin: cfg.origin(), Filter: ask, Trusted: cfg.Mail.Trusted}
 	options.Mode = smtpd.MX
 	mx := smtpd.New(options)
 	options.Mode = smtpd.Submission
 	submission := smtpd.New(options)
-	imap := imapd.New(imapd.Options{Store: in.mail, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage, Domain: cfg.Domain,
+	var junk func(bool, mailcore.MailboxID, []mailcore.UID)
+	if learns != nil {
+		junk = learns.hear
+	}
+	imap := imapd.New(imapd.Options{Junk: junk, Store: in.mail, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage, Domain: cfg.Domain,
 		AccountURL: cfg.accountURL()})
 	out := queue.New(queue.Options{Store: in.mail, Domain: cfg.Domain, Hostname: cfg.Hostname, Resolver: cfg.resolver(), Signer: signer, Routes: cfg.Mail.Routes,
 		SmartHost: cfg.Mail.SmartHost, LoopbackOnly: cfg.Mail.LoopbackOnly, Logger: in.log, Lease: cfg.lease})
@@ -141,6 +148,9 @@ func (g *gateway) run(ctx context.Context) error {
 		})
 	}
 	group.Go(func() error { return out.Run(ctx) })
+	if learns != nil {
+		group.Go(func() error { return learns.run(ctx) })
+	}
 	group.Go(func() error { return in.exchange.Run(ctx) })
 	group.Go(func() error { return in.exchange.RunLog(ctx) })
 	group.Go(func() error { return in.exchange.RunWaiting(ctx, waitingEvery, desks.wake) })

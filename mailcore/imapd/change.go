@@ -198,6 +198,7 @@ func (s *session) Copy(set imap.NumSet, dest string) (*imap.CopyData, error) {
 	if err != nil {
 		return nil, s.problem("copy", err)
 	}
+	s.tellJunk(v.mailbox, to, pairs)
 	return copyData(to, pairs), nil
 }
 
@@ -224,6 +225,7 @@ func (s *session) Move(w *imapserver.MoveWriter, set imap.NumSet, dest string) e
 	if err != nil {
 		return s.problem("move", err)
 	}
+	s.tellJunk(v.mailbox, to, pairs)
 	for _, p := range pairs {
 		v.lose(p.From)
 	}
@@ -233,6 +235,19 @@ func (s *session) Move(w *imapserver.MoveWriter, set imap.NumSet, dest string) e
 		}
 	}
 	return v.tellGone(w.WriteExpunge)
+}
+
+// tellJunk passes on that a person found mail to be junk, or not to be.
+func (s *session) tellJunk(from, to mailcore.Mailbox, pairs []mailcore.UIDPair) {
+	was, is := from.SpecialUse == mailcore.JunkUse, to.SpecialUse == mailcore.JunkUse
+	if s.l.opt.Junk == nil || was == is || !is && to.SpecialUse != "" {
+		return // what goes from the junk to the bin is junk still
+	}
+	uids := make([]mailcore.UID, len(pairs))
+	for i, p := range pairs {
+		uids[i] = p.To
+	}
+	s.l.opt.Junk(is, to.ID, uids)
 }
 
 // copyData lists what went where, the nth of the one set to the nth of the other (RFC 4315 §3), so neither is sorted anew.

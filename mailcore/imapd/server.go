@@ -31,7 +31,10 @@ type Options struct {
 	FailureDelay  time.Duration // before the first wrong password is answered, doubled up to eightfold; 1 s when 0
 	Grace         time.Duration // what commands that still run get when the server stops; 5 s when 0
 
-	Domain     string // of our accounts; a login without @ gets it
+	Domain string // of our accounts; a login without @ gets it
+	// Junk is told what a person moved or copied into the folder for unwanted mail, or out of it (junk is false). It must not wait.
+	Junk func(junk bool, at mailcore.MailboxID, uids []mailcore.UID)
+
 	AccountURL string // the page where an issued password is changed; whoever logs in with one is told
 }
 

@@ -523,3 +523,37 @@ func (m *mirror) scramble(t *testing.T, seed int) {
 			fmt.Sprintf(`STORE %d +FLAGS (\Deleted)`, n), "EXPUNGE", "NOOP", "UID SEARCH ALL", fmt.Sprintf("UID COPY %d INBOX", n)}[r.IntN(7)])
 	}
 }
+
+// Moving mail into the junk, or back, is how people say what they think of it.
+func TestJunkIsTold(t *testing.T) {
+	var told []string
+	h := newHouse(t, mailtest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "x.db")), func(o *imapd.Options) {
+		o.Junk = func(junk bool, _ mailcore.MailboxID, uids []mailcore.UID) { told = append(told, fmt.Sprint(junk, len(uids))) }
+	})
+	for i := range 3 {
+		h.deliver("INBOX", letter("x", i), "", "")
+	}
+	c := h.client(nil)
+	for _, step := range []struct {
+		from, to string
+		set      imap.SeqSet
+		copy     bool
+	}{{"INBOX", "Thư rác", imap.SeqSetNum(1, 2), false}, {"Thư rác", "Thùng rác", imap.SeqSetNum(1), false}, {"Thư rác", "INBOX", imap.SeqSetNum(1), false},
+		{"INBOX", "Thư rác", imap.SeqSetNum(1), true}, {"INBOX", "Đã gửi", imap.SeqSetNum(1), true}} {
+		if _, err := c.Select(step.from, nil).Wait(); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if step.copy {
+			_, err = c.Copy(step.set, step.to).Wait()
+		} else {
+			_, err = c.Move(step.set, step.to).Wait()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"true 2", "false 1", "true 1"}; !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}

@@ -258,7 +258,7 @@ func fromDomain(head []byte) (domain string, err error) {
 	for _, a := range list {
 		d := asciiDomain(a.Address[strings.LastIndexByte(a.Address, '@')+1:])
 		if d == "" || domain != "" && d != domain {
-			return "", errors.New("From names several domains, or none")
+			return "", errors.New("several domains in From, or none")
 		}
 		domain = d
 	}

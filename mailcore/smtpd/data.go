@@ -16,6 +16,7 @@ import (
 
 	"congvan/mailcore"
 	"congvan/mailcore/dsn"
+	"congvan/mailcore/filter"
 	"congvan/mailcore/mailauth"
 	"congvan/mailcore/sqldb"
 
@@ -61,9 +62,10 @@ func (s *session) Data(r io.Reader) error {
 
 // A message is a received one, its bytes durable.
 type message struct {
-	header *header
-	body   *mailcore.Body
-	origin *mailauth.Result // nil: not asked
+	header  *header
+	body    *mailcore.Body
+	origin  *mailauth.Result // nil: not asked
+	finding *filter.Finding  // nil: not asked
 }
 
 // receive streams the body into the store.
@@ -86,8 +88,14 @@ func (s *session) receive(ctx context.Context, r io.Reader) (*message, error) {
 			return nil, err
 		}
 		h.complete(time.Now().In(hoChiMinh), s.run.opt.Hostname)
-	} else if s.run.opt.Origin != nil {
-		h.remove("Authentication-Results", s.run.opt.Origin.IsOurs)
+	} else {
+		if s.run.opt.Origin != nil {
+			h.remove("Authentication-Results", s.run.opt.Origin.IsOurs)
+		}
+		if s.run.opt.Filter != nil { // what we will say ourselves
+			h.remove("X-Virus-Status", func(string) bool { return true })
+			h.remove("X-Spam-Status", func(string) bool { return true })
+		}
 	}
 	body, err := s.run.opt.Store.SaveBody(ctx, io.MultiReader(bytes.NewReader(h.raw), br), s.run.opt.MaxMessage+maxHeader)
 	if err != nil {
@@ -99,20 +107,41 @@ func (s *session) receive(ctx context.Context, r io.Reader) (*message, error) {
 	return &message{header: h, body: body}, nil
 }
 
-// judge finds out whose a mail from outside is. What it finds decides about the folder, never about taking the mail.
-func (s *session) judge(ctx context.Context, e *envelope, m *message) error {
+// judge finds out whose a mail from outside is, and whether a mail is unwanted. Malware is refused; everything else decides about
+// the folder alone.
+func (s *session) judge(ctx context.Context, e *envelope, m *message) (err error) {
+	open := func() (io.ReadCloser, error) { return s.run.opt.Store.Blobs().Open(m.body.Digest) }
 	remote, _ := netip.ParseAddr(s.wire.addr)
 	trusted := slices.ContainsFunc(s.run.opt.Trusted, func(p netip.Prefix) bool { return p.Contains(remote) })
-	if s.run.opt.Origin == nil || s.submission() || trusted {
+	helo, outside := claimedName(s.conn.Hostname()), !s.submission()
+	if s.run.opt.Origin != nil && outside && !trusted {
+		f, err := open()
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if m.origin, err = s.run.opt.Origin.Check(ctx, mailauth.Origin{Remote: remote, Helo: helo, Sender: e.sender.String()}, f); err != nil {
+			return err
+		}
+	}
+	if s.run.opt.Filter == nil {
 		return nil
 	}
-	f, err := s.run.opt.Store.Blobs().Open(m.body.Digest)
-	if err != nil {
-		return err
+	who := filter.Envelope{Remote: s.wire.addr, Helo: helo, Sender: e.sender.String()}
+	for _, r := range e.rcpts {
+		who.Rcpts = append(who.Rcpts, r.addr.String())
 	}
-	defer f.Close()
-	m.origin, err = s.run.opt.Origin.Check(ctx, mailauth.Origin{Remote: remote, Helo: claimedName(s.conn.Hostname()), Sender: e.sender.String()}, f)
-	return err
+	m.finding, err = s.run.opt.Filter.Ask(ctx, who, outside && !trusted, open)
+	switch {
+	case errors.Is(err, filter.ErrNotJudged):
+		s.log.Error("mail waits for the scanner", "err", err)
+		return errUnscanned
+	case err != nil:
+		return err
+	case m.finding.Malware != "":
+		return malware(m.finding.Malware)
+	}
+	return nil
 }
 
 // A brokenReader marks what breaks on the line, to tell it from what breaks in the store.
@@ -153,6 +182,10 @@ func (s *session) deliver(ctx context.Context, e *envelope, m *message, id strin
 			if m.origin.Aligned() {
 				c.Arrived.From = m.header.author()
 			}
+		}
+		if m.finding != nil {
+			c.Prefix = append(m.finding.Field(), c.Prefix...)
+			c.Junk = c.Junk || m.finding.Junk
 		}
 		copies = append(copies, c)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"congvan/mailcore"
 	"congvan/mailcore/blob"
@@ -22,6 +23,7 @@ var (
 	errStopping   = reply(421, smtp.EnhancedCode{4, 3, 2}, "Service is closing, try again later")
 	errBroken     = reply(451, smtp.EnhancedCode{4, 4, 2}, "The message did not arrive whole")
 	errTooSlow    = reply(451, smtp.EnhancedCode{4, 4, 2}, "The message took too long")
+	errUnscanned  = reply(451, smtp.EnhancedCode{4, 7, 1}, "Chưa quét được mã độc, hãy gửi lại sau / The malware scanner does not answer, try again later")
 	errNested     = reply(503, smtp.EnhancedCode{5, 5, 1}, "A message is under way already")
 	errNoLogin    = reply(530, smtp.EnhancedCode{5, 7, 0}, "Cần đăng nhập trước khi gửi thư / Authentication required")
 	errTooMany    = reply(421, smtp.EnhancedCode{4, 7, 0}, "Too many errors")
@@ -46,6 +48,20 @@ func mustChange(url string) error {
 		return reply(535, smtp.EnhancedCode{5, 7, 0}, "Phai doi mat khau duoc cap truoc khi dung hop thu / The issued password must be changed first")
 	}
 	return reply(535, smtp.EnhancedCode{5, 7, 0}, "Phai doi mat khau duoc cap truoc khi dung hop thu, tai: %s / Change the issued password there first", url)
+}
+
+func malware(name string) error {
+	return reply(554, smtp.EnhancedCode{5, 7, 1}, "Thư có mã độc, không nhận / Malware found: %.100s", printable(name))
+}
+
+// printable keeps a name that a service gave to one line of ASCII.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, s)
 }
 
 func noRecipient(a string) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"congvan/mailcore"
+	"congvan/mailcore/filter"
 	"congvan/mailcore/mailauth"
 
 	"github.com/emersion/go-smtp"
@@ -37,6 +38,7 @@ type Options struct {
 	Hostname string            // in the greeting and in Received
 	TLS      *tls.Config       // nil: no STARTTLS, and so no AUTH
 	Origin   *mailauth.Checker // of mail from outside; nil: nobody asks whose it is
+	Filter   *filter.Filter    // for malware and junk; nil: nobody looks
 	Trusted  []netip.Prefix    // networks whose mail nobody asks about: relays and filters of the house
 	Logger   *slog.Logger      // slog.Default
 
