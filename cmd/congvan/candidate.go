@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -21,6 +22,7 @@ type candidate struct {
 	p        *exchange.Proposal
 	decided  []decidedDocument // what the decisions file says of it
 	warnings []string          // Vietnamese: doubtful, but nothing that has to be decided
+	annexes  []intake.Annex    // in the main file itself, after the signature
 	lessons  []lesson
 	learnt   []string
 }
@@ -210,6 +212,9 @@ func (c *candidate) pack(ctx context.Context, reader *intake.Reader, files []upl
 		file := &exchange.File{Info: info, Data: f.data, Given: filepath.Base(f.name)}
 		if i == 0 {
 			c.p.Main = file
+			if err := c.findAnnexes(ctx, reader, f.data); err != nil {
+				return err
+			}
 			continue
 		}
 		c.p.Annexes = append(c.p.Annexes, file)
@@ -224,6 +229,32 @@ func (c *candidate) pack(ctx context.Context, reader *intake.Reader, files []upl
 		}
 	}
 	return nil
+}
+
+// findAnnexes lists the annexes that lie in the same file as the document. Pages that cannot be read are a doubt, no more: the
+// guard has its own list of them.
+func (c *candidate) findAnnexes(ctx context.Context, reader *intake.Reader, data []byte) (err error) {
+	var p *intake.Problem
+	if c.annexes, err = reader.Annexes(ctx, c.r.draft, data); errors.As(err, &p) {
+		c.warnings = append(c.warnings, p.Message)
+		return nil
+	}
+	return err
+}
+
+// A foundAnnex is an annex inside the main file, in JSON.
+type foundAnnex struct {
+	Name     string `json:"name"`
+	Title    string `json:"title,omitempty"`
+	Page     int    `json:"page"`
+	LastPage int    `json:"last_page"`
+}
+
+func (c *candidate) foundAnnexes() (out []foundAnnex) {
+	for _, a := range c.annexes {
+		out = append(out, foundAnnex{a.Name(), a.Title, a.Page, a.LastPage})
+	}
+	return out
 }
 
 // A packageFile is one file of a package in JSON.

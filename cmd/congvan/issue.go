@@ -357,6 +357,7 @@ type issueResult struct {
 	Waiting     string                `json:"waiting,omitempty"` // for what the seal waits; serve seals and issues it then
 	Again       bool                  `json:"again,omitempty"`   // it had been issued before this run
 	Package     []packageFile         `json:"package,omitempty"`
+	Annexes     []foundAnnex          `json:"annexes,omitempty"` // in the main file itself
 	Lines       []exchange.StatusLine `json:"lines,omitempty"`
 	Open        []string              `json:"open,omitempty"`
 	Differences []exchange.Difference `json:"differences,omitempty"`
@@ -386,7 +387,7 @@ func (res *issueResult) take(c *candidate) {
 	for _, l := range p.OpenLines() {
 		res.Open = append(res.Open, l.Text)
 	}
-	res.Package = packageOf(p)
+	res.Package, res.Annexes = packageOf(p), c.foundAnnexes()
 }
 
 // tell prints what became of a document and returns what the program ends with.

@@ -20,7 +20,7 @@ import (
 // confirm shows what was read, asks about what is left to the clerk, and asks for the word.
 func (d *desk) confirm(ctx context.Context, c *candidate, by exchange.Actor) error {
 	showReading(d.s.out, c.r)
-	showPackage(d.s.out, c.p)
+	showPackage(d.s.out, c)
 	for _, w := range c.warnings[min(len(c.r.draft.Warnings), len(c.warnings)):] { // the reading has shown its own
 		fmt.Fprintf(d.s.out, "  Lưu ý: %s\n", w)
 	}
@@ -273,9 +273,9 @@ func formatWord(f intake.Format) string {
 }
 
 // showPackage lists the files of a package with what each is by its content, and what a clerk has to know about it.
-func showPackage(w io.Writer, p *exchange.Proposal) {
-	list := packageOf(p)
-	if len(list) < 2 && len(p.Main.Doubts()) == 0 {
+func showPackage(w io.Writer, c *candidate) {
+	list := packageOf(c.p)
+	if len(list) < 2 && len(list[0].Findings) == 0 && len(c.annexes) == 0 {
 		return
 	}
 	fmt.Fprintln(w)
@@ -290,6 +290,11 @@ func showPackage(w io.Writer, p *exchange.Proposal) {
 			note = "xem dưới"
 		}
 		fmt.Fprintf(t, "  %d\t%s\t%s\t%s\t%s\t%s\n", i+1, shorten(f.Name, 50), formatWord(f.Format), sizeWord(f.Size), pages, note)
+		if i == 0 {
+			for _, a := range c.foundAnnexes() {
+				fmt.Fprintf(t, "  \t    %s\ttrong cùng tệp\t\t%s\t\n", shorten(strings.TrimSuffix(a.Name+": "+a.Title, ": "), 46), pageRange(a.Page, a.LastPage))
+			}
+		}
 		for k, e := range f.Entries {
 			if k == 20 {
 				fmt.Fprintf(t, "  \t    … và %d tệp nữa\t\t\t\t\n", len(f.Entries)-k)
@@ -307,6 +312,13 @@ func showPackage(w io.Writer, p *exchange.Proposal) {
 			fmt.Fprintf(w, "  %s: %s\n", f.Name, f.Unsealable)
 		}
 	}
+}
+
+func pageRange(first, last int) string {
+	if last <= first {
+		return fmt.Sprint(first)
+	}
+	return fmt.Sprintf("%d-%d", first, last)
 }
 
 // sizeWord writes a size as people do.
