@@ -252,7 +252,11 @@ type foundAnnex struct {
 
 func (c *candidate) foundAnnexes() (out []foundAnnex) {
 	for _, a := range c.annexes {
-		out = append(out, foundAnnex{a.Name(), a.Title, a.Page, a.LastPage})
+		one := foundAnnex{a.Name(), a.Title, a.Page, a.LastPage}
+		if one.Name == one.Title {
+			one.Title = ""
+		}
+		out = append(out, one)
 	}
 	return out
 }
