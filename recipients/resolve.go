@@ -13,8 +13,9 @@ import (
 // line and an open one for each name that is not known.
 func (d *Directory) Resolve(req Request) []Line {
 	d = d.At(req.Date)
-	to := joinExceptions(blockEntries(req.KinhGui, kinhGui), req.KinhGui)
-	entries := joinExceptions(blockEntries(req.NoiNhan, noiNhan), req.NoiNhan)
+	req.KinhGui, req.NoiNhan = decode(req.KinhGui), decode(req.NoiNhan)
+	to := joinExceptions(parseBlock(req.KinhGui, kinhGui), req.KinhGui)
+	entries := joinExceptions(parseBlock(req.NoiNhan, noiNhan), req.NoiNhan)
 	r := &reader{d: d, issuer: d.unit(req.Issuer), ministries: slices.ContainsFunc(slices.Concat(to, entries), allMinistries)}
 	refers := slices.ContainsFunc(entries, func(e Entry) bool { return isAbove(e.Text) })
 	var lines []Line
@@ -46,11 +47,6 @@ func (d *Directory) Resolve(req Request) []Line {
 // allMinistries reports whether an entry stands for the ministries as a class.
 func allMinistries(e Entry) bool {
 	return e.Kind == EntryGroup && strings.Contains(" "+strings.Join(foldWords(firstBytes(e.Text, 300)), " ")+" ", " co quan ngang bo ")
-}
-
-// blockEntries parses a block; text in an old encoding or in decomposed form is put right first.
-func blockEntries(block string, kind blockKind) []Entry {
-	return parseBlock(decode(block), kind)
 }
 
 // decode puts a text in an old encoding right and composes it.

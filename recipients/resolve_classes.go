@@ -159,6 +159,9 @@ func (r *reader) without(codes []UnitCode, except string, p classPhrase) (left, 
 func (r *reader) foreign(name string, codes []UnitCode) bool {
 	proper := false
 	toks := scan(name)
+	if len(toks) > 12 {
+		return false
+	}
 	for i, t := range toks {
 		proper = proper || i > 0 && upperFirst(t.raw)
 		if t.word == "cac" || t.word == "nhung" || t.before&sepColon != 0 {
@@ -173,11 +176,10 @@ func (r *reader) foreign(name string, codes []UnitCode) bool {
 			return false
 		}
 	}
+	own := foldWords(name)
 	for _, c := range codes {
-		for _, n := range r.d.unit(c).allNames() {
-			if nearName(foldWords(name), foldWords(n)) {
-				return false
-			}
+		if slices.ContainsFunc(r.d.names.words[r.d.byCode[c]], func(words []string) bool { return nearName(own, words) }) {
+			return false
 		}
 	}
 	return true
@@ -241,11 +243,14 @@ func namesList(text string) bool {
 	return strings.Contains(viettext.Fold(text), "danh sach")
 }
 
+// maxShort is the number of words that a bracket of members may have.
+const maxShort = 150
+
 // shortNames reads a list of members that may leave out the class: "Sa Thầy và Kon Plông", "Y tế". It returns the codes and
 // the names that it does not know.
 func (r *reader) shortNames(text string, p classPhrase) (codes []UnitCode, rest []string) {
 	l := &lister{r: r, text: text, toks: scan(text)}
-	if len(l.toks) > maxWords {
+	if len(l.toks) > maxShort {
 		return nil, []string{text}
 	}
 	m := l.roster(headsOf(p))

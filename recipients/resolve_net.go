@@ -42,18 +42,22 @@ func (r *reader) missed(block string, kind blockKind, entries []Entry) []Line {
 	return lines
 }
 
+// maxParts bounds the parts of a block that are looked at: no list of recipients is longer.
+const maxParts = 1000
+
 // blockParts walks over what stands between bullets, line ends and semicolons of a block, before its archive line.
 func blockParts(block string) iter.Seq[string] {
 	return func(yield func(string) bool) {
-		text := firstBytes(decode(block), maxBlock)
+		text := firstBytes(block, maxBlock)
 		rows, _ := blockLines(strings.ToValidUTF8(text, " "))
+		n := 0
 		for _, row := range rows {
 			row, _ = cutBullet(beforeGap(row))
 			if archiveHead.MatchString(plainOf(firstBytes(row, 60))) {
 				return
 			}
 			for _, part := range cutSemicolons(row) {
-				if !yield(tidyEntry(part)) {
+				if n++; n > maxParts || !yield(tidyEntry(part)) {
 					return
 				}
 			}
@@ -72,17 +76,23 @@ func joinExceptions(entries []Entry, block string) []Entry {
 		}
 		out = append(out, e)
 	}
-	last := -1
+	letters := make([]string, len(out))
+	for i, e := range out {
+		letters[i] = lettersOnly(e.Text)
+	}
+	at := 0 // parts come in the order of the entries
 	for part := range blockParts(block) {
-		if leadsException(part) {
-			if last >= 0 && !strings.Contains(lettersOnly(out[last].Text), lettersOnly(part)) {
-				out[last].Text += " (" + part + ")"
+		own := lettersOnly(part)
+		switch {
+		case own == "" || at == len(out):
+		case leadsException(part):
+			if !strings.Contains(letters[at], own) {
+				out[at].Text += " (" + part + ")"
+				letters[at] += own
 			}
-			continue
-		}
-		if letters := lettersOnly(part); letters != "" {
-			if i := slices.IndexFunc(out, func(e Entry) bool { return strings.Contains(lettersOnly(e.Text), letters) }); i >= 0 {
-				last = i
+		default:
+			if i := slices.IndexFunc(letters[at:min(len(letters), at+8)], func(l string) bool { return strings.Contains(l, own) }); i >= 0 {
+				at += i
 			}
 		}
 	}

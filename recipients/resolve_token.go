@@ -143,9 +143,11 @@ func separatorOf(r rune) separator {
 	return 0
 }
 
+var apostrophes = strings.NewReplacer("'", "", "’", "", "ʼ", "")
+
 // foldWord folds one word and mends the digits that OCR puts for letters inside it (U8ND, N0i).
 func foldWord(raw string) string {
-	w := viettext.Fold(strings.NewReplacer("'", "", "’", "", "ʼ", "").Replace(raw))
+	w := viettext.Fold(apostrophes.Replace(raw))
 	letters := strings.IndexFunc(w, unicode.IsLetter)
 	if letters < 0 || !strings.ContainsAny(w, "0158") {
 		return w
