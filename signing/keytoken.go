@@ -115,14 +115,6 @@ func ParseTokenURI(s string) (*TokenURI, error) {
 	return u, nil
 }
 
-// name is what messages call the token.
-func (u *TokenURI) name() string {
-	if u.Token != "" {
-		return u.Token
-	}
-	return u.Serial
-}
-
 // maxSecretFile bounds the file of a PIN or password.
 const maxSecretFile = 4096
 

@@ -163,6 +163,14 @@ func (m *module) certificates(u *TokenURI, s pkcs11.SessionHandle) ([]*x509.Cert
 	return chainOf(own[0], all), nil
 }
 
+// name is what messages call the token.
+func (u *TokenURI) name() string {
+	if u.Token != "" {
+		return u.Token
+	}
+	return u.Serial
+}
+
 func (u *TokenURI) template(class uint) []*pkcs11.Attribute {
 	out := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_CLASS, class)}
 	if u.Object != "" {

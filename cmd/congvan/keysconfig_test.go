@@ -239,3 +239,14 @@ func TestSealWaitsForTimeStampAndSaysSo(t *testing.T) {
 	}
 	mustRun(t, "", "check", "--data", dir)
 }
+
+func TestPlainBuildSaysThatItHasNoTokens(t *testing.T) {
+	if signing.HasTokens {
+		t.Skip("this one has")
+	}
+	dir := newInstallation(t)
+	withSeal(t, dir, decided+"[[seal.agency]]\nunit = \"stttt\"\nkey = \"pkcs11:token=a;id=%01?module-path=/x.so\"\npin = \"env:PIN\"\n")
+	if code, res, _ := issue145(t, dir); code != 1 || !strings.Contains(res.Error, "không dùng được thiết bị PKCS#11") || !strings.Contains(res.Hint, "make pkcs11") {
+		t.Errorf("exit %d: %+v", code, res)
+	}
+}

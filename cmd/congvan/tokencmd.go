@@ -21,7 +21,7 @@ func tokenCommand(s *streams) *cobra.Command {
 	var home string
 	c := &cobra.Command{
 		Use:   "token",
-		Short: "Sign at the clerk's own computer, with the clerk's own token",
+		Short: "Máy của văn thư: ký số bằng thiết bị riêng",
 		Long: `Chạy ở máy của văn thư: nhận văn bản chờ đóng dấu từ máy chủ đã ghép đôi, cho xem số, ký hiệu, trích yếu và tệp,
 hỏi mã PIN cho từng tệp, rồi gửi chữ ký về. Khóa và mã PIN không rời máy này.
 
@@ -40,7 +40,7 @@ hỏi mã PIN cho từng tệp, rồi gửi chữ ký về. Khóa và mã PIN kh
 			return d.run(c.Context())
 		},
 	}
-	c.PersistentFlags().StringVar(&home, "home", deskHome(), "folder of this desk")
+	c.PersistentFlags().StringVar(&home, "home", deskHome(), "thư mục của máy này")
 	c.AddCommand(tokenJoinCommand(s, &home), tokenPairCommand(s), tokenListCommand(s), tokenUnpairCommand(s))
 	return c
 }
@@ -57,7 +57,7 @@ func tokenJoinCommand(s *streams, home *string) *cobra.Command {
 	var key, code, certificate string
 	c := &cobra.Command{
 		Use:   "join HOST:PORT --key KEY",
-		Short: "Pair this computer with a gateway, by the code that its administrator told",
+		Short: "Ghép đôi máy này với máy chủ, bằng mã mà quản trị đã in",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if key == "" {
@@ -93,9 +93,9 @@ func tokenJoinCommand(s *streams, home *string) *cobra.Command {
 			return nil
 		},
 	}
-	c.Flags().StringVar(&key, "key", "", "the signing key: a pkcs11: address, or a PKCS#12 file")
-	c.Flags().StringVar(&code, "code", "", "the code that congvan token pair printed")
-	c.Flags().StringVar(&certificate, "certificate", "", "the certificate chain (PEM), where the token has none")
+	c.Flags().StringVar(&key, "key", "", "khóa ký: địa chỉ pkcs11:…, hoặc tệp PKCS#12")
+	c.Flags().StringVar(&code, "code", "", "mã mà congvan token pair đã in")
+	c.Flags().StringVar(&certificate, "certificate", "", "chuỗi chứng thư (PEM), khi thiết bị không có")
 	return c
 }
 
@@ -103,7 +103,7 @@ func tokenPairCommand(s *streams) *cobra.Command {
 	var data, unit string
 	c := &cobra.Command{
 		Use:   "pair --unit CODE",
-		Short: "At the gateway: print a code for pairing one clerk's computer, good once and for 15 minutes",
+		Short: "Ở máy chủ: in mã ghép đôi một máy của văn thư, dùng một lần trong 15 phút",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withInstallation(c.Context(), s, data, func(in *installation) error {
@@ -139,7 +139,7 @@ func tokenPairCommand(s *streams) *cobra.Command {
 		},
 	}
 	dataFlag(c, &data, ".")
-	c.Flags().StringVar(&unit, "unit", "", "code of the agency")
+	c.Flags().StringVar(&unit, "unit", "", "mã của cơ quan")
 	return c
 }
 
@@ -147,7 +147,7 @@ func tokenListCommand(s *streams) *cobra.Command {
 	var data string
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "At the gateway: list the paired computers",
+		Short: "Ở máy chủ: các máy đã ghép đôi",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			cfg, err := loadConfig(data)
@@ -178,7 +178,7 @@ func tokenUnpairCommand(s *streams) *cobra.Command {
 	var data string
 	c := &cobra.Command{
 		Use:   "unpair KEY",
-		Short: "At the gateway: stop trusting a paired computer (KEY as in congvan token list)",
+		Short: "Ở máy chủ: bỏ ghép đôi một máy (KEY như congvan token list in ra)",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			cfg, err := loadConfig(data)

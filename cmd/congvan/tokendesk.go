@@ -172,6 +172,18 @@ func (d *signingDesk) run(ctx context.Context) error {
 	}
 }
 
+// lookForToken is how often a desk looks whether a missing token has been plugged in.
+const lookForToken = 2 * time.Second
+
+// present says whether the token is there. A file always is: what is wrong with it comes up when it is used.
+func (d *signingDesk) present() bool {
+	if !strings.HasPrefix(d.set.Key, "pkcs11:") {
+		return true
+	}
+	_, err := d.identity()
+	return err == nil
+}
+
 // A deskQueue is what one connection has brought and the clerk has not answered.
 type deskQueue struct {
 	mu   sync.Mutex
@@ -242,14 +254,26 @@ func (d *signingDesk) attend(ctx context.Context) error {
 		q.clear() // nobody waits for these any more
 		ended <- err
 	}()
+	look := time.NewTicker(lookForToken)
+	defer look.Stop()
+	absent := false // the token was not there when it was wanted
 	for {
 		select {
 		case err := <-ended:
 			return err
+		case <-look.C:
+			if !absent || !d.present() {
+				continue
+			}
+			absent = false
+			if err := w.send(frame{Type: "ready"}); err != nil {
+				return err
+			}
 		case <-q.more:
 		}
 		for job, ok := q.first(); ok; job, ok = q.first() {
 			answer := d.handle(ctx, job)
+			absent = answer.Type == "declined" && !answer.Later
 			if !q.drop(job.ID) {
 				fmt.Fprintln(d.s.out, "Văn bản này đã quá giờ hoặc máy chủ đã thôi chờ; chưa ký gì.")
 				continue
@@ -303,7 +327,8 @@ func describe(err error) string {
 	case t != nil:
 		return t.text + " " + t.hint
 	}
-	return err.Error()
+	text, hint := explain(err)
+	return strings.TrimSpace(text + " " + hint)
 }
 
 // press lets the person sign: the key is opened and the PIN asked for. A wrong one is asked for again, by the person's own
@@ -325,6 +350,9 @@ func (d *signingDesk) press(p *signing.Prepared, policy *signing.SignaturePolicy
 // sign makes sure that the digest belongs to the file and the file to the document that was named, shows it, and signs.
 func (d *signingDesk) sign(ctx context.Context, job frame) ([]byte, error) {
 	p, err := signing.ReadPrepared(ctx, job.body)
+	if in := (*signing.InputError)(nil); err != nil && !errors.As(err, &in) {
+		return nil, fmt.Errorf("tệp không chờ đúng một chữ ký; không ký, báo quản trị (%w)", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -333,7 +333,10 @@ func (g *deskGate) attend(ctx context.Context, w *wire, desk pairedDesk) error {
 		if err != nil {
 			return err
 		}
-		if f.Type == "signature" || f.Type == "declined" {
+		switch f.Type {
+		case "ready":
+			g.wakeUp()
+		case "signature", "declined":
 			c.mu.Lock()
 			answer := c.pending[f.ID]
 			delete(c.pending, f.ID)
@@ -354,6 +357,11 @@ func (g *deskGate) join(c *deskConn) {
 	if old != nil {
 		old.w.conn.Close()
 	}
+	g.wakeUp()
+}
+
+// wakeUp has documents looked at that wait.
+func (g *deskGate) wakeUp() {
 	select {
 	case g.wake <- struct{}{}:
 	default:
