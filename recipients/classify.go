@@ -56,6 +56,9 @@ var abbreviatedTitle = regexp.MustCompile(`^(?:tt|bt|pct|ct|gd|pgd|ts|pgs|gs|ths
 
 // isPress reports whether the first item is a publication.
 func isPress(sh shadow) bool {
+	if m := publishing.FindString(sh.ascii); m != "" { // "Đăng Website"
+		return pressHead.MatchString(sh.ascii[len(m):])
+	}
 	if notPress.MatchString(sh.ascii) || !pressHead.MatchString(sh.ascii) {
 		return false
 	}
@@ -64,6 +67,9 @@ func isPress(sh shadow) bool {
 	}
 	return true
 }
+
+// publishing is the verb before a publication.
+var publishing = regexp.MustCompile(`^dang (?:tai |tin |tren |len )*`)
 
 // isTitle reports whether the text begins with the office of one person. Trưởng (head) and Trường (school) have one shadow.
 func isTitle(sh shadow) bool {

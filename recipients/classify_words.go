@@ -57,7 +57,7 @@ var (
 		chanh,_pho chanh_van_phong chanh_vp chanh_thanh_tra chanh_an pho_chanh_an hieu_truong vien_truong chu_nhiem thong_doc pho_thong_doc tro_ly thu_ky
 		ke_toan_truong ke_toan doi_truong to_truong ct pct cvp\d* pcvp\d* pvp\d* cpvp\d* gd pgd tgd ptgd ht pht btct btcn pcn ttcp ttg ttgcp tbt btth
 		tong_bien_tap tong_kiem_toan tong_tham_muu chinh_uy tu_lenh chi_huy_truong uy_vien_thuong_truc kiem_toan_truong chi_cuc_truong hat_truong
-		tong_thu_ky quyen_\w+ nguyen_(?:chu|bi|pho) chuyen_vien cong_chuc_\w+ can_bo_(?:phu|theo|tong|dau) vien_truong_vks\w* ks[vt] phu_trach bt ptt pttg pttgcp`) + `)(?:\b|$)`)
+		tong_thu_ky quyen_\w+ nguyen_(?:chu|bi|pho) chuyen_vien cong_chuc_\w+ can_bo_(?:phu|theo|tong|dau) vien_truong_vks\w* ks[vt] bi_cao bi_hai bi_don nguyen_don phu_trach bt ptt pttg pttgcp`) + `)(?:\b|$)`)
 	deputies = regexp.MustCompile(`(?:[,;] ?|\bva |& ?)ca[ct] (?:d/c |dong chi )?(?:pho\b|pct\w*|pgd\b|pvp\b|pcvp\b|pcn\b|ptb\b|ptt\w*|pht\b|pb\b|thu truong\b|pvt\b|pcnh?\b|uy vien|tptt|pho)`)
 
 	groupHead = regexp.MustCompile(`^(?:` + phrases(`lanh_dao ban_lanh_dao ld ldvp ban_giam_doc b\._?giam_doc bgd ban_giam_hieu bgh thanh_vien can_bo cb cbcc\w* cbvc\w* cong_chuc vien_chuc

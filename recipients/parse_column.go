@@ -414,7 +414,7 @@ func cutBehindEntry(l string) string {
 	}
 	at := ws[first].from
 	pieces := cutSemicolons(l[at:])
-	last := strings.Trim(pieces[len(pieces)-1], " -–—~+"+specks)
+	last := strings.Trim(pieces[len(pieces)-1], " +"+specks)
 	if len(pieces) < 2 || strings.HasSuffix(l, ";") || looksRecipient(last) && rankWord.FindString(plainOf(last)) == "" || strings.HasPrefix(last, "(") || goesOn(strings.Join(pieces[:len(pieces)-1], "; "), last) {
 		return l
 	}

@@ -323,15 +323,23 @@ func (g *gatherer) begins(s string) bool {
 	switch {
 	case startsLower(s), strings.HasPrefix(s, "("), strings.Count(last, "(") > strings.Count(last, ")"):
 		return false
+	case strings.HasSuffix(last, ":") && announces(last):
+		return false
 	case strings.HasSuffix(last, ","), strings.HasSuffix(last, ":"):
 		if g.commas && startsUpper(s) && (refHead.MatchString(plainOf(last)) || topColon(last) < 0 && len(strings.Fields(s)) > 1 && !g.wraps(s)) {
 			return true
 		}
-		return looksRecipient(s) && (g.commas || !g.wraps(s) && (g.merged || opensBody(s) || opensFixed(s))) && !unfinished.MatchString(plainOf(strings.TrimRight(last, " ,")))
+		return looksRecipient(s) && (g.commas || !g.wraps(s) && (g.merged || opensBody(s) || opensFixed(s))) && !unfinished.MatchString(plainOf(tailOf(strings.TrimRight(last, " ,:"), 40)))
 	case g.continues():
 		return false
 	}
 	return !g.separators || g.gapAfter || looksRecipient(s) && !g.wraps(s)
+}
+
+// announces reports whether a text that ends with a colon is the head of a list.
+func announces(text string) bool {
+	head := plainOf(firstBytes(strings.TrimRight(text, " :"), 200))
+	return listClass.MatchString(head) || membersHead.MatchString(head) || selfStanding.MatchString(head)
 }
 
 // cutSemicolons divides a line without bullets at the semicolons outside brackets.

@@ -110,7 +110,7 @@ func joinFields(ps []listPiece) []listPiece {
 	for i := 0; i < len(ps); {
 		n := 1
 		for j := min(len(ps), i+4); j > i+1; j-- {
-			if ps[j-1].sep != ";" && sectors[lettersOnly(dropTail(gluePieces(ps[i:j])))] {
+			if ps[j-1].sep != ";" && sectors[lettersOnly(dropTail(gluePieces(ps[i:j])))] && !partsBetter(ps[i:], j-i) {
 				n = j - i
 				break
 			}
@@ -119,6 +119,12 @@ func joinFields(ps []listPiece) []listPiece {
 		i += n
 	}
 	return out
+}
+
+// partsBetter reports whether the first n pieces are no one field: the first is one, and the next with one more is another, as in
+// "Tài chính, Kế hoạch và Đầu tư".
+func partsBetter(ps []listPiece, n int) bool {
+	return n == 2 && len(ps) > n && sectors[lettersOnly(ps[0].text)] && ps[1].sep == "," && ps[2].sep == "va" && sectors[lettersOnly(dropTail(gluePieces(ps[1:3])))]
 }
 
 // dropTail takes a place off the end of a field name: "Văn hóa, Thể thao và Du lịch tỉnh".
