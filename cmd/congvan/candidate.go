@@ -204,6 +204,12 @@ func (c *candidate) apply(all *decisions, by exchange.Actor) error {
 
 // pack looks at every file of the package by its content, and has the guard look through them.
 func (c *candidate) pack(ctx context.Context, reader *intake.Reader, files []uploaded) error {
+	guarding, cancel := context.WithTimeout(ctx, guardTime)
+	defer cancel()
+	g := &guard{reader: reader}
+	defer func() {
+		c.p.Suspects, c.warnings = append(c.p.Suspects, g.suspects...), append(c.warnings, g.warnings...)
+	}()
 	for i, f := range files {
 		info, err := reader.Inspect(ctx, clerkName(f.name), f.data)
 		if err != nil {
@@ -218,11 +224,9 @@ func (c *candidate) pack(ctx context.Context, reader *intake.Reader, files []upl
 			continue
 		}
 		c.p.Annexes = append(c.p.Annexes, file)
-		g := &guard{reader: reader}
-		if err := g.file(ctx, info, info.Name, f.data, 0); err != nil {
+		if err := g.file(guarding, info, info.Name, f.data, 0); err != nil {
 			return err
 		}
-		c.p.Suspects, c.warnings = append(c.p.Suspects, g.suspects...), append(c.warnings, g.warnings...)
 		if g.secrecy != "" {
 			c.p.Secrecy = g.secrecy
 			return nil

@@ -91,6 +91,7 @@ type demo struct {
 	roots     *x509.CertPool
 	rows      []*demoRow
 	verified  map[string]signing.Status // by digest of the PDF
+	waiting   int                       // documents left to the clerk, in the spool
 }
 
 // A demoRow is one document in the closing table.
@@ -99,6 +100,9 @@ type demoRow struct {
 	id     exchange.DocumentID // 0: not issued
 	reason string              // why it was left to the clerk or refused
 	failed bool                // it could have been issued and was not
+
+	why       error // what keeps it
+	candidate *candidate
 }
 
 // addresses is DIR/addresses.json: for programs what the demo prints.
@@ -353,6 +357,9 @@ func (d *demo) writeAddresses() error {
 	return writeFile(d.in.cfg.path("addresses.json"), append(b, '\n'), 0o600)
 }
 
+// demoClerk is who issues in the demonstration.
+const demoClerk = "văn thư (demo)"
+
 // A demoInput is one document to issue.
 type demoInput struct {
 	name string
@@ -405,7 +412,7 @@ func (d *demo) issueAll(ctx context.Context) error {
 // issueOne takes one document all the way, or notes in its row why it stays with the clerk.
 func (d *demo) issueOne(ctx context.Context, in demoInput) (*demoRow, string, error) {
 	row := &demoRow{file: filepath.Base(in.name)}
-	desk := &desk{in: d.in, s: d.s, said: d.said, flags: issueFlags{json: true, as: "văn thư (demo)"}}
+	desk := &desk{in: d.in, s: d.s, said: d.said, flags: issueFlags{json: true, as: demoClerk}}
 	p, err := d.proposed(ctx, desk, in, row)
 	if err != nil {
 		return row, "", err
@@ -418,11 +425,12 @@ func (d *demo) issueOne(ctx context.Context, in demoInput) (*demoRow, string, er
 			}
 			// A number in use is the paper's fault; whatever else stops a document that was ready is ours.
 			row.failed = !exchange.IsCode(err, exchange.CodeNumberTaken) && !exchange.IsCode(err, exchange.CodeSameFile)
+			row.why = err
 		}
 		row.id = res.document
 	}
-	if row.id == 0 {
-		return row, row.reason, nil
+	if err := d.spool(in, row); err != nil || row.id == 0 {
+		return row, row.reason, err
 	}
 	st, err := d.in.exchange.Status(ctx, row.id)
 	if err != nil {
@@ -444,6 +452,7 @@ func (d *demo) proposed(ctx context.Context, desk *desk, in demoInput, row *demo
 		return nil, nil
 	}
 	c, err := desk.propose(ctx, []uploaded{{in.name, in.data}}, said{})
+	row.candidate = c
 	if err != nil {
 		if !row.left(err) {
 			return nil, err
@@ -474,9 +483,34 @@ func (row *demoRow) left(err error) bool {
 	if !errors.As(err, &e) && !errors.As(err, &p) && !errors.As(err, &s) {
 		return false
 	}
+	row.why = err
 	text, hint := explain(err)
 	row.reason = strings.TrimSpace("để lại cho văn thư: " + text + " " + hint)
 	return true
+}
+
+// spool keeps a document that stays with the clerk, for "congvan issue --spool", and forgets one that was issued after all.
+func (d *demo) spool(in demoInput, row *demoRow) error {
+	files := []uploaded{{in.name, in.data}}
+	spool := d.in.spool()
+	if row.why == nil {
+		if _, err := spool.note(spoolID(files)); err != nil {
+			return nil // it never waited
+		}
+		return spool.drop(spoolID(files))
+	}
+	files[0].name = filepath.Base(in.name)
+	e, err := spool.put(files, said{}, demoClerk)
+	if err != nil {
+		return err
+	}
+	res := &issueResult{}
+	if row.candidate != nil && row.candidate.p != nil {
+		res.take(row.candidate)
+	}
+	e.note.explain(res, row.why)
+	d.waiting++
+	return e.keep()
 }
 
 // settle waits until nothing is on its way inside this machine any more.
@@ -628,6 +662,9 @@ func (d *demo) report(ctx context.Context) (bool, error) {
 		trouble = append(trouble, bad...)
 	}
 	t.Flush()
+	if d.waiting > 0 {
+		d.sayf("\n%d văn bản nằm chờ văn thư: congvan spool list --data %s", d.waiting, d.flags.data)
+	}
 	if len(trouble) > 0 {
 		ok = false
 		sort.Strings(trouble)

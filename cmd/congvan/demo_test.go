@@ -37,3 +37,29 @@ func TestDemoFailsForADocumentThatShouldHaveGone(t *testing.T) {
 		}
 	}
 }
+
+// What the demonstration leaves to the clerk waits in the spool, until a later run or the clerk lets it go.
+func TestDemoLeavesDocumentsInTheSpool(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "d")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(sharedCache(t), filepath.Join(dir, "cache")); err != nil {
+		t.Fatal(err)
+	}
+	said := put(t, t.TempDir(), "a.toml", []byte(settle145))
+	open, secret, bad := "testdata/demo/02-cong-van-stttt.pdf", "testdata/demo/08-cong-van-mat.pdf", put(t, t.TempDir(), "hong.pdf", []byte("%PDF-1.7 hỏng"))
+	demo := func(more ...string) string {
+		return mustRun(t, "", append([]string{"demo", "--once", "--data", dir, "--pdf", open, "--pdf", secret, "--pdf", bad}, more...)...)
+	}
+	if out := demo(); !strings.Contains(out, "2 văn bản nằm chờ văn thư: congvan spool list --data "+dir) {
+		t.Error(out)
+	}
+	if left := spooled(t, dir); len(left) != 2 || left[0].Reference != "145/STTTT-CNTT" || len(left[0].Open) != 1 || left[1].Files[0].Name != "hong.pdf" {
+		t.Errorf("%+v", left)
+	}
+	demo("--decisions", said)
+	if left := spooled(t, dir); len(left) != 1 || left[0].Files[0].Name != "hong.pdf" {
+		t.Errorf("%+v", left)
+	}
+}

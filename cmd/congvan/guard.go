@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"congvan/exchange"
 	"congvan/exchange/intake"
@@ -24,8 +25,9 @@ type guard struct {
 	bytes    int64
 }
 
-// Bounds of what is unpacked of ZIP packages. What is beyond them a person has to look at.
+// Bounds of what is guarded in a package, and unpacked of its ZIPs. What is beyond them a person has to look at.
 const (
+	guardTime  = 10 * time.Minute
 	guardFiles = 200
 	guardBytes = 128 << 20
 	guardDepth = 2
@@ -64,6 +66,10 @@ func (g *guard) file(ctx context.Context, info *intake.Item, name string, data [
 }
 
 func (g *guard) pdf(ctx context.Context, info *intake.Item, name string, data []byte, depth int) error {
+	if ctx.Err() != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		g.doubt(name, "máy chưa kịp đọc tệp này.")
+		return nil
+	}
 	draft, err := g.reader.Read(ctx, name, data)
 	var p *intake.Problem
 	if errors.As(err, &p) {
@@ -86,7 +92,7 @@ func (g *guard) pdf(ctx context.Context, info *intake.Item, name string, data []
 		info.Findings = append(info.Findings, intake.Finding{Code: foundDocument, Danger: true, Message: fmt.Sprintf(
 			"Tệp này là một văn bản riêng, số %s, có nơi nhận riêng. Nếu phải phát hành riêng, hãy bỏ tệp này ra.", draft.Heading.Reference)})
 	}
-	if depth == 0 && draft.Scan {
+	if depth == 0 && draft.Scan && ctx.Err() == nil {
 		report, err := g.reader.CheckScan(ctx, data)
 		if err != nil && !errors.As(err, &p) {
 			return err
