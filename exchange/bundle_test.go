@@ -9,8 +9,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"congvan/exchange"
 	"congvan/mailcore/sqldb"
@@ -199,6 +202,12 @@ func BenchmarkExport(b *testing.B) {
 		}
 		b.ReportMetric(float64(len(bundle)), "bytes")
 	})
+	b.Run("confirmation", func(b *testing.B) {
+		for range b.N {
+			bundle = h.export(b, docs[0].ID, exchange.ExportOptions{Confirm: true})
+		}
+		b.ReportMetric(float64(len(bundle)), "bytes")
+	})
 	b.Run("verify", func(b *testing.B) {
 		for range b.N {
 			if r := exchange.VerifyBundle(context.Background(), bundle, bundleTrust(b)); r.Status != signing.Valid {
@@ -218,14 +227,42 @@ func BenchmarkCheck(b *testing.B) {
 			}
 			h.log(b)
 			b.ResetTimer()
-			for range b.N {
-				if found, err := h.Check(context.Background()); err != nil || len(found) > 0 {
-					b.Fatal(err, found[:min(len(found), 3)])
+			peak := heapPeak(func() {
+				for range b.N {
+					if found, err := h.Check(context.Background()); err != nil || len(found) > 0 {
+						b.Error(err, found[:min(len(found), 3)])
+					}
 				}
-			}
+			})
+			b.ReportMetric(peak, "MB-heap")
 			b.ReportMetric(float64(h.one(b, `SELECT count(*) FROM event`)), "events")
 		})
 	}
+}
+
+// heapPeak is how much the heap grew at most while fn ran, in MB.
+func heapPeak(fn func()) float64 {
+	var before, now runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	done, highest := make(chan struct{}), uint64(0)
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		for tick := time.NewTicker(10 * time.Millisecond); ; {
+			select {
+			case <-done:
+				tick.Stop()
+				return
+			case <-tick.C:
+				runtime.ReadMemStats(&now)
+				highest = max(highest, now.HeapAlloc)
+			}
+		}
+	})
+	fn()
+	close(done)
+	watch.Wait()
+	return float64(max(highest, before.HeapAlloc)-before.HeapAlloc) / 1e6
 }
 
 // A second reply changes nothing and is answered with what the first one did.

@@ -93,11 +93,11 @@ const maxFound = 1000
 
 func (c *checker) sayf(format string, args ...any) {
 	switch len(c.found) {
+	case maxFound + 1:
 	case maxFound:
 		c.found = append(c.found, "more was found than is told here: mend this first")
 	default:
 		c.found = append(c.found, fmt.Sprintf(format, args...))
-	case maxFound + 1:
 	}
 }
 

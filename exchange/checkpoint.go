@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"congvan/mailcore/sqldb"
-	"congvan/signing"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -382,5 +381,3 @@ func (s *Store) stampRoots() *x509.CertPool {
 	}
 	return s.Stamper.Roots
 }
-
-var _ = signing.VerifyTimestamp

@@ -108,3 +108,38 @@ func elsewhere(t *testing.T, zip, roots, key string) {
 		t.Errorf("a changed bundle: %v\n%s", err, out)
 	}
 }
+
+func TestTimeStampAuthorityOfTheConfiguration(t *testing.T) {
+	dir := newInstallation(t)
+	path := filepath.Join(dir, configFile)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := func(value string) {
+		t.Helper()
+		text := bytes.Replace(good, []byte(`tsa       = ""`), []byte(`tsa       = "`+value+`"`), 1)
+		if bytes.Equal(text, good) {
+			t.Fatal("the configuration that init writes has no key tsa")
+		}
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("tsa.example.vn")
+	if code, _, errOut := congvan(t, "", "status", "--data", dir); code != 1 || !strings.Contains(errOut, "is no address") {
+		t.Errorf("exit %d, %s", code, errOut)
+	}
+	set("http://127.0.0.1:9/tsa")
+	if code, _, errOut := congvan(t, "", "status", "--data", dir); code != 1 || !strings.Contains(errOut, "tsa-root.pem") {
+		t.Errorf("exit %d, %s", code, errOut)
+	}
+	root, err := os.ReadFile(filepath.Join(dir, "keys", "root.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "keys", "tsa-root.pem"), root, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustRun(t, "", "status", "--data", dir)
+}
