@@ -73,7 +73,36 @@ func (r *reader) list(text string) []piece {
 	for i := 0; i < len(l.toks); {
 		i = l.next(i)
 	}
-	return oneName(text, l.settlePlaces(l.out))
+	return oneName(text, l.settlePlaces(l.joinClasses(l.out)))
+}
+
+// joinClasses reads classes as one group that stand in several pieces: "Giám đốc các Sở; Thủ trưởng các ban, ngành".
+func (l *lister) joinClasses(pieces []piece) []piece {
+	for i := 0; i < len(pieces); i++ {
+		var all classPhrase
+		for j := i; j < min(len(pieces), i+4) && pieces[j].verdict == unknown; j++ {
+			toks := l.toks[pieces[j].from:pieces[j].to]
+			p := l.r.d.names.classes(toks)
+			if len(p.atoms) == 0 || p.count > 0 || p.committee || !p.plural || slices.ContainsFunc(toks, func(t token) bool { return len(t.notes) > 0 }) {
+				break
+			}
+			all.plural = true
+			all.atoms = append(all.atoms, p.atoms...)
+			slices.Sort(all.atoms)
+			all.atoms = slices.Compact(all.atoms)
+			if j == i {
+				continue
+			}
+			if codes, why, ok := l.r.classCodes(all, false); ok {
+				first, last := pieces[i], pieces[j]
+				joined := piece{verdict: known, text: l.slice(first.from, last.to), codes: l.r.dropIssuer(codes), why: why, conf: sureGroup,
+					from: first.from, to: last.to, after: first.after}
+				pieces = slices.Replace(pieces, i, j+1, joined)
+				break
+			}
+		}
+	}
+	return pieces
 }
 
 // generalProvinces reports whether an entry of one part speaks of provinces in general: "Sở Tài chính, Cục Thuế các tỉnh" names

@@ -23,9 +23,12 @@ func (r *reader) missed(block string, kind blockKind, entries []Entry) []Line {
 	}
 	shouted := loud > 0 && 2*loud >= len(entries)-1 // the archive line may be in small letters
 	var lines []Line
-	for part := range blockParts(block) {
+	for part, behind := range blockParts(block) {
 		letters := lettersOnly(part)
-		if letters == "" || len(part) > 200 || allCapitals(part) && !shouted || strings.Contains(read.String(), letters) || !r.surelyNames(part) {
+		if letters == "" || len(part) > 200 || allCapitals(part) && !shouted || strings.Contains(read.String(), letters) {
+			continue
+		}
+		if !r.surelyNames(part) && !(behind && mayBeBody(part)) {
 			continue
 		}
 		read.WriteString(letters)
@@ -45,9 +48,20 @@ func (r *reader) missed(block string, kind blockKind, entries []Entry) []Line {
 // maxParts bounds the parts of a block that are looked at: no list of recipients is longer.
 const maxParts = 1000
 
-// blockParts walks over what stands between bullets, line ends and semicolons of a block, before its archive line.
-func blockParts(block string) iter.Seq[string] {
-	return func(yield func(string) bool) {
+// mayBeBody reports whether a text behind a semicolon may be a body's name, known or not: no person's, whose words all have capitals,
+// and no office of a signer.
+func mayBeBody(part string) bool {
+	words := strings.Fields(part)
+	if len(words) < 2 || isPerson(part) || signerTitle.MatchString(plainOf(part)) || signFor.MatchString(" "+part) {
+		return false
+	}
+	return startsUpper(part) && slices.ContainsFunc(words, func(w string) bool { return len(w) > 2 && strings.ToLower(w) == w && lettersOnly(w) != "" })
+}
+
+// blockParts walks over what stands between bullets, line ends and semicolons of a block, before its archive line, and says whether
+// something stands before it on the line.
+func blockParts(block string) iter.Seq2[string, bool] {
+	return func(yield func(string, bool) bool) {
 		text := firstBytes(block, maxBlock)
 		rows, _ := blockLines(strings.ToValidUTF8(text, " "))
 		n := 0
@@ -56,8 +70,8 @@ func blockParts(block string) iter.Seq[string] {
 			if archiveHead.MatchString(plainOf(firstBytes(row, 60))) {
 				return
 			}
-			for _, part := range cutSemicolons(row) {
-				if n++; n > maxParts || !yield(tidyEntry(part)) {
+			for i, part := range cutSemicolons(row) {
+				if n++; n > maxParts || !yield(tidyEntry(part), i > 0) {
 					return
 				}
 			}

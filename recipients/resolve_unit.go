@@ -15,6 +15,9 @@ func (l *lister) unit(i, e int) (piece, bool) {
 		}
 	}
 	u, m, ok := l.r.decide(toks)
+	if v := l.houseBoard(toks); v != nil && v != u {
+		return l.r.named(v, nameMatch{unit: v, bare: true}), true
+	}
 	if !ok {
 		return l.press(toks, e)
 	}
@@ -28,6 +31,26 @@ func (l *lister) unit(i, e int) (piece, bool) {
 		}
 	}
 	return l.r.named(u, m), true
+}
+
+// houseBoard returns the one board of the issuer's house whose name begins so: "Ban Dân tộc" in papers of the council is its own and
+// not that of the administration.
+func (l *lister) houseBoard(toks []token) *Unit {
+	if toks[0].word != "ban" || syllables(toks) < 3 || l.r.issuer == nil || len(toks[len(toks)-1].notes) > 0 || l.saysLevel(toks) {
+		return nil
+	}
+	var one *Unit
+	for _, m := range l.r.d.names.find(toks, 0) {
+		u := m.unit
+		if !m.partial || m.abbrev || u.Parent == "" || u.Parent != l.r.issuer.Code && u.Parent != l.r.issuer.Parent {
+			continue
+		}
+		if one != nil && one != u {
+			return nil
+		}
+		one = u
+	}
+	return one
 }
 
 // press reads "Đài tỉnh" and, beside it, "Báo": the province's one broadcaster and newspaper.
