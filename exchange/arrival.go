@@ -9,6 +9,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"time"
 
 	"congvan/mailcore"
 	"congvan/mailcore/blob"
@@ -117,6 +118,11 @@ func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mail
 	if err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { r, err = receipt(ctx, tx, d.ID); return err }); err != nil {
 		return err
 	}
+	if known {
+		if by, err = s.actingFor(ctx, by, r.Dispatch.Unit, ev.At); err != nil {
+			return err
+		}
+	}
 	var report *signing.MailReport
 	if !known {
 		if report, err = s.judgeReply(ctx, ev); err != nil {
@@ -167,6 +173,23 @@ func (s *Store) sender(ctx context.Context, arrival mailcore.Arrival) (Actor, bo
 		return Actor{Address: arrival.AuthAs}, false, nil
 	}
 	return Actor{Address: a.Address, Unit: recipients.UnitCode(a.Unit)}, err == nil, err
+}
+
+// actingFor says for which unit somebody who logged in acts: a unit's own account for the unit, an officer only under a
+// delegation that was valid when the mail was sent, and then for the recipient if it is among those.
+func (s *Store) actingFor(ctx context.Context, by Actor, recipient recipients.UnitCode, at time.Time) (Actor, error) {
+	a, err := s.Mail.Account(ctx, by.Address)
+	if err != nil || a.Kind == mailcore.Unit {
+		return by, err
+	}
+	by.Unit = ""
+	delegations, err := s.Mail.ActsFor(ctx, a.ID, at)
+	for _, d := range delegations {
+		if d.UnitCode == string(recipient) {
+			by.Unit, by.Delegation = recipient, d.Number
+		}
+	}
+	return by, err
 }
 
 // noteUnverified keeps on the copy's journal what an outsider wrote, for a clerk to see as "chưa xác thực".

@@ -18,12 +18,17 @@ type Actor struct {
 	Address mailcore.Address    // of the account; "" for the command line and the gateway
 	Name    string              // shown where there is no address
 	Unit    recipients.UnitCode // the unit that the actor acts for
+
+	Delegation string // number of the written delegation that an officer acts under; "" for a unit's own password
 }
 
 // Gateway is the actor of what nobody did by hand.
 var Gateway = Actor{Name: "congvan"}
 
 func (a Actor) String() string {
+	if a.Address != "" && a.Delegation != "" {
+		return string(a.Address) + " (" + a.Delegation + ")"
+	}
 	if a.Address != "" {
 		return string(a.Address)
 	}

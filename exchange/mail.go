@@ -121,7 +121,7 @@ func refIDs(ref string) []DispatchID {
 }
 
 func milestone(ctx context.Context, tx *sqldb.Tx, r *Receipt, ev mailcore.Event) error {
-	by := Actor{Address: ev.Actor}
+	by := Actor{Address: ev.Actor, Delegation: ev.Delegation}
 	if ev.Kind == mailcore.EventOpened {
 		return opened(ctx, tx, r, by, ev.At)
 	}
@@ -163,7 +163,7 @@ func (s *Store) handleDeletion(ctx context.Context, ev mailcore.Event) error {
 		return err
 	}
 	return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
-		if err := r.act(ctx, tx, EventRestored, Actor{Address: ev.Actor}, nil, nil); err != nil || r.Dispatch.ID != open[0].Dispatch.ID {
+		if err := r.act(ctx, tx, EventRestored, Actor{Address: ev.Actor, Delegation: ev.Delegation}, nil, nil); err != nil || r.Dispatch.ID != open[0].Dispatch.ID {
 			return err
 		}
 		if _, err := s.Mail.DeliverTx(ctx, tx, copyBody, []mailcore.Copy{{Account: ev.Account, Prefix: s.prefix(r.Dispatch), Ref: ev.Ref}}); err != nil {
@@ -214,7 +214,7 @@ func (s *Store) handleMove(ctx context.Context, ev mailcore.Event) error {
 	if err != nil {
 		return err
 	}
-	by := Actor{Address: ev.Actor, Unit: recipients.UnitCode(account.Unit)}
+	by := Actor{Address: ev.Actor, Unit: recipients.UnitCode(account.Unit), Delegation: ev.Delegation}
 	return s.actAndAnswer(ctx, ev, refIDs(ev.Ref), by, Reply{Act: folderActs[to]})
 }
 

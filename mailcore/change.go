@@ -221,6 +221,7 @@ type transfer struct {
 	by       Account
 	from, to MailboxID
 	move     bool
+	leaves   bool // from one account to another: there it means nothing to the room above
 }
 
 func (s *Store) transfer(ctx context.Context, t transfer, uids []UID) ([]UIDPair, error) {
@@ -246,6 +247,7 @@ func (t transfer) run(ctx context.Context, tx *sqldb.Tx, uids []UID) ([]UIDPair,
 	if err != nil || len(copies) == 0 {
 		return nil, err
 	}
+	t.leaves = boxes[t.from].Account != boxes[t.to].Account
 	first, err := t.insert(ctx, tx, copies)
 	if err != nil {
 		return nil, err
@@ -274,11 +276,14 @@ func (t transfer) insert(ctx context.Context, tx *sqldb.Tx, copies []copyRow) (U
 		return 0, err
 	}
 	tx.Wake(MailboxTopic(t.to))
-	next := got.UID
+	next, ref := got.UID, "ref"
+	if t.leaves {
+		ref = "''"
+	}
 	for chunk := range slices.Chunk(copies, maxChunk) {
 		a := args{t.to, next - 1, got.ModSeq, t.from}
 		_, err := tx.ExecContext(ctx, `INSERT INTO mailbox_message (mailbox_id, uid, message_id, modseq, received_at, flags, prefix, ref)
-			SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT) + ROW_NUMBER() OVER (ORDER BY uid), message_id, CAST($3 AS BIGINT), received_at, flags, prefix, ref
+			SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT) + ROW_NUMBER() OVER (ORDER BY uid), message_id, CAST($3 AS BIGINT), received_at, flags, prefix, `+ref+`
 			FROM mailbox_message WHERE mailbox_id = $4 AND uid IN `+list(&a, uidsOf(chunk)), a...)
 		if err != nil {
 			return 0, err
@@ -289,8 +294,11 @@ func (t transfer) insert(ctx context.Context, tx *sqldb.Tx, copies []copyRow) (U
 }
 
 func (t transfer) tell(ctx context.Context, tx *sqldb.Tx, from, to Mailbox, copies []copyRow, first UID) error {
-	if from.ID == to.ID {
+	switch {
+	case from.ID == to.ID, t.leaves && !t.move:
 		return nil
+	case t.leaves: // it is gone from where it belongs
+		return tellDeleted(ctx, tx, t.by, from, copies)
 	}
 	detail, err := json.Marshal(struct {
 		From string `json:"from"`

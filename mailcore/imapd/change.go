@@ -54,7 +54,7 @@ func (s *session) Store(w *imapserver.FetchWriter, set imap.NumSet, change *imap
 		imap.StoreFlagsSet: mailcore.FlagsSet, imap.StoreFlagsAdd: mailcore.FlagsAdd, imap.StoreFlagsDel: mailcore.FlagsRemove,
 	}[change.Op]
 	if len(places) > 0 {
-		rows, err := s.l.store.ChangeFlags(s.ctx, s.account, v.mailbox.ID, v.uids(places), op, flags)
+		rows, err := s.l.store.ChangeFlags(s.ctx, v.by, v.mailbox.ID, v.uids(places), op, flags)
 		if err != nil {
 			return s.problem("store flags", err)
 		}
@@ -166,7 +166,7 @@ func (s *session) Expunge(w *imapserver.ExpungeWriter, uids *imap.UIDSet) error 
 			return v.tellGone(w.WriteExpunge)
 		}
 	}
-	gone, err := s.l.store.Expunge(s.ctx, s.account, v.mailbox.ID, only)
+	gone, err := s.l.store.Expunge(s.ctx, v.by, v.mailbox.ID, only)
 	if err != nil {
 		return s.problem("expunge", err)
 	}
@@ -194,12 +194,12 @@ func (s *session) Copy(set imap.NumSet, dest string) (*imap.CopyData, error) {
 	if len(places) == 0 {
 		return nil, nil
 	}
-	pairs, err := s.l.store.CopyMessages(s.ctx, s.account, v.mailbox.ID, v.uids(places), to.ID)
+	pairs, err := s.l.store.CopyMessages(s.ctx, v.actor(to), v.mailbox.ID, v.uids(places), to.ID)
 	if err != nil {
 		return nil, s.problem("copy", err)
 	}
-	s.tellJunk(v.mailbox, to, pairs)
-	return copyData(to, pairs), nil
+	s.tellJunk(v.mailbox, to.Mailbox, pairs)
+	return copyData(to.Mailbox, pairs), nil
 }
 
 // Move implements imapserver.SessionMove.
@@ -221,15 +221,15 @@ func (s *session) Move(w *imapserver.MoveWriter, set imap.NumSet, dest string) e
 	case len(places) == 0:
 		return nil
 	}
-	pairs, err := s.l.store.MoveMessages(s.ctx, s.account, v.mailbox.ID, v.uids(places), to.ID)
+	pairs, err := s.l.store.MoveMessages(s.ctx, v.actor(to), v.mailbox.ID, v.uids(places), to.ID)
 	if err != nil {
 		return s.problem("move", err)
 	}
-	s.tellJunk(v.mailbox, to, pairs)
+	s.tellJunk(v.mailbox, to.Mailbox, pairs)
 	for _, p := range pairs {
 		v.lose(p.From)
 	}
-	if data := copyData(to, pairs); data != nil {
+	if data := copyData(to.Mailbox, pairs); data != nil {
 		if err := w.WriteCopyData(data); err != nil {
 			return err
 		}
@@ -248,6 +248,15 @@ func (s *session) tellJunk(from, to mailcore.Mailbox, pairs []mailcore.UIDPair) 
 		uids[i] = p.To
 	}
 	s.l.opt.Junk(is, to.ID, uids)
+}
+
+// actor is who copies or moves from the view to a place: when one of the two is a unit's, under the delegation for it.
+func (v *view) actor(to place) mailcore.Account {
+	by := v.by
+	if v.under == nil && to.under != nil {
+		by.Under = to.under.Number
+	}
+	return by
 }
 
 // copyData lists what went where, the nth of the one set to the nth of the other (RFC 4315 §3), so neither is sorted anew.
@@ -295,7 +304,7 @@ func (s *session) Append(name string, r imap.LiteralReader, options *imap.Append
 	case err != nil:
 		return nil, s.problem("save appended message", err)
 	}
-	uid, err := s.l.store.Append(s.ctx, s.account, mb.ID, body, flags, options.Time)
+	uid, err := s.l.store.Append(s.ctx, s.by(mb.under), mb.ID, body, flags, options.Time)
 	if err != nil {
 		return nil, s.problem("append", err)
 	}

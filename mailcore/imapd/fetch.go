@@ -327,7 +327,7 @@ func (f *fetching) note() {
 		if len(n.uids) == 0 {
 			continue
 		}
-		if err := f.s.l.store.NoteFetched(ctx, f.s.account, f.v.mailbox.ID, n.uids, n.seen); err != nil {
+		if err := f.s.l.store.NoteFetched(ctx, f.v.by, f.v.mailbox.ID, n.uids, n.seen); err != nil {
 			f.s.l.log.Error("imap note fetched", "account", f.s.account.Address, "mailbox", f.v.mailbox.ID, "err", err)
 		}
 	}

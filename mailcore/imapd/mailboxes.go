@@ -15,20 +15,23 @@ import (
 // delim parts the levels of a mailbox's name.
 const delim = '/'
 
-// mailbox returns a mailbox of the account by the name a client gave.
-func (s *session) mailbox(name string) (mailcore.Mailbox, error) {
-	mb, err := s.l.store.Mailbox(s.ctx, s.account.ID, mailboxName(name))
-	if err != nil {
-		return mb, s.problem("look up mailbox", err)
+// mailbox returns a mailbox by the name a client gave: of the account, or of a unit that it acts for.
+func (s *session) mailbox(name string) (place, error) {
+	name = mailboxName(name)
+	if s.isShared(name) {
+		return s.shared(name)
 	}
-	return mb, nil
+	mb, err := s.l.store.Mailbox(s.ctx, s.account.ID, name)
+	if err != nil {
+		return place{}, s.problem("look up mailbox", err)
+	}
+	return place{mb, nil}, nil
 }
 
 // target is mailbox for APPEND, COPY and MOVE, whose refusal invites the client to create it.
-func (s *session) target(name string) (mailcore.Mailbox, error) {
+func (s *session) target(name string) (place, error) {
 	mb, err := s.mailbox(name)
-	var refused *imap.Error
-	if errors.As(err, &refused) && refused.Code == imap.ResponseCodeNonExistent {
+	if isNonExistent(err) && !s.isShared(mailboxName(name)) {
 		return mb, no(imap.ResponseCodeTryCreate, "No such mailbox")
 	}
 	return mb, err
@@ -53,6 +56,9 @@ func (s *session) Create(name string, options *imap.CreateOptions) error {
 	}
 	// A trailing separator only announces children (RFC 9051 §6.3.4).
 	name = strings.TrimSuffix(mailboxName(name), string(delim))
+	if err := s.ownOnly(name); err != nil {
+		return err
+	}
 	_, err := s.l.store.CreateMailbox(s.ctx, s.account.ID, name, use)
 	if err != nil {
 		return s.problem("create mailbox", err)
@@ -62,6 +68,9 @@ func (s *session) Create(name string, options *imap.CreateOptions) error {
 
 // Delete implements imapserver.Session.
 func (s *session) Delete(name string) error {
+	if err := s.ownOnly(mailboxName(name)); err != nil {
+		return err
+	}
 	if err := s.l.store.DeleteMailbox(s.ctx, s.account, s.account.ID, mailboxName(name)); err != nil {
 		return s.problem("delete mailbox", err)
 	}
@@ -76,6 +85,9 @@ func (s *session) Delete(name string) error {
 // Rename implements imapserver.Session.
 func (s *session) Rename(from, to string, _ *imap.RenameOptions) error {
 	to = strings.TrimSuffix(mailboxName(to), string(delim))
+	if err := s.ownOnly(mailboxName(from), to); err != nil {
+		return err
+	}
 	if err := s.l.store.RenameMailbox(s.ctx, s.account.ID, mailboxName(from), to); err != nil {
 		return s.problem("rename mailbox", err)
 	}
@@ -84,6 +96,10 @@ func (s *session) Rename(from, to string, _ *imap.RenameOptions) error {
 
 // Subscribe implements imapserver.Session.
 func (s *session) Subscribe(name string) error {
+	if s.isShared(mailboxName(name)) {
+		_, err := s.mailbox(name) // always subscribed
+		return err
+	}
 	if err := s.l.store.SubscribeMailbox(s.ctx, s.account.ID, mailboxName(name), true); err != nil {
 		return s.problem("subscribe", err)
 	}
@@ -92,6 +108,9 @@ func (s *session) Subscribe(name string) error {
 
 // Unsubscribe implements imapserver.Session. Clients unsubscribe from what they have just deleted.
 func (s *session) Unsubscribe(name string) error {
+	if err := s.ownOnly(mailboxName(name)); err != nil {
+		return err
+	}
 	err := s.l.store.SubscribeMailbox(s.ctx, s.account.ID, mailboxName(name), false)
 	if err != nil && !errors.Is(err, mailcore.ErrNoMailbox) {
 		return s.problem("unsubscribe", err)
@@ -108,7 +127,7 @@ func (s *session) Status(name string, options *imap.StatusOptions) (*imap.Status
 	if err != nil {
 		return nil, err
 	}
-	return s.status(mb)
+	return s.status(mb.Mailbox)
 }
 
 func (s *session) status(mb mailcore.Mailbox) (*imap.StatusData, error) {
@@ -133,6 +152,12 @@ func (s *session) List(w *imapserver.ListWriter, ref string, patterns []string, 
 	if err != nil {
 		return s.problem("list mailboxes", err)
 	}
+	all = slices.DeleteFunc(all, func(mb mailcore.Mailbox) bool { return s.isShared(mb.Name) }) // the name is taken since
+	units, err := s.sharedMailboxes()
+	if err != nil {
+		return err
+	}
+	all = append(all, units...)
 	for _, e := range folders(all) {
 		if !matchesAny(e.name, mailboxName(ref), patterns) || !e.wanted(options) {
 			continue
@@ -140,8 +165,7 @@ func (s *session) List(w *imapserver.ListWriter, ref string, patterns []string, 
 		data := e.listData(options)
 		if options.ReturnStatus != nil && !options.ReturnStatus.DeletedStorage && e.mailbox != nil {
 			if data.Status, err = s.status(*e.mailbox); err != nil {
-				var refused *imap.Error
-				if errors.As(err, &refused) && refused.Code == imap.ResponseCodeNonExistent {
+				if isNonExistent(err) {
 					continue // deleted meanwhile
 				}
 				return err

@@ -67,7 +67,7 @@ func (s *session) Close() error {
 
 // Namespace implements imapserver.SessionNamespace.
 func (s *session) Namespace() (*imap.NamespaceData, error) {
-	return &imap.NamespaceData{Personal: []imap.NamespaceDescriptor{{Prefix: "", Delim: delim}}}, nil
+	return s.namespace(), nil
 }
 
 // AppendLimit implements imapserver.SessionAppendLimit.
@@ -81,10 +81,11 @@ func (s *session) Select(name string, options *imap.SelectOptions) (*imap.Select
 	if err != nil {
 		return nil, err
 	}
-	v, err := openView(s.ctx, s.l.store, mb, options.ReadOnly)
+	v, err := openView(s.ctx, s.l.store, mb.Mailbox, options.ReadOnly)
 	if err != nil {
 		return nil, s.problem("open mailbox", err)
 	}
+	v.by, v.under = s.by(mb.under), mb.under
 	s.view = v
 	data := &imap.SelectData{
 		Flags:       v.flagsInUse(),
@@ -101,11 +102,12 @@ func (s *session) Select(name string, options *imap.SelectOptions) (*imap.Select
 			break
 		}
 	}
+	s.opened(mb, v.readOnly, data.FirstUnseenSeqNum == 0)
 	if !v.readOnly {
 		data.PermanentFlags = append(append([]imap.Flag{}, data.Flags...), imap.FlagWildcard)
 	}
 	if s.conn.EnabledCaps().Has(imap.CapIMAP4rev2) {
-		data.List = &imap.ListData{Mailbox: mb.Name, Delim: delim, Attrs: attrs(mb)}
+		data.List = &imap.ListData{Mailbox: mb.Name, Delim: delim, Attrs: attrs(mb.Mailbox)}
 	}
 	return data, nil
 }
@@ -137,6 +139,7 @@ func (s *session) Unselect() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.view = nil
+	s.watch.ActUnder(0)
 	return nil
 }
 
@@ -149,6 +152,10 @@ func (s *session) Poll(w *imapserver.UpdateWriter, allowExpunge bool) error {
 
 func (s *session) update(w *imapserver.UpdateWriter, allowExpunge bool) error {
 	if s.view == nil {
+		return nil
+	}
+	if s.view.expired(s.l.store.DB().Now()) {
+		s.front.end(mailcore.ErrDelegationOver)
 		return nil
 	}
 	err := s.view.refresh(s.ctx)
@@ -222,6 +229,10 @@ func (s *session) problem(doing string, err error) error {
 func (s *session) selected(write bool) (*view, error) {
 	if s.view == nil {
 		return nil, &imap.Error{Type: imap.StatusResponseTypeBad, Text: "No mailbox selected"}
+	}
+	if s.view.expired(s.l.store.DB().Now()) {
+		s.front.end(mailcore.ErrDelegationOver)
+		return nil, no("NOPERM", "The delegation for this mailbox has ended")
 	}
 	if write && s.view.readOnly {
 		return nil, no("READ-ONLY", "Mailbox was opened with EXAMINE")

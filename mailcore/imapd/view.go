@@ -19,6 +19,8 @@ type view struct {
 	store    *mailcore.Store
 	mailbox  mailcore.Mailbox
 	readOnly bool
+	by       mailcore.Account     // who acts on it
+	under    *mailcore.Delegation // by which it is open, nil for a mailbox of the account's own
 
 	msgs   []message // by UID
 	told   int

@@ -166,3 +166,49 @@ func (h *house) loggedIn(t *testing.T) *caller {
 	c.do("AUTH PLAIN "+plain("a1@kontum.test", password), "235")
 	return c
 }
+
+func TestOfficerMaySendAsTheUnitOfADelegation(t *testing.T) {
+	forEach(t, 2, nil, func(t *testing.T, h *house) {
+		const officer = "an.a1@kontum.test"
+		if _, err := h.store.CreateAccounts(ctx, []mailcore.NewAccount{{Address: officer, Kind: mailcore.Officer, Name: "An", Password: password}}); err != nil {
+			t.Fatal(err)
+		}
+		c := call(t, h.submit)
+		c.do("EHLO x", "250")
+		c.startTLS(h.roots)
+		c.do("EHLO x", "250")
+		c.do("AUTH PLAIN "+plain(officer, password), "235")
+		send := func(sender, from, want string) {
+			t.Helper()
+			c.send("MAIL FROM:<" + sender + ">\r\n")
+			if got, _ := c.reply(); !strings.HasPrefix(got, "250") {
+				if !strings.HasPrefix(got, want) {
+					t.Errorf("%s as %s: %q", sender, from, got)
+				}
+				return
+			}
+			c.do("RCPT TO:<a2@kontum.test>", "250")
+			c.do("DATA", "354")
+			c.do("From: "+from+"\r\nSubject: x\r\n\r\nx\r\n.", want)
+		}
+		send(officer, officer, "250")
+		send(officer, "a1@kontum.test", "550 5.7.1")
+		send("a1@kontum.test", "a1@kontum.test", "550 5.7.1")
+		d, err := h.store.Delegate(ctx, officer, "a1@kontum.test", "12/GUQ", "2020-01-01", "2126-12-31")
+		if err != nil {
+			t.Fatal(err)
+		}
+		send("a1@kontum.test", "a1@kontum.test", "250")
+		send(officer, "Đơn vị <a1@kontum.test>", "250")
+		send(officer, "a2@kontum.test", "550 5.7.1")
+		if err := h.store.RevokeDelegation(ctx, d.ID); err != nil {
+			t.Fatal(err)
+		}
+		send("a1@kontum.test", "a1@kontum.test", "550 5.7.1")
+		for _, a := range h.arrivals(t) {
+			if a.AuthAs != officer {
+				t.Errorf("arrival %+v", a)
+			}
+		}
+	})
+}

@@ -40,7 +40,7 @@ func (s *session) Data(r io.Reader) error {
 
 	id := strings.ToLower(rand.Text()[:16])
 	log := s.log.With("id", id, "sender", e.sender, "rcpts", len(e.rcpts))
-	m, err := s.receive(ctx, r)
+	m, err := s.receive(ctx, e, r)
 	if err == nil {
 		err = s.judge(ctx, e, m)
 	}
@@ -69,7 +69,7 @@ type message struct {
 }
 
 // receive streams the body into the store.
-func (s *session) receive(ctx context.Context, r io.Reader) (*message, error) {
+func (s *session) receive(ctx context.Context, e *envelope, r io.Reader) (*message, error) {
 	broken := &brokenReader{r: r}
 	var lines io.Reader = &lineCheck{r: broken}
 	if s.submission() {
@@ -84,7 +84,7 @@ func (s *session) receive(ctx context.Context, r io.Reader) (*message, error) {
 		return nil, errLoop
 	}
 	if s.submission() {
-		if err := h.speaksAs(s.account.Address); err != nil {
+		if err := h.speaksAs(s.account.Address, e.own); err != nil {
 			return nil, err
 		}
 		h.complete(time.Now().In(hoChiMinh), s.run.opt.Hostname)

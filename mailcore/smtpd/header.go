@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/mail"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,8 +80,8 @@ func (h *header) note(field []byte) {
 	}
 }
 
-// speaksAs checks that the message claims to be from nobody but own.
-func (h *header) speaksAs(own mailcore.Address) error {
+// speaksAs checks that the message claims to be from nobody but own, the account that logged in, or another that it may send as.
+func (h *header) speaksAs(own mailcore.Address, allowed []mailcore.Address) error {
 	if len(h.from) != 1 || len(h.sender) > 1 {
 		return notYours(550, "Thư phải có đúng một dòng From, và người gửi (From)", own)
 	}
@@ -90,7 +91,7 @@ func (h *header) speaksAs(own mailcore.Address) error {
 			return notYours(550, "Người gửi (From)", own)
 		}
 		for _, a := range list {
-			if addr, err := mailcore.ParseAddress(a.Address); err != nil || addr != own {
+			if addr, err := mailcore.ParseAddress(a.Address); err != nil || !slices.Contains(allowed, addr) {
 				return notYours(550, "Người gửi (From)", own)
 			}
 		}

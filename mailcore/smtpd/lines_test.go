@@ -11,6 +11,8 @@ import (
 	"testing/iotest"
 	"time"
 
+	"congvan/mailcore"
+
 	"github.com/emersion/go-smtp"
 )
 
@@ -86,7 +88,7 @@ func FuzzHeader(f *testing.F) {
 		if i := strings.Index(in, "\r\n\r\n"); i >= 0 && len(h.raw) > i+4 {
 			t.Errorf("the header goes on behind the empty line: %q", h.raw)
 		}
-		if h.speaksAs("a@b.test") == nil && h.speaksAs("c@d.test") == nil {
+		if h.speaksAs("a@b.test", []mailcore.Address{"a@b.test"}) == nil && h.speaksAs("c@d.test", []mailcore.Address{"c@d.test"}) == nil {
 			t.Error("it speaks as two")
 		}
 		h.complete(time.Now(), "x")

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -44,6 +45,7 @@ type envelope struct {
 	full   bool   // RET=FULL
 	rcpts  []rcpt
 	seen   map[string]bool
+	own    []mailcore.Address // that the account may send as: its own, and those of units that it acts for today
 }
 
 // A rcpt is an accepted recipient and where it leads.
@@ -126,12 +128,34 @@ func (s *session) Mail(from string, opt *smtp.MailOptions) error {
 	if !opt.UTF8 && !isASCII(from) {
 		return needsUTF8(smtp.EnhancedCode{5, 6, 7})
 	}
-	if s.submission() && e.sender != "" && e.sender != s.account.Address {
+	if s.submission() {
+		var err error
+		if e.own, err = s.ownAddresses(); err != nil {
+			s.log.Error("delegations", "err", err)
+			return errNotNow
+		}
+	}
+	if s.submission() && e.sender != "" && !slices.Contains(e.own, e.sender) {
 		s.log.Info("sender refused", "account", s.account.Address, "sender", e.sender)
 		return notYours(550, "Địa chỉ gửi", s.account.Address)
 	}
 	s.setEnvelope(e)
 	return nil
+}
+
+// ownAddresses are what the account may send as.
+func (s *session) ownAddresses() ([]mailcore.Address, error) {
+	own := []mailcore.Address{s.account.Address}
+	if s.account.Kind != mailcore.Officer {
+		return own, nil
+	}
+	ctx, cancel := s.lookup()
+	defer cancel()
+	units, err := s.run.opt.Store.ActsFor(ctx, s.account.ID, time.Now())
+	for _, d := range units {
+		own = append(own, d.Unit)
+	}
+	return own, err
 }
 
 // Rcpt adds a recipient.
