@@ -249,7 +249,12 @@ func lastRune(s string) int {
 }
 
 // rankWord is a degree or rank before a name.
-var rankWord = regexp.MustCompile(`^(?:ts|ths|gs|pgs|bs|ks|cn|ds|bsck[il1t]{1,2}|dsck[il1]{1,2}|bscki|luat su|dai ta|thuong ta|trung ta|thieu ta|dai uy|thuong uy|thieu tuong|trung tuong|dai tuong|thuong tuong|nsut|nsnd|nha giao|bac si)\b`)
+var (
+	rankWord = regexp.MustCompile(`^(?:` + ranks + `)(?:[. ]+(?:` + ranks + `))*$`)
+	rankLead = regexp.MustCompile(`^(?:` + ranks + `)\b`)
+)
+
+const ranks = `ts|ths|gs|pgs|bs|ks|cn|ds|bsck[il1t]{1,3}|dsck[il1]{1,2}|luat su|dai ta|thuong ta|trung ta|thieu ta|dai uy|thuong uy|thieu tuong|trung tuong|dai tuong|thuong tuong|nsut|nsnd|nha giao|bac si`
 
 // nameTail returns the word at which the name of a person begins that ends the line, specks left alone, with the rank before
 // it; -1 when the line ends with none.
@@ -347,7 +352,7 @@ func withRank(ws []lineWord, from, first int) int {
 		for _, w := range ws[from-n : from] {
 			rank += plainOf(w.core) + " "
 		}
-		if rank = strings.TrimSpace(rank); rankWord.FindString(rank) == rank && startsUpper(ws[from-n].core) {
+		if rank = strings.TrimSpace(rank); rankWord.MatchString(rank) && startsUpper(ws[from-n].core) {
 			return withRank(ws, from-n, first)
 		}
 	}
@@ -383,6 +388,9 @@ func (c *column) cutNameAlone(l string) string {
 	ws := lineWords(l)
 	first := firstEntryWord(ws)
 	k := nameTail(l, ws, first+2)
+	if k > 0 && strings.HasPrefix(l[ws[k].from:], "Hồ Chí Minh") {
+		return l
+	}
 	if k > 0 && nameWord(ws[k-1].core) && !middleName.MatchString(plainOf(ws[k+1].core)) { // where does the name begin?
 		return l
 	}
@@ -415,7 +423,7 @@ func cutBehindEntry(l string) string {
 	at := ws[first].from
 	pieces := cutSemicolons(l[at:])
 	last := strings.Trim(pieces[len(pieces)-1], " +"+specks)
-	if len(pieces) < 2 || strings.HasSuffix(l, ";") || looksRecipient(last) && rankWord.FindString(plainOf(last)) == "" || strings.HasPrefix(last, "(") || goesOn(strings.Join(pieces[:len(pieces)-1], "; "), last) {
+	if len(pieces) < 2 || strings.HasSuffix(l, ";") || looksRecipient(last) && !rankLead.MatchString(plainOf(last)) || strings.HasPrefix(last, "(") || goesOn(strings.Join(pieces[:len(pieces)-1], "; "), last) {
 		return l
 	}
 	return l[:at] + strings.Join(pieces[:len(pieces)-1], "; ") + ";"

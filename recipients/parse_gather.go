@@ -223,7 +223,7 @@ func (g *gatherer) loose(p string) {
 		g.done = true
 	case isSignerLine(p, loud) && !g.continuesWith(g.cut(p, loud)):
 		return
-	case !g.closed && g.merged && startsUpper(p) && !isSignerLine(p, loud) && g.begins(p) && looksRecipient(p):
+	case !g.closed && g.merged && g.lostBullet(p, loud):
 		g.open(g.cut(p, loud))
 	case g.stopped() && (startsLower(p) || g.wraps(p) && !looksRecipient(p)) && strings.Contains(p, ";"):
 		n := len(g.texts) - 1 // the stop was a speck
@@ -237,6 +237,22 @@ func (g *gatherer) loose(p string) {
 	case !g.closed && !looksRecipient(p):
 		g.join(g.cut(p, loud))
 	}
+}
+
+// lostBullet reports whether a line is an entry that lost its bullet, not the rest of the one before, in a block that has
+// bullets: the line before was short, and was no list.
+func (g *gatherer) lostBullet(p string, loud bool) bool {
+	last := strings.TrimRight(g.texts[len(g.texts)-1], " ")
+	limit := g.width * 8 / 10
+	if strings.HasSuffix(last, ",") {
+		limit = g.width * 6 / 10
+	}
+	if g.commas {
+		limit = g.width - 1
+	}
+	first := strings.Trim(firstWord(p), ",;")
+	return startsUpper(p) && (first == "CÁC" || !isAbbreviation(first)) && g.lastWidth+1+utf8.RuneCountInString(first) < limit &&
+		looksRecipient(p) && !isSignerLine(p, loud) && !g.listsRooms() && g.begins(p)
 }
 
 // wraps reports whether the last line was full, so that the first word of p had no room on it.

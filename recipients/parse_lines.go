@@ -38,7 +38,7 @@ func blockLines(raw string) ([]string, blockKind) {
 // titledLines is blockLines that also says whether a signer's title stood beside the label.
 func titledLines(raw string) (lines []string, kind blockKind, titled bool) {
 	raw = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\f", "\n", "\v", "\n", "\u2028", "\n", "\u2029", "\n", "\u00a0", " ", "\u00ad", "", "\u200b", "",
-		"\u200c", "", "\u200d", "", "\ufeff", "", "\u2060", "").Replace(raw)
+		"\u200c", "", "\u200d", "", "\ufeff", "", "\u2060", "", "\u02c6", " ", "\u02c7", " ").Replace(raw)
 	lines = firstColumn(strings.Split(raw, "\n"))
 	text := strings.Join(lines, "\n")
 	if strings.Contains(text, "<") {

@@ -8,7 +8,10 @@ import (
 
 // testdata/noi-nhan-scans.jsonl holds made-up blocks that were set beside a made-up signer, printed, soiled, scanned at 95 to
 // 200 dpi and read by Tesseract; the entries are those that were set. Only blocks whose every entry a person can still read were
-// kept. Those with an id in "a" were made before the rules for such blocks were written, those in "d" with other words and signers.
+// kept. Those with an id in "a" were made before the rules for such blocks were written, those in "d"
+// with other words and signers, those in "e" of entries of the corpus.
+
+const scans = "testdata/noi-nhan-scans.jsonl"
 
 // letterDistance is how many letters must change to make b of a; with within, of the best part of a.
 func letterDistance(a, b string, within bool) int {
@@ -86,10 +89,10 @@ func (c *tally) add(right bool) {
 }
 
 func TestParseBlockReadsScansBesideASigner(t *testing.T) {
-	for _, half := range []struct{ id, what string }{{"a", "made before"}, {"c", "made after"}, {"d", "made later, with other words and signers"}} {
+	for _, half := range []struct{ id, what string }{{"a", "made before"}, {"c", "made after"}, {"d", "made later, with other words and signers"}, {"e", "of the corpus's own entries"}} {
 		var total score
 		blocks := 0
-		for _, b := range loadBlocks(t, "testdata/noi-nhan-scans.jsonl") {
+		for _, b := range loadBlocks(t, scans) {
 			if !strings.HasPrefix(b.ID, half.id) {
 				continue
 			}
@@ -101,7 +104,7 @@ func TestParseBlockReadsScansBesideASigner(t *testing.T) {
 			}))
 		}
 		t.Logf("%s: %d blocks, %s", half.what, blocks, total)
-		if blocks < 75 || total.entries.f1() < 0.97 || total.units.f1() < 0.96 || total.purpose.f1() < 0.98 || total.copies.f1() < 0.98 {
+		if blocks < 70 || total.entries.f1() < 0.97 || total.units.f1() < 0.96 || total.purpose.f1() < 0.98 || total.copies.f1() < 0.98 {
 			t.Errorf("%s: %s is below the floors", half.what, total)
 		}
 	}
@@ -111,7 +114,7 @@ func TestParseBlockReadsScansBesideASigner(t *testing.T) {
 // entry a clerk sees, a lost one nobody.
 func TestNoRecipientOfAScanIsLost(t *testing.T) {
 	n := 0
-	for _, b := range loadBlocks(t, "testdata/noi-nhan-scans.jsonl") {
+	for _, b := range loadBlocks(t, scans) {
 		var read strings.Builder
 		for _, e := range ParseBlock(b.Raw) {
 			read.WriteString(lettersOnly(e.Text) + "|")
@@ -125,5 +128,38 @@ func TestNoRecipientOfAScanIsLost(t *testing.T) {
 	}
 	if n < 900 {
 		t.Errorf("only %d recipients", n)
+	}
+}
+
+// TestOnlyTheSignersColumnIsLeftOut looks at every word that went into no entry: it is a word of the label or of the signer, a
+// speck, or stands behind the archive line.
+func TestOnlyTheSignersColumnIsLeftOut(t *testing.T) {
+	words, strange := 0, 0
+	for _, b := range loadBlocks(t, scans) {
+		entries := ParseBlock(b.Raw)
+		read := ""
+		for _, e := range entries {
+			read += lettersOnly(e.Text) + "|"
+		}
+		known := strings.Fields(plainOf("Nơi nhận đã ký " + strings.Join(b.Signer, " ")))
+		for line := range strings.Lines(b.Raw) {
+			archive := isArchive(strings.TrimLeft(line, "-~+–— '_.=*"))
+			for _, w := range strings.Fields(line) {
+				w := lettersOnly(w)
+				words++
+				if archive || len(w) < 4 || strings.Contains(read, w) || slices.ContainsFunc(known, func(k string) bool {
+					return letterDistance(lettersOnly(k), w, false) <= len(w)/3
+				}) {
+					continue
+				}
+				strange++
+				if testing.Verbose() {
+					t.Logf("%s: %q in %q", b.ID, w, strings.TrimSpace(line))
+				}
+			}
+		}
+	}
+	if strange*200 > words {
+		t.Errorf("%d of %d words are in no entry and are not the signer's", strange, words)
 	}
 }

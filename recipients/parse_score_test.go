@@ -32,6 +32,7 @@ type goldBlock struct {
 	KinhGuiEntries []goldEntry `json:"kinh_gui_entries"`
 	Entries        []goldEntry `json:"entries"`
 	Flags          []string    `json:"flags"`
+	Signer         []string    `json:"signer"` // of a made-up block, line by line
 }
 
 func loadBlocks(t testing.TB, path string) []goldBlock {

@@ -249,12 +249,29 @@ func looksRecipient(s string) bool {
 		return true
 	case pressHead.MatchString(f), bodyHead.MatchString(f), titleHead.MatchString(f), groupHead.MatchString(f):
 		return startsUpper(s) || len(strings.Fields(s)) > 1 && startsLower(s) && memberLead.MatchString(f) || isLowerHead(s, f)
-	case comrade.MatchString(f), agency.MatchString(f):
+	case comrade.MatchString(f) && (startsUpper(s) || strings.HasPrefix(f, "d")), agency.MatchString(f), placeAlone.MatchString(f), holdsBody(s):
 		return true
 	case isAbbreviation(first) && startsUpper(first) && (len(lettersOnly(first)) > 2 || selfStanding.MatchString(f)) && !hasSpeck(s) && !strings.ContainsFunc(first, isToned):
 		return true
 	}
 	return sectors[lettersOnly(firstItem(s))] || startsUpper(s) && len(strings.Fields(s)) == 1 && len([]rune(first)) > 4
+}
+
+// placeAlone is a class of places that a misread comma cut off: "các tỉnh; thành phố".
+var placeAlone = regexp.MustCompile(`^` + placeWord + `(?: truc thuoc.*)?$`)
+
+// holdsBody reports whether a text whose beginning was misread names a body all the same: it ends with a purpose, or has the
+// abbreviation of one inside.
+func holdsBody(s string) bool {
+	if endsWithPurpose(strings.TrimRight(s, " .,;")) {
+		return true
+	}
+	for _, w := range strings.Fields(s) {
+		if w = strings.Trim(w, specks); len(w) > 3 && isCapitals(w) && selfStanding.MatchString(plainOf(w)) && bodyHead.MatchString(plainOf(w)) {
+			return true
+		}
+	}
+	return false
 }
 
 // hasSpeck reports whether a single letter or a sign stands among the words of a text.
@@ -285,9 +302,10 @@ func firstItem(s string) string {
 
 // isSignerLine reports whether a line without a bullet belongs to the signer's column or to what follows the block.
 func isSignerLine(s string, shouting bool) bool {
+	listed := strings.HasSuffix(s, ";") && strings.ToUpper(s) != s // "Bộ trưởng;" is one of a list
 	s = strings.Trim(s, " *_.,:;-–'\"|")
 	f := plainOf(firstBytes(s, 200))
-	if s == "" || signerTitle.MatchString(f) || signFor.MatchString(" "+s) || isPerson(s) {
+	if s == "" || signerTitle.MatchString(f) && !(listed && titleHead.MatchString(f)) || signFor.MatchString(" "+s) || isPerson(s) {
 		return true
 	}
 	ws := strings.Fields(firstBytes(s, 200))
