@@ -34,6 +34,9 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 		if err := c.log(ctx, tx); err != nil {
 			return fmt.Errorf("log: %w", err)
 		}
+		if err := c.gateway(ctx, tx); err != nil {
+			return fmt.Errorf("gateway: %w", err)
+		}
 		if err := c.series(ctx, tx); err != nil {
 			return fmt.Errorf("registers: %w", err)
 		}

@@ -311,6 +311,8 @@ func (l *logChecker) queue(ctx context.Context) error {
 // chainName tells an operator whose chain it is.
 func chainName(chain int64) string {
 	switch doc := chain >> copyBits; {
+	case chain == gatewayChain:
+		return "gateway"
 	case chain < 0:
 		return fmt.Sprintf("register_series %d", -chain)
 	case chain == doc<<copyBits:

@@ -25,6 +25,7 @@ type said struct {
 	On        string            `json:"on"`
 	Opened    int64             `json:"opened"`
 	Reason    string            `json:"reason"`
+	Key       string            `json:"key"`
 	Mode      Mode              `json:"mode"`
 	Agency    string            `json:"agency"`
 	Year      int64             `json:"year"`

@@ -227,6 +227,9 @@ func checkAll(ctx context.Context, s *streams, in *installation) error {
 		}
 		bad += len(found)
 	}
+	if err := in.showEndings(ctx, s.out); err != nil {
+		return err
+	}
 	if bad > 0 {
 		return &hintError{fmt.Errorf("%d invariants do not hold", bad), "keep a copy of the data folder before anything else"}
 	}

@@ -70,7 +70,7 @@ func showStatus(ctx context.Context, s *streams, in *installation, issuer recipi
 		return nil
 	case reference == "":
 		showList(s.out, all)
-		return nil
+		return in.showEndings(ctx, s.out)
 	}
 	for _, st := range all {
 		showDocument(s.out, st)
