@@ -39,7 +39,7 @@ func (r *reader) candidates(text string) []Candidate {
 		if best.begun {
 			best.score += 0.6
 		}
-		if best.score >= 0.5 {
+		if best.score >= 0.55 {
 			all = append(all, best)
 		}
 	}

@@ -1,7 +1,6 @@
 package recipients
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -33,6 +32,19 @@ type nameEnd struct {
 
 	alias   bool          // an alias and no official name
 	learned *LearnedAlias // a clerk's decision made it one
+}
+
+// rank orders the ways in which one run of words is a unit's name: officially, by an alias, by a decision, by a form built.
+func (e nameEnd) rank() int {
+	switch {
+	case e.made:
+		return 3
+	case e.learned != nil:
+		return 2
+	case e.alias:
+		return 1
+	}
+	return 0
 }
 
 // A nameMatch is a unit that a run of words names.
@@ -160,10 +172,12 @@ func (x *nameIndex) add(words []string, end nameEnd) {
 	}
 	for i, e := range n.ends {
 		if e.unit == end.unit {
-			n.ends[i].bare = e.bare && end.bare
-			n.ends[i].made = e.made && end.made
-			n.ends[i].alias = e.alias && end.alias
-			n.ends[i].learned = cmp.Or(e.learned, end.learned)
+			best := e
+			if end.rank() < e.rank() {
+				best = end
+			}
+			best.bare = e.bare && end.bare
+			n.ends[i] = best
 			return
 		}
 	}

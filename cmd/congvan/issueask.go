@@ -243,16 +243,25 @@ var outcomeWords = map[exchange.Outcome]string{exchange.Resolved: "gửi", excha
 // showLines prints a table of lines and what they lead to.
 func showLines(w io.Writer, lines []exchange.Line) {
 	t := tabwriter.NewWriter(w, 2, 2, 2, ' ', 0)
-	fmt.Fprintln(t, "  Nơi nhận\tKết quả\tĐơn vị\tCăn cứ")
+	fmt.Fprintln(t, "  Nơi nhận\tKết quả\tĐơn vị\tChắc\tCăn cứ")
 	for _, l := range lines {
-		to := l.Units
+		to, sure := l.Units, ""
+		if l.Outcome == exchange.Resolved {
+			sure = fmt.Sprintf("%.0f%%", 100*l.Confidence)
+		}
+		if l.Outcome == exchange.Open && len(l.Candidates) > 0 {
+			to = "có thể là"
+			for _, c := range l.Candidates {
+				to += " " + string(c.Code)
+			}
+		}
 		if codes := l.Codes(); len(codes) > 6 {
 			to = fmt.Sprintf("%s … (%d đơn vị)", strings.Join(strings.Fields(l.Units)[:5], " "), len(codes))
 		}
 		if l.Name != "" {
 			to = strings.TrimSpace(l.Name + " " + l.Address)
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\n", shorten(l.Text, 50), outcomeWords[l.Outcome], to, shorten(l.Why, 44))
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\n", shorten(l.Text, 50), outcomeWords[l.Outcome], to, sure, shorten(l.Why, 44))
 	}
 	t.Flush()
 }
