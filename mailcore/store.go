@@ -38,7 +38,7 @@ var ErrStale = errors.New("somebody else was first")
 // A Store is the mail store of an installation. It is safe for concurrent use.
 type Store struct {
 	db    *sqldb.DB
-	blobs *blob.Dir
+	blobs blob.Store
 	log   *slog.Logger
 
 	cost   HashCost
@@ -49,7 +49,7 @@ type Store struct {
 }
 
 // NewStore returns the store over a migrated database and a folder of blobs.
-func NewStore(db *sqldb.DB, blobs *blob.Dir, log *slog.Logger) *Store {
+func NewStore(db *sqldb.DB, blobs blob.Store, log *slog.Logger) *Store {
 	if log == nil {
 		log = slog.Default()
 	}
@@ -65,7 +65,7 @@ func (s *Store) SetHashCost(c HashCost) { s.cost = c }
 func (s *Store) DB() *sqldb.DB { return s.db }
 
 // Blobs is where the bytes lie.
-func (s *Store) Blobs() *blob.Dir { return s.blobs }
+func (s *Store) Blobs() blob.Store { return s.blobs }
 
 // maxChunk bounds the rows of one statement: far below the 32,766 parameters of SQLite and the 65,535 of PostgreSQL, and
 // large enough that a thousand copies cost a handful of statements.

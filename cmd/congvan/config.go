@@ -55,6 +55,17 @@ type config struct {
 		TSARoots string `toml:"tsa_roots"` // PEM file of its roots
 		SealAs   string `toml:"seal_as"`   // code of the unit that seals confirmations; the issuing agency where empty
 	} `toml:"evidence"`
+	Blobs struct {
+		Endpoint   string `toml:"s3_endpoint"`
+		Bucket     string `toml:"s3_bucket"`
+		Region     string `toml:"s3_region"`
+		Prefix     string `toml:"s3_prefix"`
+		AccessKey  string `toml:"s3_access_key"`
+		SecretFile string `toml:"s3_secret_file"`
+		CA         string `toml:"s3_ca"`
+		Insecure   bool   `toml:"s3_insecure"`
+		CacheSize  int64  `toml:"cache_size"`
+	} `toml:"blobs"`
 	Filter struct {
 		Clamd              string `toml:"clamd"`
 		Rspamd             string `toml:"rspamd"`
@@ -88,6 +99,7 @@ func defaults(dir string) *config {
 	c.Mail.CheckOrigin = true
 	c.Mail.Trusted = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	c.Filter.WhenDown = "wait"
+	c.Blobs.Bucket, c.Blobs.SecretFile, c.Blobs.CacheSize = "congvan", "keys/s3-secret", 1<<30
 	c.DKIM.Selector, c.DKIM.Key = "congvan", "keys/dkim.pem"
 	c.OCR.Parallel = 2
 	c.Evidence.TSARoots = filepath.Join("keys", "tsa-root.pem")
@@ -220,6 +232,17 @@ hash_memory = 19456
 tsa       = ""               # địa chỉ nơi cấp dấu thời gian (RFC 3161) cho điểm chốt của nhật ký; rỗng: không xin
 tsa_roots = "keys/tsa-root.pem"   # chứng thư gốc của nơi cấp dấu thời gian
 seal_as   = ""               # mã đơn vị ký số giấy xác nhận; rỗng: cơ quan ban hành văn bản
+
+[blobs]                      # nội dung thư và văn bản; rỗng: trong thư mục blobs. Nhiều máy: một kho S3 chung
+s3_endpoint    = ""          # "s3.tinh.vn:9000"
+s3_bucket      = "congvan"
+s3_region      = ""
+s3_prefix      = ""
+s3_access_key  = ""
+s3_secret_file = "keys/s3-secret"   # tệp chỉ người chạy congvan đọc được
+s3_ca          = ""          # chứng thư gốc riêng của kho (PEM)
+s3_insecure    = false       # true: HTTP không mã hóa, chỉ trong mạng tin cậy
+cache_size     = 1073741824  # byte giữ lại ở máy này
 
 [filter]                     # chống mã độc và thư rác; rỗng: không dùng
 clamd     = ""               # "127.0.0.1:3310" hoặc "/run/clamav/clamd.ctl"; thư có mã độc bị từ chối

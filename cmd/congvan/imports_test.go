@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"mailcore/queue":     {"mailcore", "mailcore/blob", "mailcore/dsn", "mailcore/mailauth", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/sqldb":     {},
 	"mailcore/viettext":  {},
-	"mailcore/mailtest":  {"mailcore/sqldb", "migrations"}, // for tests
+	"mailcore/mailtest":  {"mailcore/blob", "mailcore/sqldb", "migrations"}, // for tests
 	"migrations":         {},
 	"templates":          {},
 }
@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 // drivers are modules that one package alone may import.
 var drivers = map[string]string{
 	"modernc.org/sqlite": "mailcore/sqldb", "github.com/lib/pq": "mailcore/sqldb", "github.com/pressly/goose": "mailcore/sqldb",
-	"github.com/pdfcpu/pdfcpu": "signing", "github.com/klippa-app/go-pdfium": "exchange/intake",
+	"github.com/pdfcpu/pdfcpu": "signing", "github.com/klippa-app/go-pdfium": "exchange/intake", "github.com/minio/minio-go": "mailcore/blob",
 }
 
 // testOnly may be imported by test files alone.

@@ -9,7 +9,6 @@ import (
 	"congvan/exchange"
 	"congvan/exchange/intake"
 	"congvan/mailcore"
-	"congvan/mailcore/blob"
 	"congvan/mailcore/sqldb"
 	"congvan/migrations"
 	"congvan/recipients"
@@ -42,7 +41,7 @@ func openInstallation(ctx context.Context, cfg *config, log *slog.Logger) (*inst
 		db.Close()
 		return nil, err
 	}
-	blobs, err := blob.OpenDir(cfg.path("blobs"))
+	blobs, err := cfg.openBlobs(ctx)
 	if err != nil {
 		db.Close()
 		return nil, err

@@ -29,7 +29,7 @@ func open(t *testing.T) (*blob.Dir, string) {
 }
 
 // put stores what r gives.
-func put(ctx context.Context, d *blob.Dir, r io.Reader, limit int64) (blob.Digest, int64, error) {
+func put(ctx context.Context, d blob.Store, r io.Reader, limit int64) (blob.Digest, int64, error) {
 	st, err := d.Stage(ctx, r, limit)
 	if err != nil {
 		return "", 0, err
@@ -38,7 +38,7 @@ func put(ctx context.Context, d *blob.Dir, r io.Reader, limit int64) (blob.Diges
 	return st.Digest, st.Size, st.Keep()
 }
 
-func putBytes(d *blob.Dir, data []byte) (blob.Digest, error) {
+func putBytes(d blob.Store, data []byte) (blob.Digest, error) {
 	digest, _, err := put(ctx, d, bytes.NewReader(data), 0)
 	return digest, err
 }
