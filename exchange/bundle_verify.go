@@ -460,6 +460,12 @@ func (r *bundleReader) files(ctx context.Context) {
 func (r *bundleReader) seal(ctx context.Context, check, name string, data []byte) {
 	opt := signing.VerifyOptions{Roots: r.trust.Roots, TSARoots: r.trust.Roots, At: r.proofAt}
 	report, err := signing.Verify(ctx, data, opt)
+	if err == nil && report.Overall() == signing.Indeterminate && r.trust.TSARoots != nil { // its time stamp may be of that authority
+		opt.TSARoots = r.trust.TSARoots
+		if again, e := signing.Verify(ctx, data, opt); e == nil && again.Overall() == signing.Valid {
+			report = again
+		}
+	}
 	switch {
 	case err != nil:
 		r.failf(check, "unreadable", "%q: %v.", name, err)

@@ -22,6 +22,9 @@ type confirmHead struct {
 	Parent string `json:"parent"` // name of the unit above, "" for none
 	Issuer string `json:"issuer"` // name of who issued the document
 	Only   string `json:"only"`   // name of the one recipient whose copies it tells of; "" for all
+	// The decision of the head by which the key signs unattended, "" where somebody watches.
+	Decision  string `json:"decision,omitempty"`
+	DecidedOn string `json:"decided_on,omitempty"`
 }
 
 // A confirmation (giấy xác nhận gửi, nhận văn bản điện tử) is what a bundle proves, for people. All of it follows from the

@@ -141,10 +141,18 @@ func (s *sheet) head() {
 	s.Ln(5)
 }
 
-// centred writes a text in lines of a width, each in the middle.
+// centred writes a text in lines of a width, each in the middle and none much shorter than the others.
 func (s *sheet) centred(width, size float64, style, text string) {
 	s.SetFont("serif", style, size)
-	for _, line := range s.lines(text, width) {
+	lines := s.lines(text, width)
+	for w := width - 1; w > width/2; w-- {
+		narrower := s.lines(text, w)
+		if len(narrower) > len(lines) {
+			break
+		}
+		lines = narrower
+	}
+	for _, line := range lines {
 		s.CellFormat(width, 5.5, line, "", 2, "C", false, 0, "")
 	}
 }
@@ -293,7 +301,7 @@ func (s *sheet) basis() {
 	s.paragraph("validity")
 	const width = 85.0
 	lines := s.lines(strings.ToUpper(c.Agency), width)
-	s.room(float64(len(lines)+2) * bodyLine)
+	s.room(float64(len(lines)+4) * bodyLine)
 	s.Ln(3)
 	x := pageWidth - pageRight - width
 	s.SetFont("serif", "B", bodySize)
@@ -304,6 +312,12 @@ func (s *sheet) basis() {
 	s.SetFont("serif", "I", bodySize)
 	s.SetX(x)
 	s.CellFormat(width, bodyLine, "(ký số của cơ quan, trong tệp)", "", 1, "C", false, 0, "")
+	if c.Decision != "" {
+		for _, line := range s.lines(fmt.Sprintf("(khóa trên máy chủ tự ký theo Quyết định số %s ngày %s)", c.Decision, dayMonthYear(c.DecidedOn)), width) {
+			s.SetX(x)
+			s.CellFormat(width, bodyLine, line, "", 1, "C", false, 0, "")
+		}
+	}
 }
 
 // wrapWords breaks a text at spaces, and a word that is too long at any letter. The first line is shorter by indent.

@@ -30,7 +30,8 @@ func (b *bundler) confirmation(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	at := b.s.db.Now()
-	head := confirmHead{Layout: confirmLayout, At: at.UnixMicro()}
+	decision := sealer.Use().Decision
+	head := confirmHead{Layout: confirmLayout, At: at.UnixMicro(), Decision: decision.Number, DecidedOn: decision.Date}
 	if err := b.names(ctx, &head, by, issuer); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -142,4 +143,57 @@ func TestTimeStampAuthorityOfTheConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustRun(t, "", "status", "--data", dir)
+}
+
+// The chapter of README about evidence runs as it stands, in a fresh folder. A comment that begins with a number is the exit code.
+func TestReadmeChapterOnEvidenceRuns(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "\n## Chứng cứ\n")
+	chapter, _, ok := strings.Cut(rest, "\n## ")
+	if !ok {
+		t.Fatal("README has no such chapter")
+	}
+	repository, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	for _, err := range []error{os.Symlink(filepath.Join(repository, "cmd"), "cmd"), os.MkdirAll("tinh", 0o700), os.Symlink(sharedCache(t), filepath.Join("tinh", "cache"))} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ran := 0
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(chapter, -1) {
+		for line := range strings.Lines(block[1]) {
+			command, comment, _ := strings.Cut(line, " #")
+			args := shellWords(command)
+			switch args[0] {
+			case "mkdir":
+				err = os.Mkdir(args[1], 0o700)
+			case "cp":
+				err = exec.Command("cp", args[1:]...).Run()
+			case "cd":
+				t.Chdir(args[1])
+			default:
+				code, out, errOut := congvan(t, "", args[1:]...)
+				if failed := strings.HasPrefix(strings.TrimSpace(comment), "1"); (code != 0) != failed {
+					t.Fatalf("%s: exit %d\n%s%s", strings.TrimSpace(line), code, out, errOut)
+				}
+				if strings.Contains(line, "--log-key") && !strings.Contains(out, "Hợp lệ.") {
+					t.Errorf("%s", out)
+				}
+				ran++
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+		}
+	}
+	if ran < 9 {
+		t.Errorf("ran %d commands only", ran)
+	}
 }
