@@ -51,6 +51,10 @@ bench: ## the figures of the issue: fan-out, small transactions, reading, sealin
 scans: ## the samples and other documents of three producers, scanned in ten ways: a table of all scores, some 40 minutes
 	go test -count=1 -timeout 180m ./exchange/intake -run TestScanMatrix -args -scans all
 
+.PHONY: seals
+seals: ## some 180 PDFs of a dozen producers, sealed twice and judged by four programs: a table of those that are refused, some 2 minutes
+	go test -count=1 -timeout 30m ./signing -run TestCorpusIsSealed -v -args -corpus all | grep -v -e '^=== ' -e '--- PASS'
+
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME each
 	@set -e; for pkg in $$(go list ./...); do \
@@ -62,4 +66,4 @@ tools: ## Debian's packages that the tests and the end-to-end runs use
 	apt-get update
 	apt-get install -y --no-install-recommends postgresql poppler-utils mupdf-tools qpdf openssl libnss3-tools tesseract-ocr tesseract-ocr-vie \
 	  isync mutt msmtp clamav-daemon rspamd swaks libnet-ssleay-perl libsasl2-modules libreoffice-writer-nogui fonts-liberation2 chromium procps ca-certificates \
-	  softhsm2 opensc gcc libc6-dev
+	  softhsm2 opensc gcc libc6-dev ghostscript librsvg2-bin img2pdf
