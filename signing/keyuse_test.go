@@ -149,3 +149,44 @@ func TestChangedOnItsWayToTheKey(t *testing.T) {
 		}
 	}
 }
+
+func TestSecondAuthorityIsAskedWhenTheFirstIsDown(t *testing.T) {
+	p := newPKI(t)
+	ts := p.stamper("tsa")
+	ts.Others, ts.URL = []string{"http://127.0.0.1:1/second", ts.URL}, "http://127.0.0.1:1/first"
+	s := must(p.sealer("unit", "signer", "p256").With(signing.Use{Level: signing.LevelT, Timestamper: ts}))
+	out, level, err := s.SealAsUsed(t.Context(), read(t, "letter.pdf"), signing.SealOptions{})
+	if err != nil || level != signing.LevelT {
+		t.Fatal(level, err)
+	}
+	lax := p.offline()
+	lax.Revocation = signing.RevocationIfKnown
+	judge(t, out, lax, signing.Valid)
+	p.tsaDown.Store(true)
+	if _, _, err := s.SealAsUsed(t.Context(), read(t, "letter.pdf"), signing.SealOptions{}); !errors.Is(err, signing.ErrUnavailable) {
+		t.Errorf("all of them down: %v", err)
+	}
+}
+
+func TestRevocationServiceBySetting(t *testing.T) {
+	p := newPKI(t)
+	base := p.sealer("unit", "silent", "p256")
+	in := read(t, "letter.pdf")
+	for name, source := range map[string]*signing.RevocationSource{"OCSP": {OCSP: []string{p.http.URL + "/ocsp"}}, "list": {CRL: []string{p.http.URL + "/root.crl"}}} {
+		s := must(base.With(signing.Use{Level: signing.LevelLT, Timestamper: p.stamper("tsa"), Revocation: source}))
+		out, level, err := s.SealAsUsed(t.Context(), in, signing.SealOptions{})
+		if err != nil || level != signing.LevelLT {
+			t.Fatalf("%s: level %q: %v", name, level, err)
+		}
+		judge(t, out, p.offline(), signing.Valid)
+	}
+	none := must(base.With(signing.Use{Level: signing.LevelLT, Lower: true, Timestamper: p.stamper("tsa"), Revocation: &signing.RevocationSource{}}))
+	if out, _, err := none.SealAsUsed(t.Context(), in, signing.SealOptions{}); out != nil || !errors.Is(err, signing.ErrLevel) {
+		t.Errorf("nobody to ask: %d bytes, %v", len(out), err)
+	}
+	p.revoke("unit", time.Now(), "keyCompromise")
+	s := must(base.With(signing.Use{Level: signing.LevelLT, Lower: true, Timestamper: p.stamper("tsa"), Revocation: &signing.RevocationSource{OCSP: []string{p.http.URL + "/ocsp"}}}))
+	if out, _, err := s.SealAsUsed(t.Context(), in, signing.SealOptions{}); out != nil || !errors.Is(err, signing.ErrRevoked) {
+		t.Errorf("revoked: %d bytes, %v", len(out), err)
+	}
+}

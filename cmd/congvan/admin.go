@@ -245,14 +245,11 @@ func verifyCommand(s *streams) *cobra.Command {
 		Short: "Verify evidence bundles, and the signatures of PDF files, offline",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
-			if rootsFile == "" {
-				rootsFile = filepath.Join(data, "keys", "root.pem")
-			}
 			key, err := logKeys(keyFile, data)
 			if err != nil {
 				return err
 			}
-			roots, rootsErr := signing.LoadRoots(rootsFile)
+			roots, stamps, rootsErr := verifierTrust(rootsFile, data)
 			if rootsErr != nil && c.Flags().Changed("roots") {
 				return rootsErr
 			}
@@ -285,7 +282,7 @@ func verifyCommand(s *streams) *cobra.Command {
 						return verifyListed(ctx, s, file, files, opt, asJSON)
 					}
 				}
-				if !judge(c.Context(), s, file, signing.VerifyOptions{Roots: roots, TSARoots: roots}, asJSON) {
+				if !judge(c.Context(), s, file, signing.VerifyOptions{Roots: roots, TSARoots: stamps}, asJSON) {
 					bad++
 				}
 			}

@@ -191,7 +191,11 @@ func (in *installation) sealReport(ctx context.Context, pdf []byte, at time.Time
 	if err != nil {
 		return nil, err
 	}
-	return signing.Verify(ctx, pdf, signing.VerifyOptions{Roots: roots, TSARoots: roots, At: at})
+	stamps, err := in.keys.stampRoots()
+	if err != nil {
+		return nil, err
+	}
+	return signing.Verify(ctx, pdf, signing.VerifyOptions{Roots: roots, TSARoots: stamps, At: at})
 }
 
 // writeWhole writes a file beside its place and moves it there when it is whole.

@@ -38,8 +38,17 @@ func newKeyring(cfg *config) *keyring {
 }
 
 // roots are whom seals are trusted from: the authority made here, and what lies in the folder trust.
-func (k *keyring) roots() (*x509.CertPool, error) {
-	var paths []string
+func (k *keyring) roots() (*x509.CertPool, error) { return k.trusted() }
+
+// stampRoots are whom time stamps are trusted from: the same, and the file that the configuration names.
+func (k *keyring) stampRoots() (*x509.CertPool, error) {
+	if file := k.cfg.Seal.Timestamp.Roots; file != "" {
+		return k.trusted(k.cfg.path(file))
+	}
+	return k.trusted()
+}
+
+func (k *keyring) trusted(paths ...string) (*x509.CertPool, error) {
 	for _, p := range []string{filepath.Join(k.dir, "root.pem"), k.cfg.path(k.cfg.Seal.Trust)} {
 		if _, err := os.Stat(p); err == nil {
 			paths = append(paths, p)
@@ -51,12 +60,20 @@ func (k *keyring) roots() (*x509.CertPool, error) {
 	return signing.LoadRoots(paths...)
 }
 
-// stampRoots are whom time stamps are trusted from.
-func (k *keyring) stampRoots() (*x509.CertPool, error) {
-	if file := k.cfg.Seal.Timestamp.Roots; file != "" {
-		return signing.LoadRoots(k.cfg.path(file))
+// verifierTrust is whom a verifier trusts for seals and for their time stamps: a file, else the installation in the folder.
+func verifierTrust(file, data string) (seals, stamps *x509.CertPool, err error) {
+	if file == "" {
+		if cfg, err := loadConfig(data); err == nil {
+			k := newKeyring(cfg)
+			if seals, err = k.roots(); err == nil {
+				stamps, err = k.stampRoots()
+			}
+			return seals, stamps, err
+		}
+		file = filepath.Join(data, "keys", "root.pem")
 	}
-	return k.roots()
+	seals, err = signing.LoadRoots(file)
+	return seals, seals, err
 }
 
 // timestamper returns the time stamp authorities of the configuration; nil for none. Call with the lock held.
