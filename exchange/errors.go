@@ -48,6 +48,7 @@ const (
 	CodeUnknownUnit   = "unknown_unit"    // a decision names a unit that the directory does not have
 	CodeBadAddress    = "bad_address"     // a decision gives an address that is none
 	CodeNoSuchLine    = "no_such_line"    // a decision names a line that the document does not have
+	CodeNotOnPage     = "not_on_page"     // a recipient was typed for a document whose recipients could be read
 	CodeUnseenFiles   = "unseen_files"    // annexes may bear a mark of secrecy, or cannot be read, and nobody has looked at them
 	CodeDiffers       = "differs"         // what was typed differs from the page, and nobody has confirmed it
 	CodeFlagged       = "flagged_file"    // a file has macros, a password, a script …, and nobody has let it go

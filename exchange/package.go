@@ -136,12 +136,12 @@ func (f *File) item(ordinal int, kind ItemKind, name string, by Actor, now time.
 	return it
 }
 
-// maxAnnexes bounds a package: more files than anybody opens by hand belong into one ZIP.
-const maxAnnexes = 50
+// MaxAnnexes bounds a package: more files than anybody opens by hand belong into one ZIP.
+const MaxAnnexes = 50
 
 // checkPackage says what is wrong with the files of a proposal as a package.
 func (p *Proposal) checkPackage() error {
-	if len(p.Annexes) > maxAnnexes {
+	if len(p.Annexes) > MaxAnnexes {
 		return &Error{Invalid, CodeTooManyFiles, fmt.Sprint(len(p.Annexes))}
 	}
 	seen := map[string]string{}

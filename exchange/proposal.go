@@ -1,7 +1,6 @@
 package exchange
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -117,6 +116,22 @@ func (p *Proposal) decide(dir *recipients.Directory, by Actor, d Decision) error
 	return nil
 }
 
+// AddLine adds a line that a person typed because the page gave none that could be read. Where a list of recipients was read
+// whole nothing is added: nobody gets a copy who is not named on the paper (QĐ 22/2009 Điều 10).
+func (p *Proposal) AddLine(text string) error {
+	if p.lineOf(text) >= 0 {
+		return nil
+	}
+	if len(p.Unread) == 0 && slices.ContainsFunc(p.Lines, func(l Line) bool { return l.Block == "noi_nhan" && l.Kind != typedLine }) {
+		return &Error{Conflict, CodeNotOnPage, text}
+	}
+	p.Lines = append(p.Lines, Line{Ordinal: len(p.Lines) + 1, Block: "noi_nhan", Text: viettext.NFC(text), Kind: typedLine, Outcome: Open, Why: "văn thư gõ"})
+	return nil
+}
+
+// typedLine is the kind of a line that was typed, not read.
+const typedLine = "typed"
+
 // lineOf finds the line that a person wrote down, -1 for none. Text that came from TCVN3 may have a ư too many or too few
 // where a soft hyphen was lost and put back: such a line counts where only one can be meant.
 func (p *Proposal) lineOf(text string) int {
@@ -152,7 +167,7 @@ func (p *Proposal) Ready() error {
 	case len(p.OpenLines()) > 0:
 		return &Error{Conflict, CodeOpenLines, p.OpenLines()[0].Text}
 	case len(p.Unread) > 0 && !p.Seen:
-		return &Error{Conflict, CodeUnreadPages, strings.Trim(fmt.Sprint(p.Unread), "[]")}
+		return &Error{Conflict, CodeUnreadPages, Ranges(p.Unread)}
 	case len(p.Suspects) > 0 && !p.Seen:
 		return &Error{Conflict, CodeUnseenFiles, strings.Join(p.Suspects, " ")}
 	case !p.NotSecret:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"congvan/mailcore/sqldb"
@@ -289,4 +290,21 @@ func (s *Store) Gaps(ctx context.Context, agency recipients.UnitCode, year int, 
 		return nil
 	})
 	return gaps, err
+}
+
+// Ranges writes ascending numbers as people do: 1-9, 12, 15-16.
+func Ranges[T int | int64](numbers []T) string {
+	var out []string
+	for i := 0; i < len(numbers); {
+		j := i
+		for j+1 < len(numbers) && numbers[j+1] == numbers[j]+1 {
+			j++
+		}
+		text := fmt.Sprint(numbers[i])
+		if j > i {
+			text += fmt.Sprintf("-%d", numbers[j])
+		}
+		out, i = append(out, text), j+1
+	}
+	return strings.Join(out, ", ")
 }

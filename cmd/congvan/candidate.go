@@ -41,11 +41,11 @@ func (d *desk) propose(ctx context.Context, files []uploaded, typed said) (*cand
 	if err != nil {
 		return nil, err
 	}
-	if p := r.draft.Problem(intake.NeedsManual); p != nil {
-		return nil, p
-	}
 	c := &candidate{r: r, warnings: slices.Clone(r.draft.Warnings)}
 	c.decided = d.said.about(name, r.draft.Heading.Reference, typed.Reference)
+	if p := r.draft.Problem(intake.NeedsManual); p != nil && !slices.ContainsFunc(c.decided, func(doc decidedDocument) bool { return doc.typed() }) {
+		return nil, p
+	}
 	if !d.said.empty() && len(c.decided) == 0 && r.draft.Secrecy == "" {
 		c.warnings = append(c.warnings, fmt.Sprintf("Tệp quyết định không nói gì về văn bản này: không có mục nào ghi reference = %q hoặc file = %q.", r.draft.Heading.Reference, name))
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"congvan/exchange"
 	"congvan/mailcore/mailtest"
 
 	"codeberg.org/go-pdf/fpdf"
@@ -422,7 +423,7 @@ func TestRegisterIsTakenVoidedAndItsGapsListed(t *testing.T) {
 		t.Errorf("a register with numbers changed its mode: exit %d", code)
 	}
 	mustRun(t, "", "check", "--data", dir)
-	if got := ranges([]int64{1, 2, 3, 7, 9, 10}); got != "1-3, 7, 9-10" {
+	if got := exchange.Ranges([]int64{1, 2, 3, 7, 9, 10}); got != "1-3, 7, 9-10" {
 		t.Error(got)
 	}
 }

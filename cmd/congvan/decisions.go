@@ -37,6 +37,10 @@ import (
 //	text       = "TT HĐND"
 //	units      = ["tthdnd"]
 //	learn      = true                       # ghi nhớ: lần sau tên này là đơn vị đó
+//	[[document.line]]
+//	text       = "Sở Y tế"
+//	units      = ["syt"]
+//	add        = true                       # nơi nhận có trên giấy mà máy không đọc được
 type decisions struct {
 	Document []decidedDocument `toml:"document"`
 	path     string
@@ -48,6 +52,9 @@ type decidedDocument struct {
 	Issuer    string        `toml:"issuer"`
 	Date      string        `toml:"date"`
 	Abstract  string        `toml:"abstract"`
+	Kind      string        `toml:"type"`
+	Signer    string        `toml:"signer"`
+	Urgency   string        `toml:"urgency"`
 	NotSecret bool          `toml:"not_secret"`
 	SeenPages bool          `toml:"seen_pages"`
 	Confirm   consent       `toml:"confirm_difference"`
@@ -63,6 +70,7 @@ type decidedLine struct {
 	Address   string                `toml:"address"`
 	Excused   string                `toml:"excused"`
 	Learn     bool                  `toml:"learn"`
+	Add       bool                  `toml:"add"`
 	row       int
 }
 
@@ -152,7 +160,7 @@ func (e *rowError) Unwrap() error { return e.err }
 
 // clean decodes the texts of a document and says what in it cannot be meant.
 func (doc *decidedDocument) clean() *rowError {
-	for _, s := range []*string{&doc.Reference, &doc.File, &doc.Issuer, &doc.Date, &doc.Abstract} {
+	for _, s := range []*string{&doc.Reference, &doc.File, &doc.Issuer, &doc.Date, &doc.Abstract, &doc.Kind, &doc.Signer, &doc.Urgency} {
 		*s = clerkText(*s)
 	}
 	if doc.Reference == "" && doc.File == "" {
@@ -196,15 +204,15 @@ func (l *decidedLine) clean() *rowError {
 
 // said is what the file says about the document that the page has to say, too.
 func (doc *decidedDocument) said() said {
-	s := said{Issuer: doc.Issuer, Date: doc.Date, Abstract: doc.Abstract}
+	s := said{Issuer: doc.Issuer, Date: doc.Date, Abstract: doc.Abstract, Kind: doc.Kind, Signer: doc.Signer, Urgency: doc.Urgency}
 	if doc.File != "" {
 		s.Reference = doc.Reference
 	}
 	return s
 }
 
-var keysHint = "các khóa của [[document]]: reference, file, issuer, date, abstract, not_secret, seen_pages, confirm_difference, accept_flags; " +
-	"của [[document.line]]: text, units, off_system, address, excused, learn"
+var keysHint = "các khóa của [[document]]: reference, file, issuer, date, abstract, type, signer, urgency, not_secret, seen_pages, confirm_difference, accept_flags; " +
+	"của [[document.line]]: text, units, off_system, address, excused, learn, add"
 
 func checkDecisions(path, text string, md toml.MetaData, err error) error {
 	var pe toml.ParseError
@@ -283,6 +291,11 @@ func (d *decisions) findRows(text string) {
 
 func (d *decisions) empty() bool { return len(d.Document) == 0 }
 
+// typed says whether the file gives recipients of its own, for a page that cannot be read.
+func (doc *decidedDocument) typed() bool {
+	return slices.ContainsFunc(doc.Line, func(l decidedLine) bool { return l.Add })
+}
+
 // names reports whether the decisions speak of the document.
 func (d *decisions) names(reference string) bool {
 	return slices.ContainsFunc(d.Document, func(doc decidedDocument) bool { return sameReference(doc.Reference, reference) })
@@ -318,7 +331,13 @@ func (doc *decidedDocument) apply(path string, dir *recipients.Directory, by exc
 		}
 	}
 	for _, l := range doc.Line {
-		err := p.Decide(dir, by, []exchange.Decision{{Text: l.Text, Units: l.Units, OffSystem: l.OffSystem, Address: l.Address, Excused: l.Excused}})
+		var err error
+		if l.Add {
+			err = p.AddLine(l.Text)
+		}
+		if err == nil {
+			err = p.Decide(dir, by, []exchange.Decision{{Text: l.Text, Units: l.Units, OffSystem: l.OffSystem, Address: l.Address, Excused: l.Excused}})
+		}
 		if err != nil {
 			_, hint := explain(err)
 			return &rowError{path, l.row, err, hint}

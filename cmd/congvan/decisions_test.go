@@ -180,3 +180,50 @@ func TestClerkIsAskedOneThingAfterTheOther(t *testing.T) {
 	}
 	mustRun(t, "", "check", "--data", dir)
 }
+
+// A scan that nothing can read is typed by the clerk, recipients too; a page that was read gets no more recipients than it names.
+func TestPageThatCannotBeReadIsTyped(t *testing.T) {
+	dir, tmp := newInstallation(t), t.TempDir()
+	empty := t.TempDir()
+	t.Setenv("PATH", empty) // no tesseract
+	scan := put(t, tmp, "ban-quet.pdf", demoFile("06-thong-bao-scan.pdf"))
+	_, res := issued(t, "--data", dir, scan)
+	if res.Code != "needs_manual" || res.Spool == "" {
+		t.Fatalf("%+v", res)
+	}
+	model := mustRun(t, "", "spool", "show", "--toml", "--data", dir, res.Spool)
+	for _, want := range []string{"# add = true", "# reference = ", "# issuer = "} {
+		if !strings.Contains(model, want) {
+			t.Errorf("the model has no %q:\n%s", want, model)
+		}
+	}
+	const typed = `[[document]]
+file = "ban-quet.pdf"
+reference = "121/TB-UBND"
+date = "20/8/2009"
+issuer = "ubndtinh"
+type = "Thông báo"
+abstract = "Kết luận của Chủ tịch"
+not_secret = true
+%s
+[[document.line]]
+text = "Sở Y tế"
+units = ["syt"]
+add = true
+`
+	said := put(t, tmp, "a.toml", []byte(strings.Replace(typed, "%s", "", 1)))
+	if _, got := issued(t, "--data", dir, "--spool", res.Spool, "--decisions", said); got.Code != exchange.CodeUnreadPages {
+		t.Fatalf("nobody has looked: %+v", got)
+	}
+	put(t, tmp, "a.toml", []byte(strings.Replace(typed, "%s", "seen_pages = true", 1)))
+	code, got := issued(t, "--data", dir, "--spool", res.Spool, "--decisions", said)
+	if code != 0 || got.Reference != "121/TB-UBND" || got.Issuer != "ubndtinh" || got.Copies != 1 || got.Lines[0].DecidedBy == "" {
+		t.Errorf("exit %d, %+v", code, got)
+	}
+	main := put(t, tmp, "b.pdf", letter77(t))
+	put(t, tmp, "a.toml", []byte("[[document]]\nreference = \"77/TB-SNV\"\nnot_secret = true\n[[document.line]]\ntext = \"Sở Y tế\"\nunits = [\"syt\"]\nadd = true\n"))
+	if code, got := issued(t, "--data", dir, "--decisions", said, main); code != 1 || got.Code != exchange.CodeNotOnPage || !strings.Contains(got.Error, "dòng 4") {
+		t.Errorf("exit %d, %+v", code, got)
+	}
+	mustRun(t, "", "check", "--data", dir)
+}

@@ -84,7 +84,7 @@ func (g *guard) pdf(ctx context.Context, info *intake.Item, name string, data []
 		g.secrecy = draft.Secrecy
 		return nil
 	case len(draft.Unread) > 0:
-		g.doubt(name, "chưa đọc được trang %s.", strings.Trim(strings.ReplaceAll(fmt.Sprint(draft.Unread), " ", ", "), "[]"))
+		g.doubt(name, "chưa đọc được trang %s.", exchange.Ranges(draft.Unread))
 	case draft.Problem(intake.MaybeSecret) != nil:
 		g.doubt(name, "có thể có dấu mật.")
 	}

@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -286,7 +288,7 @@ func (d *desk) issue(ctx context.Context, files []uploaded, typed said, res *iss
 		return p.Ready()
 	}
 	if p.Agency == "" {
-		return &exchange.Error{Class: exchange.Missing, Code: exchange.CodeUnknownIssuer, Detail: c.r.draft.Heading.Issuer}
+		return &exchange.Error{Class: exchange.Missing, Code: exchange.CodeUnknownIssuer, Detail: orElse(c.r.draft.Heading.Issuer, "không đọc được trên trang giấy")}
 	}
 	if err := c.apply(d.said, by); err != nil {
 		return err
@@ -489,11 +491,19 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// readUploads reads the files of one document; together they may be as large as one.
+// readUploads reads the files of one document; together they may be as large as one. What no decision can mend is told here,
+// before anything lies in the spool.
 func readUploads(paths []string) ([]uploaded, error) {
+	if n := len(paths) - 1; n > exchange.MaxAnnexes {
+		return nil, &exchange.Error{Class: exchange.Invalid, Code: exchange.CodeTooManyFiles, Detail: fmt.Sprint(n)}
+	}
 	var out []uploaded
 	left := int64(maxUpload)
+	names := map[[sha256.Size]byte]string{}
 	for _, path := range paths {
+		if err := isFile(path); err != nil {
+			return nil, err
+		}
 		data, err := readFile(path)
 		if err != nil {
 			return nil, err
@@ -501,9 +511,28 @@ func readUploads(paths []string) ([]uploaded, error) {
 		if left -= int64(len(data)); left < 0 {
 			return nil, &exchange.Error{Class: exchange.Invalid, Code: exchange.CodePackageTooLarge, Detail: fmt.Sprintf("hơn %d MB", maxUpload>>20)}
 		}
+		sum := sha256.Sum256(data)
+		if other, ok := names[sum]; ok {
+			return nil, &exchange.Error{Class: exchange.Conflict, Code: exchange.CodeDoubleFile, Detail: clerkName(path) + " = " + other}
+		}
+		names[sum] = clerkName(path)
 		out = append(out, uploaded{name: filepath.Base(path), data: data})
 	}
 	return out, nil
+}
+
+// isFile says what is wrong with a path before it is read: a pipe would never end.
+func isFile(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return &hintError{fmt.Errorf("không có tệp %s", clerkText(path)), "kiểm tra tên tệp và thư mục"}
+	case err != nil:
+		return &hintError{fmt.Errorf("không mở được tệp %s", clerkText(path)), "kiểm tra quyền đọc tệp và thư mục"}
+	case !info.Mode().IsRegular():
+		return &hintError{fmt.Errorf("%s không phải là tệp", clerkText(path)), "chọn tệp văn bản trong thư mục đó"}
+	}
+	return nil
 }
 
 // clerkName is a file's name as it is shown and sent: decoded from old encodings.

@@ -85,7 +85,7 @@ func (d *desk) askSeen(ctx context.Context, p *exchange.Proposal) error {
 		return nil
 	}
 	if len(p.Unread) > 0 {
-		fmt.Fprintf(d.s.out, "\nTrang %s máy chưa đọc được hoặc có thể có dấu mật.\n", strings.Trim(fmt.Sprint(p.Unread), "[]"))
+		fmt.Fprintf(d.s.out, "\nTrang %s máy chưa đọc được hoặc có thể có dấu mật.\n", exchange.Ranges(p.Unread))
 	}
 	for _, s := range p.Suspects {
 		fmt.Fprintf(d.s.out, "\n%s\n", s)

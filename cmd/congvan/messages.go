@@ -38,6 +38,7 @@ var clerkTexts = map[string][2]string{
 	exchange.CodeUnknownUnit:     {"Không có đơn vị mã \"%s\" trong danh bạ.", "Xem danh bạ: congvan directory export."},
 	exchange.CodeBadAddress:      {"\"%s\" không phải địa chỉ thư.", "Ghi dạng tendonvi@tên-miền."},
 	exchange.CodeNoSuchLine:      {"Văn bản không có dòng nơi nhận \"%s\".", "Ghi đúng dòng như congvan read in ra."},
+	exchange.CodeNotOnPage:       {"Nơi nhận \"%s\" không có trên trang giấy, mà trang giấy đã đọc được: không gửi thêm.", "Bỏ add = true ở dòng đó; gửi cho đơn vị khác thì chuyển tiếp văn bản sau khi phát hành."},
 	exchange.CodeUnseenFiles:     {"Chưa ai xem: %s", "Xem các tệp đó; nếu không có dấu mật thì trả lời có, hoặc ghi seen_pages = true trong tệp quyết định."},
 	exchange.CodeDiffers:         {"Nội dung đã ghi khác với trang giấy: %s", "Sửa lại cho khớp; nếu trang giấy đúng là khác, trả lời có hoặc ghi confirm_difference = true trong tệp quyết định."},
 	exchange.CodeFlagged:         {"Tệp cần văn thư quyết định: %s", "Thay bằng tệp khác; nếu vẫn gửi, trả lời có hoặc ghi accept_flags = [\"tên tệp\"] trong tệp quyết định."},

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"congvan/exchange"
@@ -97,23 +95,6 @@ func (d *registerDesk) gaps(ctx context.Context, store *exchange.Store, _ []stri
 		fmt.Fprintln(d.s.out, "Không thiếu số nào.")
 		return nil
 	}
-	fmt.Fprintf(d.s.out, "Chưa vào sổ năm %d: %s\n", d.year, ranges(missing))
+	fmt.Fprintf(d.s.out, "Chưa vào sổ năm %d: %s\n", d.year, exchange.Ranges(missing))
 	return nil
-}
-
-// ranges writes ascending numbers as 1-9, 12, 15-16.
-func ranges(numbers []int64) string {
-	var out []string
-	for i := 0; i < len(numbers); {
-		j := i
-		for j+1 < len(numbers) && numbers[j+1] == numbers[j]+1 {
-			j++
-		}
-		text := strconv.FormatInt(numbers[i], 10)
-		if j > i {
-			text += "-" + strconv.FormatInt(numbers[j], 10)
-		}
-		out, i = append(out, text), j+1
-	}
-	return strings.Join(out, ", ")
 }

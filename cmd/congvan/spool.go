@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"congvan/exchange"
+	"congvan/exchange/intake"
 )
 
 // A spool is the folder where uploads lie until every page has passed the guard and a clerk has decided, outside stores and
@@ -64,8 +65,12 @@ func (n *spoolNote) explain(res *issueResult, err error) {
 		Open: res.Open, Unread: res.Unread, Suspects: res.Suspects}
 	n.Error, n.Hint = explain(err)
 	var e *exchange.Error
-	if errors.As(err, &e) {
+	var p *intake.Problem
+	switch {
+	case errors.As(err, &e):
 		n.Code = e.Code
+	case errors.As(err, &p):
+		n.Code = string(p.Code)
 	}
 	for _, d := range res.Differences {
 		if !d.Confirmed {

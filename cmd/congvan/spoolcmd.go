@@ -11,6 +11,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"congvan/exchange"
+	"congvan/exchange/intake"
+
 	"github.com/spf13/cobra"
 )
 
@@ -137,7 +140,7 @@ func (d *desk) showSpool(id string, asTOML bool) error {
 		}
 	}
 	if len(n.Unread) > 0 {
-		fmt.Fprintf(d.s.out, "\nTrang phải xem: %s\n", strings.ReplaceAll(strings.Trim(fmt.Sprint(n.Unread), "[]"), " ", ", "))
+		fmt.Fprintf(d.s.out, "\nTrang phải xem: %s\n", exchange.Ranges(n.Unread))
 	}
 	fmt.Fprintf(d.s.out, "\nMẫu tệp quyết định (congvan spool show%s %s --toml > quyet-dinh.toml), bỏ dấu # ở dòng đã quyết định:\n\n%s\nRồi: congvan issue%s --spool %s --decisions quyet-dinh.toml\n",
 		d.dataArg(), n.ID, n.skeleton(), d.dataArg(), n.ID)
@@ -155,6 +158,14 @@ func (n *spoolNote) skeleton() string {
 	if len(n.Files) > 0 {
 		fmt.Fprintf(&b, "file = %s\n", q(clerkName(n.Files[0].Name)))
 	}
+	switch n.Code {
+	case exchange.CodeUnknownIssuer:
+		fmt.Fprintln(&b, "# issuer = \"mã đơn vị\"           # cơ quan ban hành")
+	case exchange.CodeNoReference:
+		fmt.Fprintln(&b, "# reference = \"số, ký hiệu\"\n# date = \"2009-03-18\"")
+	case exchange.CodeNoRecipients, string(intake.NeedsManual):
+		fmt.Fprintln(&b, "# reference = \"số, ký hiệu\"      # máy không đọc được trang giấy: gõ đủ như trên giấy\n# date = \"2009-03-18\"\n# issuer = \"mã đơn vị\"\n# type = \"Công văn\"\n# abstract = \"trích yếu\"")
+	}
 	fmt.Fprintln(&b, "# not_secret = true              # độ mật: không")
 	if len(n.Unread) > 0 || len(n.Suspects) > 0 {
 		fmt.Fprintln(&b, "# seen_pages = true              # đã xem các trang, các tệp nói trên: không có dấu mật")
@@ -167,6 +178,9 @@ func (n *spoolNote) skeleton() string {
 	}
 	for _, l := range n.Open {
 		fmt.Fprintf(&b, "[[document.line]]\ntext = %s\n# units = [\"mã đơn vị\"]          # hoặc off_system = \"tên\", address = \"địa chỉ\"; hoặc excused = \"lý do\"\n", q(l))
+	}
+	if n.Code == exchange.CodeNoRecipients || n.Code == string(intake.NeedsManual) {
+		fmt.Fprintln(&b, "# [[document.line]]              # mỗi nơi nhận trên giấy một mục\n# text = \"Sở Y tế\"\n# units = [\"mã đơn vị\"]\n# add = true")
 	}
 	return b.String()
 }
