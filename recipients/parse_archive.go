@@ -8,7 +8,7 @@ import (
 
 var (
 	copyCount   = regexp.MustCompile(`\(\s*(?:[^()]{0,30}?[, -])?(\d{1,4})\s*\.?\s*(?:[bB]|bản|ban|bộ|bo)?\.?\s*\)`)
-	anyCount    = regexp.MustCompile(`(?i)\(\s*(?:\.*\s*b(?:ản|an)?|[\d][^() ]{0,2}|b|\.{2,}\s*(?:b|bản)?)\s*\)`)
+	anyCount    = regexp.MustCompile(`(?i)\(\s*(?:\.*\s*b(?:ản|an)?|[\d][^() ]{0,2}|b|[SOlI]{1,2}b|\.{2,}\s*(?:b|bản)?)\s*\)`)
 	openCount   = regexp.MustCompile(`\s(\d{1,3})\s*b?\)`)
 	bareCount   = regexp.MustCompile(`([\pL\s(,])(\d{1,4})\s*(?:b|bản)(?:\s+[\pL\pN]{1,2})?$`)
 	drafterMark = regexp.MustCompile(`^\s*[,.;]?\s*\p{Lu}[\pL]*(?:[ .]\p{Lu}[\pL]*)*\s*\.?$`)

@@ -39,8 +39,12 @@ func (c *column) drop(lines []string, shouting bool) []string {
 		out[i] = c.cut(cutSpecks(l, bulleted*3 >= full), shouting)
 	}
 	for i, l := range out {
-		if c.titled && !shouting && strings.Contains(l, ";") && len(l) < maxEntry {
-			out[i] = cutBehindEntry(l)
+		if c.titled && !shouting && len(l) < maxEntry {
+			l = strayLetter.ReplaceAllString(l, "")
+			if strings.Contains(l, ";") && !(wrapsInto(out[i+1:]) && endsInWord(l)) {
+				l = cutBehindEntry(l)
+			}
+			out[i] = l
 		}
 	}
 	if c.titled && !c.named {
@@ -52,6 +56,9 @@ func (c *column) drop(lines []string, shouting bool) []string {
 	}
 	return out
 }
+
+// strayLetter is a lone small letter behind a line.
+var strayLetter = regexp.MustCompile(`\s\p{Ll}$`)
 
 // strayComma is a comma that a speck turned into two separators.
 var strayComma = regexp.MustCompile(`;\s?,(\s*\p{Ll})`)
@@ -74,7 +81,7 @@ func cutSpecks(l string, bulleted bool) string {
 	signs := strings.TrimSpace(m)
 	indent := m[:len(m)-len(strings.TrimLeft(m, " \t"))]
 	if r, n := utf8.DecodeRuneInString(rest); n < len(rest) && strings.HasPrefix(strings.TrimLeft(rest[n:], `\|'"`), " ") {
-		after := strings.TrimLeft(rest[n:], " "+specks)
+		after := strings.TrimLeft(rest[n:], " +•"+specks)
 		if startsUpper(after) && len(indent) < 18 && (unicode.IsLetter(r) && looksRecipient(after) || isArchive(after)) {
 			rest, signs = after, signs+" '"
 		}
@@ -330,6 +337,9 @@ func isJunkWord(core string) bool {
 	return n < 2 || n < 4 && strings.ToUpper(core) != core && !syllable.MatchString(lettersOnly(core))
 }
 
+// digitJunk is a digit run together with small letters.
+var digitJunk = regexp.MustCompile(`^(?:\d\p{Ll}{1,2}|\p{Ll}{1,2}\d)$`)
+
 func nameWord(core string) bool {
 	r, n := utf8.DecodeRuneInString(core)
 	if !unicode.IsUpper(r) || n == len(core) || junkRune.MatchString(core) {
@@ -362,7 +372,7 @@ func withRank(ws []lineWord, from, first int) int {
 // ownsName reports whether the name that begins with word k is the signer's: a separator stands before it and the entry is no
 // list of persons.
 func (c *column) ownsName(l string, ws []lineWord, k int) bool {
-	before := strings.TrimRight(l[:ws[k].from], " ")
+	before := strings.TrimRight(l[ws[firstEntryWord(ws)].from:ws[k].from], " ")
 	if !behindEntry(before) {
 		return false
 	}
@@ -394,7 +404,10 @@ func (c *column) cutNameAlone(l string) string {
 	if k > 0 && nameWord(ws[k-1].core) && !middleName.MatchString(plainOf(ws[k+1].core)) { // where does the name begin?
 		return l
 	}
-	if k < 0 || namedAfterPerson.MatchString(plainOf(tailOf(" "+strings.TrimRight(l[:ws[k].from], " "), 60))) {
+	if k < 0 || !rankLead.MatchString(plainOf(ws[k].core)) && namedAfterPerson.MatchString(plainOf(tailOf(" "+strings.TrimRight(l[:ws[k].from], " "), 60))) {
+		return l
+	}
+	if i := topColon(l[:ws[k].from]); i > 0 && personsHead.MatchString(plainOf(l[ws[first].from:i])) {
 		return l
 	}
 	if plainOf(ws[k-1].core) == "huyen" && plainOf(ws[k+1].core) != "thi" { // huyện Trần Văn Thời
@@ -408,7 +421,7 @@ func (c *column) cutNameAlone(l string) string {
 }
 
 // namedAfterPerson ends what may be named after a person, or stands before a person's name.
-var namedAfterPerson = regexp.MustCompile(`(?:^|[ .,;:(])(?:truong|thpt|thcs|th|tieu hoc|mam non|mn|ptdtnt|phuong|xa|thon|duong|pho|to|khu pho|quan|cong ty|tnhh|cp|dntn|mtv|benh vien|ong|ba|d/c|dong chi|tt|tctr|ptt\w*|pct|pvp|cvp|pcn|quy|va)\.?$`)
+var namedAfterPerson = regexp.MustCompile(`(?:^|[ .,;:(])(?:truong|thpt|thcs|th|tieu hoc|mam non|mn|ptdtnt|phuong|xa|thon|duong|pho|to|khu pho|quan|cong ty|tnhh|cong ty cp|cty cp|dntn|mtv|benh vien|ong|ba|d/c|dong chi|tt|tctr|ptt\w*|pct|pvp|cvp|pcn|quy|va)\.?$`)
 
 // spacedColon is a colon apart with scraps of letters behind it, or a dash with one letter.
 var spacedColon = regexp.MustCompile(`\s[:*]\s+(?:\pL{1,3}[\s.,:*]*)*\p{Ll}{1,3}[\s.,:*]*$|\s-\s[\p{Ll}À-Ỹ][\s.,:]*$`)
@@ -433,7 +446,7 @@ func cutBehindEntry(l string) string {
 func cutTailScraps(l string) string {
 	ws := lineWords(l)
 	n := len(ws)
-	for n > 1 && isSpeck(ws[n-1].core) {
+	for n > 1 && (isSpeck(ws[n-1].core) || digitJunk.MatchString(ws[n-1].core)) {
 		n--
 	}
 	for k := n; k > 1 && len(ws)-k < 8 && isJunkWord(ws[k-1].core) && lettersOnly(l[ws[n-1].to:]) != ""; k-- {

@@ -13,6 +13,7 @@ type gatherer struct {
 	bullets    bool // the block has bullets
 	separators bool // most entries end with a separator
 	commas     bool // most lines end with a comma
+	wrapped    bool // the next line goes on in small letters
 	merged     bool // the signer's column stood behind the entries
 	shouting   bool // the block is written in capitals
 	texts      []string
@@ -34,13 +35,24 @@ func gather(lines []string, kind blockKind, titled bool) []string {
 		g.merged = c.titled
 	}
 	g.survey(lines)
-	for _, l := range lines {
+	for i, l := range lines {
 		if g.done {
 			break
 		}
+		g.wrapped = wrapsInto(lines[i+1:])
 		g.line(l)
 	}
 	return g.texts
+}
+
+// wrapsInto reports whether the next line of lines goes on in small letters, so that the end of the line before it is no scrap.
+func wrapsInto(lines []string) bool {
+	for i, l := range lines {
+		if l = strings.TrimSpace(l); l != "" || i > 2 {
+			return startsLower(l) && len(firstWord(l)) > 1
+		}
+	}
+	return false
 }
 
 // survey looks at the whole block once: whether it has bullets, whether separators are usual, how wide its lines are.
@@ -186,7 +198,7 @@ func (g *gatherer) bullet(p string) {
 		g.done = true
 		return
 	}
-	t := cutSigner(p, g.loud(p, true))
+	t := cutSignerIn(p, g.loud(p, true), g.wrapped && endsInWord(p))
 	if lettersOnly(t) == "" {
 		return
 	}
@@ -232,11 +244,23 @@ func (g *gatherer) loose(p string) {
 	case !g.closed && (g.separators || startsLower(p) || g.continues() || strings.HasPrefix(p, "(") || g.wraps(p)),
 		g.closed && g.wraps(p) && g.listsRooms():
 		g.join(g.cut(p, loud))
-	case looksRecipient(p) && !startsLower(p), g.closed && startsUpper(p) && strings.HasSuffix(p, ";") && !isSignerLine(p, loud):
+	case looksRecipient(p) && !startsLower(p), g.closed && (startsUpper(p) && strings.HasSuffix(p, ";") || readsOn(p)) && !isSignerLine(p, loud):
 		g.open(g.cut(p, loud))
 	case !g.closed && !looksRecipient(p):
 		g.join(g.cut(p, loud))
 	}
+}
+
+// readsOn reports whether a line has the words of an entry though its first was misread: most are syllables in small letters.
+func readsOn(p string) bool {
+	small, words := 0, strings.Fields(firstBytes(p, 200))
+	for _, w := range words {
+		if w = strings.Trim(w, specks); junkRune.MatchString(w) {
+			return false
+		}
+		small += count(startsLower(w) && len([]rune(w)) > 1 && syllable.MatchString(lettersOnly(w)))
+	}
+	return len(words) > 3 && small*2 >= len(words) && startsUpper(p)
 }
 
 // lostBullet reports whether a line is an entry that lost its bullet, not the rest of the one before, in a block that has
@@ -316,6 +340,12 @@ func (g *gatherer) bare(p string) {
 			continue
 		}
 		if (i > 0 || g.closed) && !starts && g.joinMember(s) {
+			continue
+		}
+		if i == 0 && g.stopped() && startsLower(s) && !looksRecipient(s) { // the stop was a speck
+			n := len(g.texts) - 1
+			g.texts[n] = strings.TrimRight(g.texts[n], ". ")
+			g.join(cutSigner(s, loud))
 			continue
 		}
 		if i == 0 && len(g.texts) > 0 && !starts && !g.begins(s) {
@@ -420,7 +450,7 @@ func (g *gatherer) continues() bool {
 	return unfinished.MatchString(plainOf(tailOf(last, 40)))
 }
 
-var unfinished = regexp.MustCompile(`(?:[,:&/(-]|\b(?:va|cac|thuoc|cua|truc thuoc|voi|tai|ve|cho|uy ban|hoi dong)|` +
+var unfinished = regexp.MustCompile(`(?:[,:&/(-]|(?:tgd|,) cong|\b(?:va|cac|thuoc|cua|truc thuoc|voi|tai|ve|cho|uy ban|hoi dong)|` +
 	`(?:^|[,;] |va )(?:thuong truc|ban thuong vu|van phong|vp|tt|so|bo|ban|cuc|vu|phong|hoi))$`)
 
 // tailOf returns at most the last n bytes of s, from the beginning of a word.

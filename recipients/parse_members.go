@@ -13,15 +13,15 @@ var membersHead = regexp.MustCompile(`\b(?:cac|nhung|\d+) [a-z][a-z, /&-]{0,60}$
 var placesHead = regexp.MustCompile(`^(?:(?:chu tich |lanh dao )?(?:ubnd|hdnd|uy ban nhan dan|hoi dong nhan dan) (?:cac |nhung )?|cac |nhung )` + placeWord + ` [a-z]`)
 
 // classAlone is a class of places with nothing behind it.
-var classAlone = regexp.MustCompile(`^(?:ubnd|hdnd|uy ban nhan dan) cac (?:tinh|huyen|xa|phuong)$`)
+var classAlone = regexp.MustCompile(`\b(?:ubnd|hdnd|uy ban nhan dan) (?:cac|nhung) ` + placeWord + `(?:(?: ?, ?| va )` + placeWord + `)*$`)
 
 // goesOn reports whether a text may be one more member of the list that another is.
 func goesOn(list, member string) bool {
 	switch {
 	case len(list) > maxEntry:
 		return false
-	case len(list) < 60 && topColon(list) < 0 && classAlone.MatchString(strings.Trim(plainOf(list), " ;")): // ";" misread for ":"
-		return isMember(member)
+	case len(list) < 100 && topColon(list) < 0 && classAlone.MatchString(strings.Trim(plainOf(list), " ;")): // ";" misread for ":"
+		return strings.Contains(member, ",") && isMember(member)
 	case topColon(list) < 0:
 		return placesHead.MatchString(plainOf(firstBytes(list, 100))) && !isPerson(member) && isMember(member)
 	}
@@ -101,7 +101,13 @@ func (g *gatherer) joinMember(t string) bool {
 // cut is cutSigner for a line that may go on with the last entry's list of members.
 func (g *gatherer) cut(p string, loud bool) string {
 	n := len(g.texts)
-	return cutSignerIn(p, loud, n > 0 && listsMembers(g.texts[n-1]))
+	return cutSignerIn(p, loud, n > 0 && listsMembers(g.texts[n-1]) || g.wrapped && endsInWord(p))
+}
+
+// endsInWord reports whether a line ends with a word of some letters, that may go on in the next.
+func endsInWord(p string) bool {
+	ws := strings.Fields(tailOf(p, 40))
+	return len(ws) > 0 && len([]rune(ws[len(ws)-1])) > 2 && !strings.ContainsAny(p[len(p)-1:], ";,.:")
 }
 
 // loud reports whether capitals in a line are the recipients' own and no signer's title: the block is written so, or the line

@@ -17,7 +17,7 @@ func splitNames(text string) []string {
 	if len(text) > maxEntry {
 		return []string{text}
 	}
-	if i := topColon(text); i > 0 {
+	if i := topColon(text); i > 0 && !(bareOffice.MatchString(plainOf(text[:i])) && council.MatchString(strings.TrimSpace(plainOf(text[i+1:])))) { // not "TT: HĐND tỉnh"
 		if head, list := listHead(text); len(list) > 0 {
 			return distribute(head, list)
 		}
