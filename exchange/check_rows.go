@@ -25,6 +25,7 @@ type said struct {
 	On        string            `json:"on"`
 	Opened    int64             `json:"opened"`
 	Reason    string            `json:"reason"`
+	Abstract  string            `json:"abstract"`
 	Key       string            `json:"key"`
 	Mode      Mode              `json:"mode"`
 	Agency    string            `json:"agency"`
@@ -253,6 +254,7 @@ type numberRow struct {
 	Reason  string `db:"reason"`
 	TakenAt int64  `db:"taken_at"`
 	TakenBy string `db:"taken_by"`
+	What    string `db:"abstract"` // told when it was taken before its paper was stamped
 	extra   bool   // voided without having been taken: does not count as the highest
 }
 
@@ -260,7 +262,7 @@ type numberRow struct {
 func (c *checker) take(series int64, reference string, row numberRow) {
 	k := numberKey{series, reference}
 	if was, ok := c.numbers[k]; ok && was.State == "reserved" {
-		row.TakenAt, row.TakenBy, row.Number = was.TakenAt, was.TakenBy, was.Number
+		row.TakenAt, row.TakenBy, row.Number, row.What = was.TakenAt, was.TakenBy, was.Number, was.What
 	}
 	c.numbers[k] = row
 }
@@ -311,7 +313,7 @@ func (c *checker) series(ctx context.Context, tx *sqldb.Tx) error {
 			w.Mode = s.Mode
 		case SeriesReserved:
 			n, _ := strconv.ParseInt(s.number(), 10, 64)
-			c.numbers[numberKey{id, s.Reference}] = numberRow{Number: n, State: "reserved", TakenAt: e.At, TakenBy: e.Actor}
+			c.numbers[numberKey{id, s.Reference}] = numberRow{Number: n, State: "reserved", TakenAt: e.At, TakenBy: e.Actor, What: s.Abstract}
 		case SeriesVoided:
 			c.void(id, e, s)
 		}
@@ -355,7 +357,7 @@ func (c *checker) numberRows(ctx context.Context, tx *sqldb.Tx) error {
 		Reference string `db:"reference"`
 		numberRow
 	}
-	err := tx.SelectContext(ctx, &rows, `SELECT series_id, reference, number, owner, state, reason, taken_at, taken_by FROM register_number`)
+	err := tx.SelectContext(ctx, &rows, `SELECT series_id, reference, number, owner, state, reason, taken_at, taken_by, abstract FROM register_number`)
 	if err != nil {
 		return err
 	}

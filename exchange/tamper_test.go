@@ -35,7 +35,7 @@ var evidence = []struct {
 	{"event", "chain, ordinal", nil, "", ""},
 	{"incoming", "id", map[string]string{"id": "nothing refers to it; arrivals go by dispatch"}, "", ""},
 	{"register_series", "id", nil, "", ""},
-	{"register_number", "series_id, reference", map[string]string{"abstract": "what was typed when the number was taken; compared with the page, not kept"}, "", ""},
+	{"register_number", "series_id, reference", nil, "", ""},
 	{"attempt", "id", map[string]string{"id": "nothing refers to it", "at": "the queue's own clock; the event says when its end was learnt", "ended_at": "likewise",
 		"phase": "for operators; how it ended and the words are kept"}, "", ""},
 	{"blob", "digest", map[string]string{"touched_at": "the sweep's clock"}, "WHERE pinned", ""},
@@ -248,6 +248,9 @@ func (h *house) busy(t *testing.T) {
 		if _, err := h.TakeNumber(ctx, clerk, "stc", 2009, "", "STC-VP"); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if _, err := h.TakeNumberFor(ctx, clerk, "stc", 2009, "", "STC-VP", "Về việc thử"); err != nil {
+		t.Fatal(err)
 	}
 	if err := h.VoidNumber(ctx, clerk, "stc", 2009, "", "02/STC-VP", "in hỏng"); err != nil {
 		t.Fatal(err)
