@@ -231,7 +231,7 @@ func (r *directoryReader) unit(file string, row csvRow) Unit {
 	case !codePattern.MatchString(string(u.Code)) || len(u.Code) > 60:
 		r.bad(file, row.line, "code", "mã “%s” không dùng làm địa chỉ thư được: chỉ gồm chữ thường không dấu, số, dấu chấm, gạch nối", u.Code)
 	}
-	if u.Name == "" {
+	if len(foldWords(u.Name)) == 0 {
 		r.bad(file, row.line, "name", "chưa ghi tên đơn vị")
 	}
 	if u.Kind == "" {
@@ -321,6 +321,10 @@ func (r *directoryReader) names(file string, row csvRow, column string) []DatedN
 			}
 		}
 		if n.Text == "" {
+			continue
+		}
+		if len(foldWords(n.Text)) == 0 {
+			r.bad(file, row.line, column, "“%s” không có chữ nào", n.Text)
 			continue
 		}
 		if other, ok := seen[n.Text]; ok {

@@ -22,6 +22,7 @@ func TestReadDirectorySaysWhereAndWhat(t *testing.T) {
 		"unknown parent":     {units: head + "a,A,so,x,,,\n", line: 2, column: "parent", word: "“x”"},
 		"own parent":         {units: head + "a,A,so,b,,,\nb,B,so,a,,,\n", line: 2, column: "parent", word: "chính nó"},
 		"bad code":           {units: head + "Sở,A,so,,,,\n", line: 2, column: "code", word: "địa chỉ thư"},
+		"alias of signs":     {units: head + "a,A,so,,A1|&,,\n", line: 2, column: "aliases", word: "không có chữ"},
 		"no name":            {units: head + "a,,so,,,,\n", line: 2, column: "name", word: "tên"},
 		"bad address":        {units: head + "a,A,trung-uong,,,khong-phai,\n", line: 2, column: "address", word: "khong-phai"},
 		"bad date":           {units: head + "a,A,so,,,,18/3/2009\n", line: 2, column: "valid_from", word: "2009-03-18"},

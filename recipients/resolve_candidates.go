@@ -39,7 +39,7 @@ func (r *reader) candidates(text string) []Candidate {
 		if best.begun {
 			best.score += 0.6
 		}
-		if best.score >= 0.55 {
+		if best.score >= 0.6 || best.score >= 0.5 && sharesFirst(foldWords(best.name), words) {
 			all = append(all, best)
 		}
 	}
@@ -54,6 +54,8 @@ func (r *reader) candidates(text string) []Candidate {
 	}
 	return cands
 }
+
+func sharesFirst(a, b []string) bool { return len(a) > 0 && len(b) > 0 && a[0] == b[0] }
 
 // sharedStart counts the words that two names begin with in common, up to three; the first alone says only the class.
 func sharedStart(a, b []string) int {

@@ -20,6 +20,7 @@ type nameIndex struct {
 
 type nameNode struct {
 	word     string
+	code     bool // the word stands abbreviated in the name: its own first letter is no initial
 	children []*nameNode
 	ends     []nameEnd
 }
@@ -86,13 +87,13 @@ func newNameIndex(d *Directory) *nameIndex {
 		}
 		names := u.allNames()
 		for j, name := range names {
-			x.add(foldWords(flatten(name)), nameEnd{unit: u, alias: j > len(u.Names), learned: u.learnedAs(name)})
+			x.add(nameWords(name), nameEnd{unit: u, alias: j > len(u.Names), learned: u.learnedAs(name)})
 		}
 		if u.Kind == KindCentral || u.Kind == KindDistrict {
 			continue
 		}
 		for _, name := range names {
-			for _, words := range shorter(foldWords(flatten(name))) {
+			for _, words := range shorter(nameWords(name)) {
 				x.addForms(words, u, level, prov)
 			}
 		}
@@ -157,12 +158,29 @@ func cutTail(words, level, prov []string) (core []string, cut bool) {
 	return words, false
 }
 
+// nameWords splits a name into folded words; those that stand abbreviated in it ("TN&MT") are in capitals.
+func nameWords(name string) []string {
+	var words []string
+	loud := allCapitals(name) && carriesTone(name)
+	for _, t := range scan(flatten(name)) {
+		if t.abbrev && !loud {
+			t.word = strings.ToUpper(t.word)
+		}
+		if t.word != "" {
+			words = append(words, t.word)
+		}
+	}
+	return words
+}
+
 func (x *nameIndex) add(words []string, end nameEnd) {
 	n := x.root
 	for _, w := range words {
-		i := slices.IndexFunc(n.children, func(c *nameNode) bool { return c.word == w })
+		word := strings.ToLower(w)
+		code := w != word
+		i := slices.IndexFunc(n.children, func(c *nameNode) bool { return c.word == word && c.code == code })
 		if i < 0 {
-			n.children = append(n.children, &nameNode{word: w})
+			n.children = append(n.children, &nameNode{word: word, code: code})
 			i = len(n.children) - 1
 		}
 		n = n.children[i]
@@ -220,7 +238,7 @@ func (w *walk) step(n *nameNode, i, off int, m nameMatch) {
 	}
 	for _, c := range n.children {
 		w.words(c, i, off, rest, m)
-		if w.toks[i].abbrev && rest[0] == c.word[0] {
+		if w.toks[i].abbrev && !c.code && rest[0] == c.word[0] {
 			am := m
 			am.abbrev = true
 			w.advance(c, i, off+1, am)
@@ -238,7 +256,7 @@ func (w *walk) words(c *nameNode, i, off int, rest string, m nameMatch) {
 		w.step(c, i+1, 0, m)
 	case len(c.word) > 1 && len(rest) > len(c.word) && rest[:len(c.word)] == c.word:
 		w.step(c, i, off+len(c.word), m)
-	case off == 0 && m.fuzzy < w.budget && oneEdit(rest, c.word):
+	case off == 0 && m.fuzzy < w.budget && (oneEdit(rest, c.word) || confused(rest, c.word)):
 		m.fuzzy++
 		w.step(c, i+1, 0, m)
 	}
@@ -308,6 +326,28 @@ func oneEdit(a, b string) bool {
 	}
 	return a[i:] == b[i+1:]
 }
+
+// confused reports whether two short words of the same length differ by one letter that OCR takes for the other, and by which they
+// are no two words of a name: "Sa Thầv", "Tai chinb".
+func confused(a, b string) bool {
+	if len(a) != len(b) || len(a) < 2 {
+		return false
+	}
+	at := -1
+	for i := range len(a) {
+		if a[i] == b[i] {
+			continue
+		}
+		if at >= 0 {
+			return false
+		}
+		at = i
+	}
+	return at >= 0 && (strings.Contains(confusedLetters, a[at:at+1]+b[at:at+1]) || strings.Contains(confusedLetters, b[at:at+1]+a[at:at+1]))
+}
+
+// confusedLetters lists pairs, with a space between.
+const confusedLetters = "yv ce il lt hb un gq i1 l1 o0 oc ij"
 
 // spelling unifies the i and y that end a syllable of a place's name either way: Ray, Rai.
 func spelling(s string) string { return strings.ReplaceAll(s, "y", "i") }

@@ -13,6 +13,9 @@ func (l *lister) unit(i, e int) (piece, bool) {
 		if exceptionOf(notes) != "" {
 			return piece{}, false
 		}
+		if u, _, ok := l.r.decide(toks); ok && l.likeAChild(u, long) {
+			return piece{}, false
+		}
 	}
 	u, m, ok := l.r.decide(toks)
 	if v := l.houseBoard(toks); v != nil && v != u {
@@ -31,6 +34,23 @@ func (l *lister) unit(i, e int) (piece, bool) {
 		}
 	}
 	return l.r.named(u, m), true
+}
+
+// likeAChild reports whether a name with its bracket is nearly that of a unit below the one it begins with: "Bộ Tư pháp (Cụe Kiểm tra
+// văn bản)" is hardly the ministry.
+func (l *lister) likeAChild(u *Unit, long []token) bool {
+	want := bigrams(rawText(long))
+	for i := range l.r.d.units {
+		if l.r.d.units[i].Parent != u.Code {
+			continue
+		}
+		for j, words := range l.r.d.names.words[i] {
+			if len(words) > 0 && words[0] == long[0].word && dice(want, l.r.d.names.grams[i][j]) >= 0.78 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // houseBoard returns the one board of the issuer's house whose name begins so: "Ban Dân tộc" in papers of the council is its own and
@@ -125,8 +145,8 @@ func (r *reader) decide(toks []token) (*Unit, nameMatch, bool) {
 		}
 	}
 	matches := r.d.names.find(toks, 0)
-	if len(matches) == 0 && letterCount(toks) >= 10 {
-		matches = slices.DeleteFunc(r.d.names.find(toks, 1), func(m nameMatch) bool { return m.partial })
+	for budget := 1; len(matches) == 0 && letterCount(toks) >= 10*budget && budget <= 2; budget++ {
+		matches = slices.DeleteFunc(r.d.names.find(toks, budget), func(m nameMatch) bool { return m.partial })
 	}
 	var best []nameMatch
 	for _, m := range matches {
@@ -174,7 +194,7 @@ func (r *reader) department(toks []token, matches []nameMatch) (*Unit, nameMatch
 		}
 		one = &matches[i]
 	}
-	if one == nil || syllables(toks[1:]) < 2 {
+	if one == nil || syllables(toks[1:]) < 2 || len(toks) == 2 && toks[1].word == "tt" { // TT stands for too much
 		return nil, nameMatch{}, false
 	}
 	return one.unit, *one, true
