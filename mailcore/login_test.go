@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -420,4 +422,40 @@ func TestVisitsAreKeptByTheHour(t *testing.T) {
 			t.Errorf("%+v", places)
 		}
 	})
+}
+
+// However many strangers try at once, few hashes run, few wait, and who is known gets in.
+func TestFloodOfStrangersKeepsNobodyOut(t *testing.T) {
+	s := newStore(t, mailtest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "congvan.db")))
+	withOfficer(t, s)
+	s.SetHashCost(mailcore.HashCost{Time: 1, Memory: 8 << 10})
+	must[mailcore.Login](t)(s.LogIn(ctx, from("an.snv@kontum.test", ownSecret, "198.51.100.7")))
+	if err := s.FlushLogins(ctx); err != nil {
+		t.Fatal(err)
+	}
+	fresh := newStore(t, s.DB()) // remembers no good login: it has to hash
+	fresh.SetHashCost(mailcore.HashCost{Time: 1, Memory: 8 << 10})
+	var wg sync.WaitGroup
+	var busy, wrong atomic.Int64
+	for i := range 600 {
+		wg.Go(func() {
+			_, err := fresh.LogIn(ctx, from(fmt.Sprintf("a%d@kontum.test", i), "guess", fmt.Sprintf("203.0.%d.%d", i/250, i%250+1)))
+			switch {
+			case errors.Is(err, mailcore.ErrBusy):
+				busy.Add(1)
+			case errors.Is(err, mailcore.ErrBadCredentials):
+				wrong.Add(1)
+			default:
+				t.Errorf("stranger %d: %v", i, err)
+			}
+		})
+	}
+	if _, err := fresh.LogIn(ctx, from("an.snv@kontum.test", ownSecret, "198.51.100.7")); err != nil {
+		t.Errorf("the right user: %v", err)
+	}
+	wg.Wait()
+	t.Logf("of 600 at once %d were checked, %d told to come back", wrong.Load(), busy.Load())
+	if busy.Load() == 0 {
+		t.Error("all of them were let in")
+	}
 }
