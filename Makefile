@@ -53,7 +53,7 @@ scans: ## the samples and other documents of three producers, scanned in ten way
 
 .PHONY: seals
 seals: ## some 180 PDFs of a dozen producers, sealed twice and judged by four programs: a table of those that are refused, some 2 minutes
-	go test -count=1 -timeout 30m ./signing -run TestCorpusIsSealed -v -args -corpus all | grep -v -e '^=== ' -e '--- PASS'
+	set -o pipefail; go test -count=1 -timeout 30m ./signing -run TestCorpusIsSealed -v -args -corpus all | grep -v -e '^=== ' -e '--- PASS'
 
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME each

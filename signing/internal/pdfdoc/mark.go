@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"math"
 	"strings"
 	"sync"
 
@@ -38,57 +38,20 @@ func (in *increment) draw(widget types.Dict, p *page, m *Mark) error {
 	if err != nil {
 		return err
 	}
-	w, h := p.size()
-	lines := face.Wrap(m.Text, m.Size, max(w-2*min(markRight, w/20), w/4)) // one line wherever the page is wide enough
-	t, err := face.Set(lines)
+	size := m.Size / p.unit
+	box, t, err := in.place(face, p, m.Text, size)
 	if err != nil {
-		return fmt.Errorf("set mark: %w", err)
+		return err
 	}
-	var width float64
-	for _, l := range t.Lines {
-		width = max(width, l.Width*m.Size)
-	}
-	leading := m.Size * markLeading
-	height := leading * float64(len(t.Lines))
-	right := w - min(markRight, w/20)
-	box := Rect{right - width, h - markTop - height, right, h - markTop}
-	box = in.freePlace(p, box)
+	leading, width, height := size*markLeading, box.X1-box.X0, box.Y1-box.Y0
 	widget["Rect"] = rectangle(p.toPage(box))
-	form, err := in.appearance(t, m.Size, leading, width, height)
+	form, err := in.appearance(t, size, leading, width, height)
 	if err != nil {
 		return err
 	}
 	form.Dict["Matrix"] = p.matrix()
 	widget["AP"] = types.Dict{"N": in.add(*form)}
 	return nil
-}
-
-// freePlace moves the box away from other annotations, such as the mark of an earlier copy: to the left of them, where
-// the margin is still empty, and else below them, as long as it stays in the upper quarter of the page.
-func (in *increment) freePlace(p *page, box Rect) Rect {
-	var others []Rect
-	for _, o := range in.d.annotations(p) {
-		others = append(others, p.toDisplay(o))
-	}
-	w, h := p.size()
-	try, low := box, box.Y0
-	for range 64 {
-		i := slices.IndexFunc(others, try.overlaps)
-		if i < 0 {
-			return try
-		}
-		low = min(low, others[i].Y0)
-		width, height := box.X1-box.X0, box.Y1-box.Y0
-		try.X1 = others[i].X0 - markBeside
-		if try.X0 = try.X1 - width; try.X0 >= w/20 {
-			continue
-		}
-		try = Rect{box.X0, low - markGap - height, box.X1, low - markGap}
-		if low = try.Y0; low < h*3/4 {
-			break
-		}
-	}
-	return box
 }
 
 func (p *page) toDisplay(r Rect) Rect {
@@ -110,6 +73,35 @@ func (p *page) toDisplay(r Rect) Rect {
 	return Rect{min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)}
 }
 
+// place sets the text in as few lines as the page allows, and in narrower ones when that is how it covers nothing.
+func (in *increment) place(face *typeface.Face, p *page, text string, size float64) (best Rect, set *typeface.Text, err error) {
+	w, h := p.size()
+	margin := min(markRight/p.unit, w/20)
+	room := max(w-2*margin, w/4)
+	others := in.obstacles(p)
+	least := math.Inf(1)
+	for _, part := range []float64{1, 0.6, 0.4} {
+		t, err := face.Set(face.Wrap(text, size, room*part))
+		if err != nil {
+			return best, nil, fmt.Errorf("set mark: %w", err)
+		}
+		var width float64
+		for _, l := range t.Lines {
+			width = max(width, l.Width*size)
+		}
+		height := size * markLeading * float64(len(t.Lines))
+		right, top := w-margin, h-min(markTop/p.unit, max(h-height, 0))
+		box, over := freePlace(p, Rect{right - width, top - height, right, top}, others)
+		if over < least {
+			best, set, least = box, t, over
+		}
+		if over == 0 {
+			break
+		}
+	}
+	return best, set, nil
+}
+
 // appearance is a form XObject with the lines set flush right.
 func (in *increment) appearance(t *typeface.Text, size, leading, width, height float64) (*types.StreamDict, error) {
 	font, err := in.font(t)
@@ -117,7 +109,7 @@ func (in *increment) appearance(t *typeface.Text, size, leading, width, height f
 		return nil, err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "0 g BT /F %.2f Tf\n", size)
+	fmt.Fprintf(&b, "0 g BT /F %.4f Tf\n", size)
 	for i, line := range t.Lines {
 		x := width - line.Width*size
 		y := height - leading*float64(i) - size*float64(t.Face.Ascent)/1000
@@ -146,13 +138,22 @@ func (in *increment) font(t *typeface.Text) (types.IndirectRef, error) {
 	if err != nil {
 		return none, err
 	}
+	// Of a subset for PDF/A-1 it must be said which glyphs it has (ISO 19005-1 §6.3.5): all of them.
+	all := bytes.Repeat([]byte{0xff}, len(t.Widths)/8)
+	if n := len(t.Widths) % 8; n > 0 {
+		all = append(all, 0xff<<(8-n))
+	}
+	set, err := stream(all, types.Dict{})
+	if err != nil {
+		return none, err
+	}
 	name := types.Name(t.SubsetTag + "+" + typeface.Name)
 	f := t.Face
 	descriptor := in.add(types.Dict{
 		"Type": types.Name("FontDescriptor"), "FontName": name, "Flags": types.Integer(4 | 2), // symbolic, serif
 		"FontBBox": types.Array{types.Integer(f.BBox[0]), types.Integer(f.BBox[1]), types.Integer(f.BBox[2]), types.Integer(f.BBox[3])},
 		"Ascent":   types.Integer(f.Ascent), "Descent": types.Integer(f.Descent), "CapHeight": types.Integer(f.CapHeight),
-		"ItalicAngle": types.Integer(0), "StemV": types.Integer(80), "FontFile2": in.add(*ttf),
+		"ItalicAngle": types.Integer(0), "StemV": types.Integer(80), "FontFile2": in.add(*ttf), "CIDSet": in.add(*set),
 	})
 	widths := make(types.Array, len(t.Widths))
 	for i, w := range t.Widths {

@@ -19,7 +19,10 @@ type page struct {
 	dict   types.Dict
 	number int // of its object
 	box    Rect
-	rotate int // 0, 90, 180 or 270, clockwise
+	rotate int     // 0, 90, 180 or 270, clockwise
+	unit   float64 // points in one unit of the page (UserUnit)
+
+	resources types.Dict // its own or inherited ones
 }
 
 // a4 is the page size of official documents, taken when a file gives none.
@@ -40,7 +43,13 @@ func (d *Doc) page(number int) (*page, error) {
 	if dict == nil || ref == nil {
 		return nil, fmt.Errorf("%w: page %d is missing", ErrDamaged, number)
 	}
-	p := &page{dict: dict, number: ref.ObjectNumber.Value(), box: a4}
+	p := &page{dict: dict, number: ref.ObjectNumber.Value(), box: a4, unit: 1, resources: inherited.Resources}
+	if own, err := d.dict(dict["Resources"]); err == nil && own != nil {
+		p.resources = own
+	}
+	if u, ok := d.number(dict["UserUnit"]); ok && u >= 0.01 && u <= 1000 {
+		p.unit = u
+	}
 	media := d.rect(dict["MediaBox"])
 	if media == nil && inherited.MediaBox != nil {
 		media = fromPDF(inherited.MediaBox)

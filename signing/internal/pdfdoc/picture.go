@@ -68,7 +68,7 @@ func (f *form) named(name string) (*field, error) {
 
 // drawPicture gives a widget its place and an appearance with the picture, fitted into the box and not distorted.
 func (in *increment) drawPicture(widget types.Dict, pg *page, p *Picture, form *form) error {
-	box := p.Box
+	box := Rect{p.Box.X0 / pg.unit, p.Box.Y0 / pg.unit, p.Box.X1 / pg.unit, p.Box.Y1 / pg.unit}
 	if p.Over != "" {
 		f, err := form.named(p.Over)
 		if err != nil {
@@ -81,7 +81,7 @@ func (in *increment) drawPicture(widget types.Dict, pg *page, p *Picture, form *
 		under := pg.toDisplay(*r)
 		// The seal covers about a third of the signature, on its left (NĐ 30/2020 Phụ lục I, mục II.8).
 		right, middle := under.X0+(under.X1-under.X0)/3, (under.Y0+under.Y1)/2
-		w, h := p.Box.X1-p.Box.X0, p.Box.Y1-p.Box.Y0
+		w, h := box.X1-box.X0, box.Y1-box.Y0
 		box = Rect{right - w, middle - h/2, right, middle + h/2}
 	}
 	size := p.Image.Bounds()
