@@ -200,7 +200,7 @@ func (c *column) titleTail(l string, ws []lineWord, first int) int {
 	}
 	tail := l[ws[from].from:]
 	if before := strings.TrimRight(l[:ws[from].from], " "+strings.ReplaceAll(specks, ";", "")); !strings.HasSuffix(before, ";") && !postWord.MatchString(plainOf(firstBytes(tail, 200))) &&
-		!(c.titled && len(ws)-from > 1 && behindEntry(l[:ws[from].from]) && allCapitals(tail)) && !(c.titled && len(ws)-from > 2 && isPerson(tail) &&
+		!(c.titled && behindEntry(l[:ws[from].from]) && allCapitals(tail)) && !(c.titled && len(ws)-from > 2 && isPerson(tail) &&
 		!namedAfterPerson.MatchString(plainOf(tailOf(" "+strings.TrimRight(l[:ws[from].from], " "), 60)))) {
 		return -1 // a name in capitals: "Công ty SÔNG ĐÀ"
 	}
@@ -467,6 +467,9 @@ func cutTailScraps(l string) string {
 	head, tail := l[:ws[n-1].to], strings.TrimSpace(l[ws[n-1].to:])
 	letters := lettersOnly(tail)
 	if letters == "" {
+		if i := strings.LastIndexByte(head, ';'); i > 0 && junkRune.MatchString(tail) && utf8.RuneCountInString(strings.TrimSpace(head[i+1:])) < 4 {
+			return head[:i+1]
+		}
 		if strings.ContainsAny(tail, "()&") { // part of the entry
 			return strings.TrimRight(l, " ")
 		}
