@@ -96,17 +96,23 @@ func (s *Store) candidate(ctx context.Context, at Attempt) (*loginCandidate, err
 			c.place, c.pair(), tx.Now.UnixMicro()); err != nil {
 			return err
 		}
-		err := tx.GetContext(ctx, &c.row, `SELECT `+accountColumns+` FROM account WHERE address = $1`, address)
+		var row struct {
+			accountRow
+			Known bool `db:"known"`
+			Apps  bool `db:"apps"`
+		}
+		err := tx.GetContext(ctx, &row, `SELECT `+accountColumns+`,
+			EXISTS (SELECT 1 FROM login_place p WHERE p.account_id = account.id AND p.place = $1) AS known,
+			EXISTS (SELECT 1 FROM app_password p WHERE p.account_id = account.id AND p.revoked_at IS NULL) AS apps
+			FROM account WHERE address = $2`, c.place, address)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
-		if err != nil {
+		if c.row, c.known = row.accountRow, row.Known; err != nil || !row.Apps {
 			return err
 		}
-		if c.apps, err = appPasswords(ctx, tx, c.row.ID); err != nil {
-			return err
-		}
-		return tx.GetContext(ctx, &c.known, `SELECT EXISTS (SELECT 1 FROM login_place WHERE account_id = $1 AND place = $2)`, c.row.ID, c.place)
+		c.apps, err = appPasswords(ctx, tx, c.row.ID)
+		return err
 	})
 	c.known = c.known || s.seen.knows(c.row.ID, c.place)
 	return c, err
