@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,7 @@ const (
 	WaitPIN     = "pin"     // the token refused the PIN, or is locked
 	WaitClock   = "clock"   // the certificate is not in force yet by this machine's clock
 	WaitService = "service" // a time stamp or revocation service
+	WaitFault   = "fault"   // while it waited something else went wrong, which somebody has to mend
 )
 
 // A WaitNote says since when a document waits for its seal, and for what.
@@ -53,8 +55,10 @@ func WaitsFor(err error) string {
 // Await notes that a registered document waits for its seal, and in whose name it is to be issued then. The same reason is
 // not noted twice.
 func (s *Store) Await(ctx context.Context, by Actor, id DocumentID, reason error) error {
-	note := map[string]any{"code": WaitsFor(reason), "detail": reason.Error()}
+	note := map[string]any{"code": cmp.Or(WaitsFor(reason), WaitFault), "detail": reason.Error()}
+	noted := false
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		noted = false
 		ok, err := tx.ExecOne(ctx, `UPDATE document SET changed_at = changed_at WHERE id = $1 AND state = $2`, id, Registered)
 		if err != nil || !ok {
 			return err // somebody sealed or withdrew it meanwhile
@@ -66,13 +70,16 @@ func (s *Store) Await(ctx context.Context, by Actor, id DocumentID, reason error
 		if len(last) == 1 && last[0].Kind == EventWaits && waitNote(last[0]).Code == note["code"] {
 			return nil
 		}
+		noted = true
 		_, err = recordDocument(ctx, tx, id, EventWaits, by, note)
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("note that document %d waits: %w", id, err)
 	}
-	s.Log.Info("document waits for its seal", "document", id, "for", note["code"], "err", reason, "by", by.String())
+	if noted {
+		s.Log.Warn("document waits for its seal", "document", id, "for", note["code"], "err", reason, "by", by.String())
+	}
 	return nil
 }
 
@@ -196,12 +203,10 @@ func (s *Store) goOn(ctx context.Context, w Waiting) {
 	_, err := s.Seal(ctx, w.By, w.Document)
 	switch {
 	case ctx.Err() != nil:
-	case err != nil && WaitsFor(err) != "":
+	case err != nil:
 		if err := s.Await(ctx, w.By, w.Document, err); err != nil && ctx.Err() == nil {
 			s.Log.Error("waiting document", "document", w.Document, "err", err)
 		}
-	case err != nil:
-		s.Log.Error("waiting document cannot be sealed", "document", w.Document, "since", w.Since, "err", err)
 	default:
 		if _, err := s.Issue(ctx, w.By, w.Document); err != nil && ctx.Err() == nil {
 			s.Log.Error("waiting document cannot be issued", "document", w.Document, "err", err)

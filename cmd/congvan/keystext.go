@@ -18,6 +18,7 @@ var waitWords = map[string]string{
 	exchange.WaitToken:   "thiết bị ký số chưa kết nối, hoặc chưa có người nhập mã PIN",
 	exchange.WaitPIN:     "thiết bị ký số không nhận mã PIN, hoặc đã bị khóa",
 	exchange.WaitClock:   "chứng thư số chưa có hiệu lực theo đồng hồ của máy chủ",
+	exchange.WaitFault:   "khóa hoặc chứng thư số có lỗi, phải có người sửa (xem congvan check và nhật ký của máy chủ)",
 	exchange.WaitService: "dịch vụ dấu thời gian hoặc dịch vụ kiểm tra chứng thư chưa trả lời",
 }
 

@@ -118,6 +118,7 @@ func tokenPairCommand(s *streams) *cobra.Command {
 				if in.cfg.Listen.Token == "" {
 					return &hintError{errors.New("máy chủ chưa mở cổng cho máy của văn thư"), `ghi token = "ĐỊACHỈ:CỔNG" vào [listen] của congvan.toml, rồi chạy lại congvan serve`}
 				}
+				forgetPairings(filepath.Join(in.keys.dir, deskDir), time.Now())
 				code := newPairingCode()
 				b, err := json.Marshal(pairing{Unit: u.Code, Key: code.derive("pairing"), Until: time.Now().Add(pairingLife)})
 				if err != nil {
@@ -141,6 +142,16 @@ func tokenPairCommand(s *streams) *cobra.Command {
 	dataFlag(c, &data, ".")
 	c.Flags().StringVar(&unit, "unit", "", "mã của cơ quan")
 	return c
+}
+
+// forgetPairings removes codes that nobody used in time.
+func forgetPairings(dir string, now time.Time) {
+	files, _ := filepath.Glob(filepath.Join(dir, "pairing-*.json")) // the pattern is a good one
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && now.Sub(info.ModTime()) > pairingLife {
+			os.Remove(f) // what stays is refused by its own time
+		}
+	}
 }
 
 func tokenListCommand(s *streams) *cobra.Command {

@@ -228,7 +228,7 @@ func (q *deskQueue) first() (frame, bool) {
 	return q.jobs[0], true
 }
 
-// attend is one connection: a goroutine reads and answers pings while the clerk looks at a document.
+// attend is one connection: one goroutine reads and one says that the desk is there while the clerk looks at a document.
 func (d *signingDesk) attend(ctx context.Context) error {
 	w, err := dialWire(d.set.Gateway, wireConfig(d.own, d.set.Pin))
 	if err != nil {
@@ -254,6 +254,30 @@ func (d *signingDesk) attend(ctx context.Context) error {
 		q.clear() // nobody waits for these any more
 		ended <- err
 	}()
+	left := make(chan struct{})
+	defer close(left)
+	go w.heartbeat(left)
+	return d.work(ctx, w, q, ended)
+}
+
+// heartbeat says that the desk is there: a large file may be on its way for longer than the gateway bears silence.
+func (w *wire) heartbeat(left <-chan struct{}) {
+	alive := time.NewTicker(pingEvery)
+	defer alive.Stop()
+	for {
+		select {
+		case <-left:
+			return
+		case <-alive.C:
+			if w.send(frame{Type: "pong"}) != nil {
+				return // the reader learns it, too
+			}
+		}
+	}
+}
+
+// work has the clerk answer one document after the other, until the connection ends.
+func (d *signingDesk) work(ctx context.Context, w *wire, q *deskQueue, ended <-chan error) error {
 	look := time.NewTicker(lookForToken)
 	defer look.Stop()
 	absent := false // the token was not there when it was wanted
@@ -296,10 +320,6 @@ func (d *signingDesk) read(w *wire, q *deskQueue) error {
 			q.put(f)
 		case "cancel":
 			q.drop(f.ID)
-		case "ping":
-			if err := w.send(frame{Type: "pong"}); err != nil {
-				return err
-			}
 		}
 	}
 }

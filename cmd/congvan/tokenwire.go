@@ -31,7 +31,7 @@ import (
 // The wire between a gateway and a clerk's desk: TLS 1.3, both sides known by the keys that they showed when they were paired.
 // A frame is a JSON head after its length in 4 bytes, big-endian, and then as many bytes as the head's size says. The desk
 // says pair or hello, the gateway welcome or refused. From then on the gateway sends jobs, pings and cancels; the desk answers
-// a job with signature or declined, and a ping with pong.
+// a job with signature or declined, says ready when a missing token is back, and pong every so often.
 type frame struct {
 	Type      string         `json:"type"`
 	Version   int            `json:"version,omitempty"`
