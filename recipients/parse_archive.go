@@ -9,6 +9,7 @@ import (
 var (
 	copyCount   = regexp.MustCompile(`\(\s*(?:[^()]{0,30}?[, -])?(\d{1,4})\s*\.?\s*(?:[bB]|bản|ban|bộ|bo)?\.?\s*\)`)
 	anyCount    = regexp.MustCompile(`(?i)\(\s*(?:\.*\s*b(?:ản|an)?|[\d][^() ]{0,2}|b|[SOlI]{1,2}b|\.{2,}\s*(?:b|bản)?)\s*\)`)
+	dotCount    = regexp.MustCompile(`\(\s*[^()]{1,30}?\.(\d{1,4})\s*b\.?\s*\)`) // "(V.05b)"
 	openCount   = regexp.MustCompile(`\s(\d{1,3})\s*b?\)`)
 	bareCount   = regexp.MustCompile(`([\pL\s(,])(\d{1,4})\s*(?:b|bản)(?:\s+[\pL\pN]{1,2})?$`)
 	drafterMark = regexp.MustCompile(`^\s*[,.;]?\s*\p{Lu}[\pL]*(?:[ .]\p{Lu}[\pL]*)*\s*\.?$`)
@@ -110,7 +111,7 @@ var clerkFirst = regexp.MustCompile(`^(?:VT|VP|HC|HCTH|HC-TH)\.\s*`)
 
 // codesBefore cuts a list of codes at its copy count.
 func codesBefore(list string) string {
-	for _, re := range []*regexp.Regexp{copyCount, anyCount, openCount} {
+	for _, re := range []*regexp.Regexp{copyCount, dotCount, anyCount, openCount} {
 		if m := re.FindStringSubmatchIndex(list); m != nil {
 			return list[:m[0]]
 		}
@@ -123,7 +124,7 @@ func codesBefore(list string) string {
 
 // cutCount finds the copy count of an archive line and cuts junk after it; a drafter's mark after it stays.
 func cutCount(text string) (string, *int) {
-	for _, re := range []*regexp.Regexp{copyCount, anyCount, openCount} {
+	for _, re := range []*regexp.Regexp{copyCount, dotCount, anyCount, openCount} {
 		m := re.FindStringSubmatchIndex(text)
 		if m == nil {
 			continue
