@@ -55,6 +55,10 @@ scans: ## the samples and other documents of three producers, scanned in ten way
 seals: ## some 180 PDFs of a dozen producers, sealed twice and judged by four programs: a table of those that are refused, some 2 minutes
 	set -o pipefail; go test -count=1 -timeout 30m ./signing -run TestCorpusIsSealed -v -args -corpus all | grep -v -e '^=== ' -e '--- PASS'
 
+.PHONY: tamper
+tamper: ## every byte of sealed files takes other values, bytes put in, taken out and cut off; the published attacks with their answers
+	set -o pipefail; go test -count=1 -timeout 60m ./signing -run 'TestNoTamperedByte|TestPublishedAttacks' -v -args -corpus all | grep -v -e '^=== ' -e '--- PASS'
+
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME each
 	@set -e; for pkg in $$(go list ./...); do \

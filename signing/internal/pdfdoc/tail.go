@@ -35,6 +35,9 @@ func checkTail(d *Doc, from int) error {
 // part reads one object, cross reference section or end mark.
 func (t *tail) part(l *lexer) error {
 	at := int64(l.at)
+	if t.d.xrefAt < t.from {
+		return modified("structure", "bytes behind the signed revision that no cross reference of theirs names")
+	}
 	switch {
 	case l.has("xref"):
 		l.at += len("xref")
