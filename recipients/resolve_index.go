@@ -210,7 +210,7 @@ type walk struct {
 	steps   int // bounds the work on hostile input
 }
 
-const maxSteps = 4000
+const maxSteps = 20000
 
 // find returns the units that the tokens name in full or in part. Each unit stands once for full and once for partial, with
 // its best match.
@@ -220,6 +220,9 @@ func (x *nameIndex) find(toks []token, budget int) []nameMatch {
 	}
 	w := &walk{toks: toks, budget: budget}
 	w.step(x.root, 0, 0, nameMatch{})
+	if w.steps > maxSteps {
+		return nil // a rival may not have been seen
+	}
 	return w.matches
 }
 
