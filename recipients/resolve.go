@@ -49,10 +49,28 @@ func allMinistries(e Entry) bool {
 	return e.Kind == EntryGroup && strings.Contains(" "+strings.Join(foldWords(firstBytes(e.Text, 300)), " ")+" ", " co quan ngang bo ")
 }
 
-// decode puts a text in an old encoding right and composes it.
+// decode puts a text in an old encoding right and composes it. A text that has letters which only Unicode has is in it, and a wrong
+// mark in it OCR's doing ("Ban Dân tôc"); of such a text only lines are put right that have none of those, but signs that old
+// encodings put for letters.
 func decode(text string) string {
-	text, _ = viettext.Recode(text)
-	return viettext.NFC(text)
+	text = viettext.NFC(text)
+	if !strings.ContainsFunc(text, onlyUnicode) {
+		text, _ = viettext.Recode(text)
+		return viettext.NFC(text)
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if !strings.ContainsFunc(line, onlyUnicode) && strings.ContainsFunc(line, func(r rune) bool { return r > 0xa0 && r < 0xc0 }) {
+			line, _ = viettext.Recode(line)
+			lines[i] = viettext.NFC(line)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// onlyUnicode reports whether a letter of Vietnamese is in no old table read as Latin-1.
+func onlyUnicode(r rune) bool {
+	return r >= 0x1ea0 && r <= 0x1ef9 || strings.ContainsRune("ăđơưĂĐƠƯ", r)
 }
 
 // entry resolves one entry that stands for itself.

@@ -101,7 +101,7 @@ func outcomeCodes(outcome string) []string {
 // them, and on others written to break it.
 func TestResolveFreshEntries(t *testing.T) {
 	d := kontum(t)
-	for _, path := range []string{"testdata/resolve-fresh-a.txt", "testdata/resolve-fresh-b.txt", "testdata/resolve-fresh-c.txt"} {
+	for _, path := range []string{"testdata/resolve-fresh-a.txt", "testdata/resolve-fresh-b.txt", "testdata/resolve-fresh-c.txt", "testdata/resolve-fresh-d.txt"} {
 		var s freshScore
 		for _, c := range freshCases(t, path) {
 			s.count(t, d, c)

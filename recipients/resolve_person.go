@@ -437,7 +437,8 @@ var roomHeads = [][]string{w("truong"), w("thu truong"), w("lanh dao"), w("truon
 // anybody's; the rooms of the province's own office go by marks; some agencies are called Phòng.
 func (r *reader) houseRoom(rest []token, n int, plural bool) bool {
 	name := rest[n:]
-	if longest(rest, [][]string{w("phong cong chung"), w("phong kham"), w("phong thuong mai"), w("phong giao dich")}) > 0 {
+	if longest(rest, [][]string{w("phong cong chung"), w("phong kham"), w("phong thuong mai"), w("phong giao dich"),
+		w("to chuc"), w("to hop tac"), w("to dan pho"), w("doi tuong"), w("doi tac")}) > 0 {
 		return false
 	}
 	switch rest[0].word {

@@ -10,7 +10,12 @@ import (
 // isAbove reports whether an entry refers to Kính gửi.
 func isAbove(text string) bool {
 	toks := scan(text)
-	return len(toks) > 1 && toks[0].word == "nhu" && (toks[1].word == "tren" || slices.ContainsFunc(toks[1:], func(t token) bool { return t.word == "kinh" }))
+	return len(toks) > 1 && toks[0].word == "nhu" && (likeTren(toks[1].word) || slices.ContainsFunc(toks[1:], func(t token) bool { return t.word == "kinh" }))
+}
+
+// likeTren reads "trên" also when OCR took one of its letters for another.
+func likeTren(word string) bool {
+	return len(word) == 4 && word[:2] == "tr" && word[3] == 'n' || word == "tren"
 }
 
 // isArticle reports whether an entry refers to articles of the document.
@@ -22,13 +27,13 @@ func isArticle(text string) bool {
 // referenceEnd is the token behind "Như trên", "Như kính gửi", "Như Điều 2, 3 và 4".
 func referenceEnd(toks []token) int {
 	i := 2
-	if toks[1].word != "tren" && toks[1].word != "dieu" && toks[1].word != "cac" {
+	if !likeTren(toks[1].word) && toks[1].word != "dieu" && toks[1].word != "cac" {
 		for i < len(toks) && toks[i].before&sepStrong == 0 && toks[i-1].word != "gui" {
 			i++
 		}
 		return i
 	}
-	for i < len(toks) && toks[1].word != "tren" && (toks[i].word == "dieu" || articleNumber(toks[i]) > 0) {
+	for i < len(toks) && !likeTren(toks[1].word) && (toks[i].word == "dieu" || articleNumber(toks[i]) > 0) {
 		i++
 	}
 	return i
