@@ -14,9 +14,10 @@ import (
 func (d *Directory) Resolve(req Request) []Line {
 	d = d.At(req.Date)
 	req.KinhGui, req.NoiNhan = decode(req.KinhGui), decode(req.NoiNhan)
-	to := joinExceptions(parseBlock(req.KinhGui, kinhGui), req.KinhGui)
-	entries := joinExceptions(parseBlock(req.NoiNhan, noiNhan), req.NoiNhan)
-	r := &reader{d: d, issuer: d.unit(req.Issuer), ministries: slices.ContainsFunc(slices.Concat(to, entries), allMinistries)}
+	r := &reader{d: d, issuer: d.unit(req.Issuer)}
+	to := r.rejoin(parseBlock(req.KinhGui, kinhGui), req.KinhGui)
+	entries := r.rejoin(parseBlock(req.NoiNhan, noiNhan), req.NoiNhan)
+	r.ministries = slices.ContainsFunc(slices.Concat(to, entries), allMinistries)
 	refers := slices.ContainsFunc(entries, func(e Entry) bool { return isAbove(e.Text) })
 	var lines []Line
 	if !refers {

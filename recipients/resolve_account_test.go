@@ -121,7 +121,7 @@ func TestNoSplitNameIsLost(t *testing.T) {
 			for _, e := range ParseBlock("- " + text + ";\n- Lưu: VT.") {
 				for _, name := range e.Units {
 					alone := (&reader{d: d, issuer: d.unit(issuer)}).list(name)
-					if e.Kind == EntryArchive || len(alone) != 1 || alone[0].unit == nil || alone[0].conf < 1 || alone[0].verdict != known {
+					if e.Kind == EntryArchive || len(alone) != 1 || alone[0].unit == nil || alone[0].conf < sureMade || alone[0].verdict != known {
 						continue
 					}
 					if strings.HasSuffix(text, ", tỉnh Kon Tum") {

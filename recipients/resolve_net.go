@@ -79,9 +79,9 @@ func blockParts(block string) iter.Seq2[string, bool] {
 	}
 }
 
-// joinExceptions puts what leaves somebody out with the entry before it, where it stands by itself: "- UBND các huyện; không gửi
-// huyện Sa Thầy", "- Trừ Sở Y tế". Reading did not take the former for an entry.
-func joinExceptions(entries []Entry, block string) []Entry {
+// rejoin puts with the entry before it what belongs to it and reading let go: an exception that stands by itself ("- UBND các huyện;
+// không gửi huyện Sa Thầy", "- Trừ Sở Y tế"), and a body's name behind a semicolon ("CĐ ngành Giáo dục; CĐ Viên chức tỉnh").
+func (r *reader) rejoin(entries []Entry, block string) []Entry {
 	var out []Entry
 	for _, e := range entries {
 		if n := len(out); n > 0 && leadsException(e.Text) {
@@ -95,18 +95,27 @@ func joinExceptions(entries []Entry, block string) []Entry {
 		letters[i] = lettersOnly(e.Text)
 	}
 	at := 0 // parts come in the order of the entries
-	for part := range blockParts(block) {
+	for part, behind := range blockParts(block) {
 		own := lettersOnly(part)
-		switch {
-		case own == "" || at == len(out):
-		case leadsException(part):
+		if own == "" || at == len(out) {
+			continue
+		}
+		if leadsException(part) {
 			if !strings.Contains(letters[at], own) {
 				out[at].Text += " (" + part + ")"
 				letters[at] += own
 			}
-		default:
-			if i := slices.IndexFunc(letters[at:min(len(letters), at+8)], func(l string) bool { return strings.Contains(l, own) }); i >= 0 {
-				at += i
+			continue
+		}
+		near := letters[at:min(len(letters), at+8)]
+		if i := slices.IndexFunc(near, func(l string) bool { return strings.Contains(l, own) }); i >= 0 {
+			at += i
+		} else if slices.ContainsFunc(near, func(l string) bool { return len(l) > 5 && strings.Contains(own, l) }) {
+			continue // divided otherwise than here, but read
+		} else if behind && upperFirst(part) && len(part) <= 200 && !allCapitals(part) && (mayBeBody(part) || r.surelyNames(part)) {
+			if e, ok := makeEntry(out[at].Text + "; " + part); ok && out[at].Kind != EntryArchive && out[at].Kind != EntryReference {
+				out[at] = e
+				letters[at] += own
 			}
 		}
 	}
