@@ -70,4 +70,4 @@ tools: ## Debian's packages that the tests and the end-to-end runs use
 	apt-get update
 	apt-get install -y --no-install-recommends postgresql poppler-utils mupdf-tools qpdf openssl libnss3-tools tesseract-ocr tesseract-ocr-vie \
 	  isync mutt msmtp clamav-daemon rspamd swaks libnet-ssleay-perl libsasl2-modules libreoffice-writer-nogui fonts-liberation2 chromium procps ca-certificates \
-	  softhsm2 opensc gcc libc6-dev ghostscript librsvg2-bin img2pdf
+	  softhsm2 opensc gcc libc6-dev ghostscript librsvg2-bin img2pdf libplist-utils ldap-utils

@@ -33,7 +33,8 @@ type config struct {
 		Web         string `toml:"web"`
 		Token       string `toml:"token"`
 	} `toml:"listen"`
-	TLS struct {
+	Public map[string]string `toml:"public"` // service to host and port as people reach it; see publicServices
+	TLS    struct {
 		Certificate string `toml:"certificate"`
 		Key         string `toml:"key"`
 	} `toml:"tls"`
@@ -159,6 +160,9 @@ func (c *config) validate(path string) error {
 			return &hintError{fmt.Errorf("%s: listen.%s = %q is no address", path, name, address), `write it as "127.0.0.1:2525" or ":25"`}
 		}
 	}
+	if err := c.validatePublic(path); err != nil {
+		return err
+	}
 	if !c.hashCost().Valid() {
 		return &hintError{fmt.Errorf("%s: accounts.hash_time = %d, hash_memory = %d", path, c.Accounts.HashTime, c.Accounts.HashMemory), "time 1 to 10, memory 8 to 1048576 KiB"}
 	}
@@ -209,6 +213,9 @@ imap        = %q             # đọc thư, STARTTLS
 imaps       = %q
 web         = %q             # trang tài khoản (https): đổi mật khẩu, mật khẩu ứng dụng
 token       = ""             # máy của văn thư ký bằng thiết bị riêng (congvan token), TLS với khóa đã ghép đôi
+
+[public]                     # máy và cổng mà người dùng nối tới, khi khác hostname và [listen]: sau tường lửa, bộ cân bằng tải
+# imaps       = "mail.tinh.gov.vn:993"      # cũng vậy: imap, submission, submissions
 
 [tls]                        # rỗng: chứng thư do congvan tự tạo trong thư mục tls
 certificate = ""

@@ -184,14 +184,7 @@ func (c *config) dnsRecords(address string) ([]dnsRecord, error) {
 			Why: "DMARC: thư mạo danh tên miền bị coi là thư rác", Needed: true},
 		dnsRecord{Name: "_smtp._tls." + c.Domain, Type: "TXT", Value: "v=TLSRPTv1; rua=mailto:postmaster@" + c.Domain, Why: "báo cáo lỗi mã hóa từ các máy chủ khác"},
 	)
-	for _, srv := range []struct{ service, listen string }{{"_submission", c.Listen.Submission}, {"_submissions", c.Listen.Submissions},
-		{"_imap", c.Listen.IMAP}, {"_imaps", c.Listen.IMAPS}} {
-		_, port, err := net.SplitHostPort(srv.listen)
-		if err != nil {
-			continue // not open
-		}
-		out = append(out, dnsRecord{Name: srv.service + "._tcp." + c.Domain, Type: "SRV", Value: "0 1 " + port + " " + host, Why: "chương trình thư tự tìm máy chủ"})
-	}
+	out = append(out, c.clientRecords()...)
 	return out, nil
 }
 
@@ -225,6 +218,8 @@ func (r *dnsRecord) lookup(ctx context.Context, dns *net.Resolver) (out []string
 			out = append(out, fmt.Sprintf("%d %d %d %s", s.Priority, s.Weight, s.Port, s.Target))
 		}
 		return out, err
+	case "CNAME":
+		return r.aliasOf(ctx, dns)
 	case "TXT":
 		list, err := dns.LookupTXT(ctx, r.Name)
 		version, _, _ := strings.Cut(r.Value, "=")
@@ -244,6 +239,26 @@ func (r *dnsRecord) lookup(ctx context.Context, dns *net.Resolver) (out []string
 	return out, err
 }
 
+// aliasOf returns where a name leads; addresses of the wanted host's own are as good as an alias to it.
+func (r *dnsRecord) aliasOf(ctx context.Context, dns *net.Resolver) ([]string, error) {
+	name, err := dns.LookupCNAME(ctx, r.Name)
+	if err != nil {
+		return nil, err
+	}
+	if !strings.EqualFold(strings.TrimSuffix(name, "."), r.Name) {
+		return []string{strings.ToLower(name)}, nil
+	}
+	found, err := dns.LookupHost(ctx, r.Name)
+	if err != nil {
+		return nil, err
+	}
+	wanted, err := dns.LookupHost(ctx, r.Value)
+	if err == nil && slices.ContainsFunc(found, func(a string) bool { return slices.Contains(wanted, a) }) {
+		return []string{r.Value}, nil
+	}
+	return found, nil
+}
+
 // is says whether what was found serves: a policy of the province's own, another priority or address is as good.
 func (r *dnsRecord) is(found string) bool {
 	fields := func(s string) []string {
@@ -255,6 +270,8 @@ func (r *dnsRecord) is(found string) bool {
 	case r.Type == "SRV":
 		want, got := strings.Fields(r.Value), strings.Fields(found)
 		return slices.Equal(want[2:], got[2:])
+	case r.Type == "CNAME":
+		return found == r.Value
 	case r.Type == "A" || r.Type == "AAAA":
 		return r.Value == "" || found == r.Value
 	case strings.HasPrefix(r.Value, "v=spf1"):

@@ -39,6 +39,13 @@ func dnsServer(t *testing.T, zone string) (address string, set func(zone string)
 		for _, rr := range found {
 			if rr.Header().Rrtype == q.Question[0].Qtype {
 				m.Answer = append(m.Answer, rr)
+			} else if alias, ok := rr.(*dns.CNAME); ok {
+				m.Answer = append(m.Answer, rr)
+				for _, rr := range records[strings.ToLower(alias.Target)] {
+					if rr.Header().Rrtype == q.Question[0].Qtype {
+						m.Answer = append(m.Answer, rr)
+					}
+				}
 			}
 		}
 		if len(found) == 0 {
@@ -97,6 +104,10 @@ func TestDNSRecordsArePrintedAndChecked(t *testing.T) {
 		{"203.0.113.5", "203.0.113.6", "mail.tinh.test A", 1},
 		{"p=MII", "p=MIJ", "congvan._domainkey.tinh.test TXT", 1},
 		{"0 1 2143 mail.tinh.test.", "0 1 143 mail.tinh.test.", "_imap._tcp.tinh.test SRV", 0},
+		{"autoconfig.tinh.test.\t3600\tIN\tCNAME\tmail.tinh.test.", "autoconfig.tinh.test.\t3600\tIN\tA\t203.0.113.5", "", 0},
+		{"autoconfig.tinh.test.\t3600\tIN\tCNAME\tmail.tinh.test.", "autoconfig.tinh.test.\t3600\tIN\tA\t203.0.113.7", "autoconfig.tinh.test CNAME", 0},
+		{"autodiscover.tinh.test.\t3600\tIN\tCNAME\tmail.tinh.test.", "autodiscover.tinh.test.\t3600\tIN\tCNAME\ttinh.test.", "autodiscover.tinh.test CNAME", 0},
+		{"0 1 443 mail.tinh.test.", "0 1 2443 mail.tinh.test.", "_autodiscover._tcp.tinh.test SRV", 0},
 		{"_smtp._tls.tinh.test.", "x.tinh.test.", "CHƯA CÓ", 0},
 		{"congvan._domainkey.tinh.test.", "x.tinh.test.", "CHƯA CÓ", 1},
 	} {

@@ -174,7 +174,7 @@ func (in *installation) tlsConfig() (*tls.Config, error) {
 	cert, key := in.cfg.path(in.cfg.TLS.Certificate), in.cfg.path(in.cfg.TLS.Key)
 	if in.cfg.TLS.Certificate == "" {
 		cert, key = in.cfg.path("tls", "cert.pem"), in.cfg.path("tls", "key.pem")
-		if err := makeCertificate(in.cfg.Hostname, cert, key); err != nil {
+		if err := makeCertificate(in.cfg.Hostname, in.cfg.autoconfigNames(), cert, key); err != nil {
 			return nil, fmt.Errorf("make a TLS certificate: %w", err)
 		}
 	}
@@ -185,8 +185,8 @@ func (in *installation) tlsConfig() (*tls.Config, error) {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
-// makeCertificate makes a self-signed certificate for the host and for loopback, unless there is one.
-func makeCertificate(host, certFile, keyFile string) error {
+// makeCertificate makes a self-signed certificate for the host, its other names and for loopback, unless there is one.
+func makeCertificate(host string, others []string, certFile, keyFile string) error {
 	if _, err := os.Stat(certFile); err == nil {
 		return nil
 	}
@@ -203,7 +203,7 @@ func makeCertificate(host, certFile, keyFile string) error {
 	}
 	now := time.Now()
 	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: host}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(2, 0, 0),
-		DNSNames: []string{host, "localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, IsCA: true, BasicConstraintsValid: true,
+		DNSNames: append([]string{host, "localhost"}, others...), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {

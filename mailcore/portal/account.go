@@ -13,7 +13,8 @@ import (
 type homePage struct {
 	page
 	PasswordAt  time.Time
-	Settings    []Setting
+	Settings    []setting
+	Profile     bool // there are servers for one
 	Apps        []mailcore.AppPassword
 	Delegations []mailcore.Delegation
 	Sessions    []sessionLine
@@ -35,7 +36,8 @@ func (s *Server) home(v *visit) error { return s.showHome(v, http.StatusOK, "") 
 
 func (s *Server) showHome(v *visit, status int, problem string) error {
 	ctx, store, account := v.r.Context(), s.opt.Store, v.session.Account
-	p := homePage{page: s.page(v, "Tài khoản"), PasswordAt: account.PasswordAt, Settings: s.opt.Settings}
+	p := homePage{page: s.page(v, "Tài khoản"), PasswordAt: account.PasswordAt, Settings: s.settings(),
+		Profile: len(s.servers(IMAP)) > 0 && len(s.servers(SMTP)) > 0}
 	p.Notice, p.Problem = notices[v.r.URL.Query().Get("done")], problem
 	err := store.FlushLogins(ctx) // who looks here wants to see the last minute, too
 	if err != nil {
@@ -112,8 +114,8 @@ func (s *Server) createApp(v *visit) error {
 	return s.render(v, http.StatusOK, "secret.html", struct {
 		page
 		Name, Secret string
-		Settings     []Setting
-	}{s.page(v, "Mật khẩu ứng dụng"), name, secret, s.opt.Settings})
+		Settings     []setting
+	}{s.page(v, "Mật khẩu ứng dụng"), name, secret, s.settings()})
 }
 
 func (s *Server) revokeApp(v *visit) error {

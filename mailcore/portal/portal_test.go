@@ -51,7 +51,9 @@ func forEach(t *testing.T, fn func(h *house)) {
 			t.Fatal(err)
 		}
 		h.srv = httptest.NewTLSServer(portal.New(portal.Options{Store: h.store, Domain: "kontum.test", Logger: mailtest.Quiet, FailDelay: time.Millisecond,
-			Settings: []portal.Setting{{Label: "Nhận thư (IMAP)", Value: "mail.kontum.test, cổng 993, SSL/TLS"}}}))
+			AccountURL: "https://mail.kontum.test/account",
+			Servers: []portal.MailServer{{Protocol: portal.IMAP, Host: "mail.kontum.test", Port: 993, TLS: true}, {Protocol: portal.IMAP, Host: "mail.kontum.test", Port: 143},
+				{Protocol: portal.SMTP, Host: "mail.kontum.test", Port: 587}}}))
 		t.Cleanup(h.srv.Close)
 		fn(h)
 	})

@@ -28,15 +28,13 @@ const maxForm = 16 << 10
 
 // Options is what New needs.
 type Options struct {
-	Store     *mailcore.Store
-	Domain    string        // of our accounts; a login without @ gets it
-	Settings  []Setting     // shown to who sets up a mail client
-	Logger    *slog.Logger  // slog.Default when nil
-	FailDelay time.Duration // before a failed login is answered, grows to five times; 1 s
+	Store      *mailcore.Store
+	Domain     string        // of our accounts; a login without @ gets it
+	Servers    []MailServer  // told to who sets up a mail client, and to mail clients; the best of a protocol first
+	AccountURL string        // of these pages, as people reach them
+	Logger     *slog.Logger  // slog.Default when nil
+	FailDelay  time.Duration // before a failed login is answered, grows to five times; 1 s
 }
-
-// A Setting is a line of what a mail client must be told: a server, a port.
-type Setting struct{ Label, Value string }
 
 // A Server answers for the pages.
 type Server struct {
@@ -45,7 +43,7 @@ type Server struct {
 	mux http.Handler
 }
 
-// New returns the pages' handler; mount it at Path and below, behind TLS.
+// New returns the pages' handler; mount it at Path and below, and at ClientPaths, behind TLS.
 func New(opt Options) *Server {
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
@@ -71,6 +69,7 @@ func (s *Server) routes() http.Handler {
 	signed("GET "+Path+"/{$}", s.home)
 	signed("GET "+Path, s.home)
 	signed("POST "+Path+"/logout", s.logout)
+	signed("GET "+Path+"/profile.mobileconfig", s.profile)
 	signed("GET "+Path+"/password", s.passwordPage)
 	signed("POST "+Path+"/password", s.changePassword)
 	signed("POST "+Path+"/apps", s.createApp)
@@ -78,6 +77,7 @@ func (s *Server) routes() http.Handler {
 	signed("POST "+Path+"/sessions/close", s.closeSession)
 	signed("POST "+Path+"/sessions/end", s.endSessions)
 	mux.Handle(Path+"/", s.handle(func(*visit) error { return errNotFound }))
+	s.clientRoutes(mux)
 	guard := http.NewCrossOriginProtection()
 	return secure(guard.Handler(mux))
 }
