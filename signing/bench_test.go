@@ -1,8 +1,19 @@
 package signing_test
 
 import (
+	"bytes"
 	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"congvan/signing"
 )
@@ -55,6 +66,77 @@ func BenchmarkVerifyLevels(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				judge(b, file, opt, signing.Valid)
+			}
+		})
+	}
+}
+
+// BenchmarkSealBesideItsKey gives the seals a second beside the bare operations of the same key on the same core.
+func BenchmarkSealBesideItsKey(b *testing.B) {
+	in := read(b, "letter.pdf")
+	in = slices.Concat(in, []byte("\n%"), bytes.Repeat([]byte("x"), max(0, 290<<10-len(in))), in[bytes.LastIndex(in, []byte("startxref")):])
+	in[bytes.LastIndex(in, []byte("startxref"))-1] = '\n'
+	for _, kind := range []signing.KeyKind{signing.P256, signing.RSA3072} {
+		b.Run(string(kind), func(b *testing.B) {
+			key, s, opt := theIssuer().ids[kind].Key, theIssuer().sealers[kind], marked()
+			digest := sha256.Sum256(in)
+			var raw, all time.Duration
+			for b.Loop() {
+				start := processorTime()
+				must(key.Sign(rand.Reader, digest[:], crypto.SHA256))
+				raw += processorTime() - start
+				start = processorTime()
+				must(s.Seal(context.Background(), in, opt))
+				all += processorTime() - start
+			}
+			b.ReportMetric(raw.Seconds()/all.Seconds(), "of-raw-rate")
+			b.ReportMetric(1000*(all-raw).Seconds()/float64(b.N), "ms-beside-signature")
+		})
+	}
+}
+
+// processorTime is what this process has used of the processor: other processes do not count, its garbage collector does.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkLargeFile seals and verifies a file of 100 MB in a process of its own and gives the most memory it had, in
+// parts of the file's size.
+func BenchmarkLargeFile(b *testing.B) {
+	if out := os.Getenv("LARGE_FILE"); out != "" {
+		in := must(os.ReadFile(out))
+		for b.Loop() {
+			sealed := must(theIssuer().sealers[signing.P256].Seal(context.Background(), in, marked()))
+			if os.Getenv("LARGE_VERIFY") != "" {
+				in = nil
+				wantStatus(b, sealed, signing.Valid)
+			}
+		}
+		return
+	}
+	o := onePage("")
+	o[3] = strings.Replace(o[3], "/Font <<", "/XObject << /I 10 0 R >> /Font <<", 1)
+	for i := range 10 {
+		noise := make([]byte, 99<<20/10)
+		rand.Read(noise)
+		o[10+i] = fmt.Sprintf("<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /ColorSpace /DeviceGray /BitsPerComponent 8 /Length %d >>\nstream\n%s\nendstream", len(noise), noise)
+	}
+	path := write(b, "large.pdf", build(o))
+	size := must(os.Stat(path)).Size()
+	for _, verify := range []string{"", "1"} {
+		b.Run("verify="+verify, func(b *testing.B) {
+			for b.Loop() {
+				c := exec.Command(os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkLargeFile$", "-test.benchtime=1x")
+				c.Env = append(os.Environ(), "LARGE_FILE="+path, "LARGE_VERIFY="+verify)
+				if out, err := c.CombinedOutput(); err != nil {
+					b.Fatalf("%v: %s", err, out)
+				}
+				peak := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+				b.ReportMetric(float64(peak)/float64(size), "peak/size")
 			}
 		})
 	}

@@ -171,6 +171,12 @@ func fixed(name string, b func() []byte, refused string) shape {
 	return shape{"hand/" + name, func(*factory) []byte { return b() }, refused}
 }
 
+// but is the same shape, refused with a code.
+func (s shape) but(code string) shape {
+	s.refused = code
+	return s
+}
+
 func handShapes() []shape {
 	page := func(name, extra string) shape { return fixed(name, func() []byte { return build(onePage(extra)) }, "") }
 	with := func(name string, change func(o objects)) shape {
@@ -210,7 +216,7 @@ func handShapes() []shape {
 		with("xfa", func(o objects) {
 			o[1] = "<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [] /XFA 7 0 R >> >>"
 			o[7] = "<< /Length 11 >>\nstream\n<xdp></xdp>\nendstream"
-		}),
+		}).but("xfa"),
 		fixed("form", func() []byte { return build(withForm()) }, ""), fixed("cross reference stream", tinyWithStream, ""),
 		fixed("updated twice", func() []byte { return update(update(tiny(), objects{4: content("Pay 200")}), objects{7: "(x)"}) }, ""),
 		fixed("freed object", func() []byte {

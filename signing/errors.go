@@ -17,6 +17,7 @@ var (
 	ErrDamaged     = errors.New("damaged PDF file")
 	ErrTooLarge    = errors.New("file too large")
 	ErrTimeout     = errors.New("file takes too long to read")
+	ErrXFA         = errors.New("document shows a dynamic form (XFA)")
 	ErrNoChanges   = errors.New("document is certified against changes")
 	ErrMark        = errors.New("mark cannot be set")
 	ErrKey         = errors.New("key cannot seal")
@@ -30,7 +31,7 @@ var (
 )
 
 // An InputError says that a file cannot be taken as it is. Code is a short word for programs: "empty", "not_pdf",
-// "encrypted", "damaged", "too_large", "timeout", "no_changes" or "mark".
+// "encrypted", "damaged", "too_large", "timeout", "no_changes", "xfa" or "mark".
 type InputError struct {
 	Code string
 	Err  error // one of the errors above, with detail
@@ -52,6 +53,7 @@ var inputErrors = []struct {
 	{pdfdoc.ErrEncrypted, ErrEncrypted, "encrypted"},
 	{pdfdoc.ErrTimeout, ErrTimeout, "timeout"},
 	{pdfdoc.ErrNoChanges, ErrNoChanges, "no_changes"},
+	{pdfdoc.ErrXFA, ErrXFA, "xfa"},
 	{pdfdoc.ErrDamaged, ErrDamaged, "damaged"},
 	{pdfdoc.ErrNoPlace, ErrMark, "mark"},
 	{typeface.ErrGlyph, ErrMark, "mark"},

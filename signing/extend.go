@@ -35,7 +35,7 @@ func Extend(ctx context.Context, in []byte, opt ExtendOptions) (out []byte, err 
 		return nil, fmt.Errorf("extend PDF: %w: %s needs a source of revocation answers", ErrLevel, opt.Level)
 	case opt.Level == LevelLTA && opt.Timestamper == nil:
 		return nil, fmt.Errorf("extend PDF: %w: %s needs a time stamp authority", ErrLevel, opt.Level)
-	case len(in) > MaxFileSize:
+	case len(in) > MaxSealedSize:
 		return nil, &InputError{"too_large", fmt.Errorf("%w: %d bytes", ErrTooLarge, len(in))}
 	}
 	if opt.TSARoots == nil && opt.Timestamper != nil {

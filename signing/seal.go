@@ -17,8 +17,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxFileSize is the largest file that Seal and Verify take. Reading needs about three times its size in memory.
-const MaxFileSize = 256 << 20
+// MaxFileSize is the largest file that Seal takes. Reading needs about three times its size in memory.
+const MaxFileSize = 100 << 20
+
+// MaxSealedSize is the largest file that Verify and Extend take: one of MaxFileSize with many seals and their evidence.
+const MaxSealedSize = MaxFileSize + 16<<20
 
 const (
 	markSize = 10 // points, NĐ 30/2020 Phụ lục I mục II.14

@@ -86,7 +86,7 @@ func TestBadInputIsNamed(t *testing.T) {
 		"junk in front": {append([]byte("junk\n"), letter...), signing.ErrDamaged, "damaged"},
 		"junk behind":   {append(append([]byte{}, letter...), make([]byte, 4096)...), signing.ErrDamaged, "damaged"},
 		"password":      {read(t, "password.pdf"), signing.ErrEncrypted, "encrypted"},
-		"too large":     {make([]byte, signing.MaxFileSize+1), signing.ErrTooLarge, "too_large"},
+		"too large":     {make([]byte, signing.MaxSealedSize+1), signing.ErrTooLarge, "too_large"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := theIssuer().sealers[signing.P256].Seal(context.Background(), c.in, signing.SealOptions{})

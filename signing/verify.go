@@ -32,7 +32,7 @@ func Verify(ctx context.Context, in []byte, opt VerifyOptions) (*Report, error) 
 	if opt.At.IsZero() {
 		opt.At = time.Now()
 	}
-	if len(in) > MaxFileSize {
+	if len(in) > MaxSealedSize {
 		return nil, &InputError{"too_large", fmt.Errorf("%w: %d bytes", ErrTooLarge, len(in))}
 	}
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)

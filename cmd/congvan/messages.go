@@ -63,8 +63,9 @@ var clerkTexts = map[string][2]string{
 var sealTexts = map[string]string{
 	"encrypted":  "Tệp PDF có mật khẩu hoặc hạn chế quyền, không ký số được.",
 	"damaged":    "Tệp PDF bị hỏng hoặc có cấu trúc bất thường, không ký số được.",
+	"xfa":        "Tệp PDF là biểu mẫu động (XFA), mỗi máy hiện một khác, không ký số được.",
 	"no_changes": "Tệp PDF đã được khóa không cho sửa, không ký số thêm được.",
-	"too_large":  "Tệp PDF quá lớn để ký số.",
+	"too_large":  "Tệp PDF lớn hơn 100 MB, không ký số được; hãy quét lại ở 200-300 dpi hoặc tách phụ lục ra tệp riêng.",
 	"timeout":    "Tệp PDF quá phức tạp, không ký số được.",
 	"not_pdf":    "Tệp không phải là PDF, không ký số được.",
 	"empty":      "Tệp rỗng, không ký số được.",

@@ -137,3 +137,14 @@ func (d *Doc) certifies(sig types.Dict) int {
 	}
 	return 0
 }
+
+// hasXFA says whether the form is also kept as XFA, which some readers show in place of the pages and others do not: what
+// a seal would stand on is not the same for everybody (ISO 32000-2 §12.7.8).
+func (d *Doc) hasXFA() bool {
+	form, err := d.dict(d.catalog()["AcroForm"])
+	if err != nil || form == nil {
+		return false
+	}
+	xfa, err := d.resolve(form["XFA"])
+	return err == nil && xfa != nil
+}

@@ -16,6 +16,7 @@ import (
 // Errors of AddSignature.
 var (
 	ErrNoChanges = errors.New("document is certified against changes")
+	ErrXFA       = errors.New("form of the XFA kind")
 	ErrFieldName = errors.New("signature field name is in use")
 )
 
@@ -49,6 +50,9 @@ func (d *Doc) AddSignature(f SignatureField) (*Unsigned, error) {
 	// A time stamp is never forbidden (ISO 32000-2 §12.8.2.2.2).
 	if d.permission() == 1 && !f.Timestamp {
 		return nil, ErrNoChanges
+	}
+	if d.hasXFA() && !f.Timestamp {
+		return nil, ErrXFA
 	}
 	form, err := d.formFields()
 	if err != nil {
