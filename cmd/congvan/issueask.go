@@ -46,7 +46,7 @@ func (d *desk) confirm(ctx context.Context, c *candidate, by exchange.Actor) err
 	fmt.Fprintln(d.s.out, "\nGửi tới:")
 	showLines(d.s.out, c.p.Lines)
 	u, _ := c.r.dir.Unit(c.p.Agency)
-	fmt.Fprintf(d.s.out, "Dòng ký số trên trang 1: %s\n", signing.MarkText(signing.FullCopy, u.Name, time.Now()))
+	fmt.Fprintf(d.s.out, "Dòng ký số trên trang 1: %s\n", signing.MarkText(d.in.cfg.Seal.agency(string(u.Code)).copyKind(), u.Name, time.Now()))
 	ok, err := d.yes(ctx, "Ký số và phát hành")
 	if err != nil || ok {
 		return err

@@ -157,7 +157,7 @@ func (k *keyring) use(a agencyConfig) (signing.Use, error) {
 		return signing.Use{}, err
 	}
 	use := signing.Use{Level: signing.Level(a.Level), Lower: a.Lower == "lower", Timestamper: stamper, Revocation: k.source, Policy: policy,
-		Kind: copyKinds[strings.ToLower(a.Copy)]}
+		Kind: a.copyKind()}
 	if !a.attended() {
 		use.Decision = signing.Decision{Number: a.Unattended.Decision, Date: a.Unattended.Date}
 	}

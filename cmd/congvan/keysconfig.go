@@ -272,6 +272,9 @@ func isWeb(s string) bool {
 
 var copyKinds = map[string]signing.CopyKind{"": signing.FullCopy, "sao y": signing.FullCopy, "sao lục": signing.CopyOfCopy, "trích sao": signing.Extract}
 
+// copyKind is what the mark calls the copy.
+func (a agencyConfig) copyKind() signing.CopyKind { return copyKinds[strings.ToLower(a.Copy)] }
+
 // check wants both or neither, and a real date.
 func (d decisionConfig) check() error {
 	if (d.Decision == "") != (d.Date == "") {
