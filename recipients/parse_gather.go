@@ -237,7 +237,8 @@ func (g *gatherer) loose(p string) {
 		return
 	case !g.closed && g.merged && g.lostBullet(p, loud):
 		g.open(g.cut(p, loud))
-	case g.stopped() && (startsLower(p) || g.wraps(p) && !looksRecipient(p)) && strings.Contains(p, ";"):
+	case g.stopped() && (startsLower(p) || g.wraps(p) && !looksRecipient(p)) && strings.Contains(p, ";"),
+		g.closed && startsLower(p) && syllable.MatchString(lettersOnly(firstWord(p))) && len(firstWord(p)) > 1 && strings.HasSuffix(g.texts[len(g.texts)-1], "."):
 		n := len(g.texts) - 1 // the stop was a speck
 		g.texts[n] = strings.TrimRight(g.texts[n], ". ")
 		g.join(g.cut(p, loud))
@@ -434,6 +435,9 @@ func (g *gatherer) join(t string) {
 
 func endsEntry(t string) bool {
 	t = strings.TrimRight(t, " '\"`")
+	if n := len(t); n < maxEntry && strings.HasSuffix(t, ".") && strings.Count(t, "(") > strings.Count(t, ")") { // a speck
+		return false
+	}
 	return strings.HasSuffix(t, ";") || strings.HasSuffix(t, ".") && !strings.HasSuffix(t, "..")
 }
 

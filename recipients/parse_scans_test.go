@@ -9,7 +9,7 @@ import (
 // testdata/noi-nhan-scans.jsonl holds made-up blocks that were set beside a made-up signer, printed, soiled, scanned at 95 to
 // 200 dpi and read by Tesseract; the entries are those that were set. Only blocks whose every entry a person can still read were
 // kept. Those with an id in "a" were made before the rules for such blocks were written, those in "d"
-// with other words and signers, those in "e" and "f" of entries of the corpus.
+// with other words and signers, those in "e" to "g" of entries of the corpus.
 
 const scans = "testdata/noi-nhan-scans.jsonl"
 
@@ -89,7 +89,7 @@ func (c *tally) add(right bool) {
 }
 
 func TestParseBlockReadsScansBesideASigner(t *testing.T) {
-	for _, half := range []struct{ id, what string }{{"a", "made before"}, {"c", "made after"}, {"d", "made later, with other words and signers"}, {"e", "of the corpus's own entries"}, {"f", "of those, soiled more"}} {
+	for _, half := range []struct{ id, what string }{{"a", "made before"}, {"c", "made after"}, {"d", "made later, with other words and signers"}, {"e", "of the corpus's own entries"}, {"f", "of those, soiled more"}, {"g", "the same, read once"}} {
 		var total score
 		blocks := 0
 		for _, b := range loadBlocks(t, scans) {
@@ -104,7 +104,7 @@ func TestParseBlockReadsScansBesideASigner(t *testing.T) {
 			}))
 		}
 		t.Logf("%s: %d blocks, %s", half.what, blocks, total)
-		if blocks < 70 || total.entries.f1() < 0.97 || total.units.f1() < 0.96 || total.purpose.f1() < 0.98 || total.copies.f1() < 0.98 {
+		if blocks < 60 || total.entries.f1() < 0.97 || total.units.f1() < 0.96 || total.purpose.f1() < 0.98 || total.copies.f1() < 0.98 {
 			t.Errorf("%s: %s is below the floors", half.what, total)
 		}
 	}
