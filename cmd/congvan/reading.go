@@ -33,7 +33,12 @@ type reading struct {
 
 // readDocument reads a file and resolves its recipients. directory returns the directory of a civil date.
 func readDocument(ctx context.Context, r *intake.Reader, directory func(context.Context, string) (*recipients.Directory, error), name string, data []byte, issuer recipients.UnitCode) (*reading, error) {
-	draft, err := r.Read(ctx, name, data)
+	return readWith(ctx, r, intake.Call{}, directory, name, data, issuer)
+}
+
+// readWith is readDocument that tells how far it is.
+func readWith(ctx context.Context, r *intake.Reader, call intake.Call, directory func(context.Context, string) (*recipients.Directory, error), name string, data []byte, issuer recipients.UnitCode) (*reading, error) {
+	draft, err := r.ReadCall(ctx, name, data, call)
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +100,23 @@ type record struct {
 	Problems []*intake.Problem    `json:"problems,omitempty"`
 	Warnings []string             `json:"warnings,omitempty"`
 	ScanGate []intake.ScanWarning `json:"scan_gate,omitempty"`
+	*places
+}
+
+// places are what --places adds to a record.
+type places struct {
+	Fields       map[intake.FieldName]intake.Field `json:"fields"`
+	KinhGuiLines []intake.BlockLine                `json:"kinh_gui_lines"`
+	NoiNhanLines []intake.BlockLine                `json:"noi_nhan_lines"`
+}
+
+func (r *reading) places() *places {
+	d := r.draft
+	return &places{d.Fields, d.KinhGuiLines, d.NoiNhanLines}
 }
 
 func (r *reading) record() record {
-	v := record{r.draft.Record(), r.draft.Problems, r.draft.Warnings, r.scan}
+	v := record{Record: r.draft.Record(), Problems: r.draft.Problems, Warnings: r.draft.Warnings, ScanGate: r.scan}
 	v.File = filepath.Base(r.draft.Name)
 	codes, unknown := r.units()
 	if r.draft.Secrecy != "" {
@@ -172,7 +190,7 @@ func newReader(ctx context.Context, cache string, parallel int) (*intake.Reader,
 
 func readCommand(s *streams) *cobra.Command {
 	var data, issuer string
-	var asJSON bool
+	var asJSON, withPlaces bool
 	c := &cobra.Command{
 		Use:   "read FILE…",
 		Short: "Show what is read from documents; nothing is stored",
@@ -184,8 +202,10 @@ func readCommand(s *streams) *cobra.Command {
 			}
 			defer done()
 			failed := 0
+			how := readFlags{recipients.UnitCode(issuer), asJSON || withPlaces, withPlaces}
+			asJSON = how.json
 			for _, file := range files {
-				if err := readOne(c.Context(), s, r, directory, file, recipients.UnitCode(issuer), asJSON); err != nil {
+				if err := readOne(c.Context(), s, r, directory, file, how); err != nil {
 					failed++
 					if !asJSON && len(files) == 1 {
 						return err
@@ -207,23 +227,54 @@ func readCommand(s *streams) *cobra.Command {
 	dataFlag(c, &data, "")
 	c.Flags().StringVar(&issuer, "issuer", "", "code of the issuing agency, when the page does not tell it")
 	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a line")
+	c.Flags().BoolVar(&withPlaces, "places", false, "JSON with the place on the page and the confidence of every field and entry")
 	return c
 }
 
-func readOne(ctx context.Context, s *streams, r *intake.Reader, directory func(context.Context, string) (*recipients.Directory, error), file string, issuer recipients.UnitCode, asJSON bool) error {
+type readFlags struct {
+	issuer       recipients.UnitCode
+	json, places bool
+}
+
+func readOne(ctx context.Context, s *streams, r *intake.Reader, directory func(context.Context, string) (*recipients.Directory, error), file string, how readFlags) error {
 	data, err := readFile(file)
 	if err != nil {
 		return err
 	}
-	v, err := readDocument(ctx, r, directory, file, data, issuer)
+	var call intake.Call
+	if isTerminal(s.err) {
+		call = showProgress(s.err)
+	}
+	v, err := readWith(ctx, r, call, directory, file, data, how.issuer)
+	if isTerminal(s.err) {
+		fmt.Fprint(s.err, clearLine)
+	}
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return writeJSON(s.out, v.record())
+	if how.json {
+		rec := v.record()
+		if how.places {
+			rec.places = v.places()
+		}
+		return writeJSON(s.out, rec)
 	}
 	showReading(s.out, v)
 	return nil
+}
+
+// clearLine takes the cursor of a terminal back to the start of its line and empties it.
+const clearLine = "\r\x1b[K"
+
+// showProgress tells on a terminal how far a reading is, and what the heading says before all pages are recognised.
+func showProgress(w io.Writer) intake.Call {
+	return intake.Call{
+		Progress: func(p intake.Progress) { fmt.Fprintf(w, clearLine+"%s…", p) },
+		Early: func(d *intake.Draft) {
+			fmt.Fprintf(w, clearLine+"Đọc sơ bộ: %s %s, ngày %s, %d nơi nhận (chưa đọc hết %d trang, chưa kiểm xong dấu mật).\n",
+				d.Heading.Type, d.Heading.Reference, d.Heading.Date, len(d.NoiNhan), d.Pages)
+		},
+	}
 }
 
 func writeJSON(w io.Writer, v any) error {
@@ -408,13 +459,25 @@ func recodeCommand(s *streams) *cobra.Command {
 func showReading(w io.Writer, r *reading) {
 	h := r.draft.Heading
 	fmt.Fprintf(w, "%s\n", filepath.Base(r.draft.Name))
-	for _, f := range [][2]string{{"Cơ quan ban hành", withCode(h.Issuer, r.issuer)}, {"Loại văn bản", h.Type}, {"Số, ký hiệu", h.Reference},
-		{"Ngày", h.Date}, {"Trích yếu", h.Subject}, {"Người ký", r.draft.Signer}, {"Độ mật", r.draft.Secrecy}, {"Độ khẩn", r.draft.Urgency},
-		{"Số trang", fmt.Sprint(r.draft.Pages)}} {
-		if f[1] == "" {
-			f[1] = "-"
+	for _, f := range []struct {
+		label, value string
+		name         intake.FieldName
+	}{{"Cơ quan ban hành", withCode(h.Issuer, r.issuer), intake.FieldIssuer}, {"Loại văn bản", h.Type, intake.FieldType},
+		{"Số, ký hiệu", h.Reference, intake.FieldNumber}, {"Ngày", h.Date, intake.FieldDate}, {"Trích yếu", h.Subject, intake.FieldSubject},
+		{"Người ký", r.draft.Signer, intake.FieldSigner}, {"Độ mật", r.draft.Secrecy, intake.FieldSecrecy},
+		{"Độ khẩn", r.draft.Urgency, intake.FieldUrgency}, {"Số trang", fmt.Sprint(r.draft.Pages), intake.FieldPages},
+		{"Phụ lục", r.draft.Fields[intake.FieldAnnex].Value, intake.FieldAnnex}} {
+		if f.value == "" {
+			f.value = "-"
 		}
-		fmt.Fprintf(w, "  %-18s %s\n", f[0], f[1])
+		fmt.Fprintf(w, "  %-18s %s%s\n", f.label, f.value, toCheck(r.draft.Fields[f.name]))
+	}
+	for _, block := range [][]intake.BlockLine{r.draft.KinhGuiLines, r.draft.NoiNhanLines} {
+		for _, l := range block {
+			if l.Confidence < intake.Sure {
+				fmt.Fprintf(w, "  Cần xem lại: «%s» (chắc %.0f%%).\n", l.Text, 100*l.Confidence)
+			}
+		}
 	}
 	for _, warning := range r.draft.Warnings {
 		fmt.Fprintf(w, "  Lưu ý: %s\n", warning)
@@ -426,6 +489,14 @@ func showReading(w io.Writer, r *reading) {
 		fmt.Fprintf(w, "  Cần xem: %s %s\n", p.Message, p.Hint)
 	}
 	showLines(w, r.proposal().Lines)
+}
+
+// toCheck words that a field is not sure; "" when it is, or was not found.
+func toCheck(f intake.Field) string {
+	if f.Value == "" || f.Confidence >= intake.Sure {
+		return ""
+	}
+	return strings.TrimRight(fmt.Sprintf("  [cần xem lại, chắc %.0f%%. %s", 100*f.Confidence, f.Doubt), " ") + "]"
 }
 
 func withCode(name string, code recipients.UnitCode) string {

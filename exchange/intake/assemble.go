@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,7 +41,7 @@ func assemble(d *Draft, pages []page) {
 		return
 	}
 	block := readDistribution(pages, *l)
-	d.NoiNhan = block.entries
+	d.NoiNhan, d.printed = block.entries, slices.Clone(block.entries)
 	if pages[l.page].ocr {
 		for i, e := range d.NoiNhan {
 			d.NoiNhan[i] = tidyEntry(e)
@@ -55,6 +56,7 @@ func assemble(d *Draft, pages []page) {
 		d.Warnings = append(d.Warnings, "Trong Nơi nhận có chỗ trống giữa hai dòng, có thể thiếu một dòng. Hãy so với bản quét.")
 	}
 	d.place(FieldNoiNhan, append([]line{l.at}, block.lines...))
+	d.lines[FieldNoiNhan] = append([]line{l.at, l.rest}, block.lines...)
 	d.fillSignature(readSignature(block.right))
 }
 
@@ -88,6 +90,7 @@ func original(pages []page) string {
 func (d *Draft) place(name FieldName, lines []line) {
 	if len(lines) > 0 {
 		d.Places[name] = placesOf(lines)
+		d.lines[name] = lines
 	}
 }
 

@@ -200,10 +200,25 @@ func (p *page) replace(again []word, area image.Rectangle, scale float64) {
 			if math.Abs(o.base-n.base) < 0.4*n.size && same*same < 9 && o.x0 < n.x0+6 && alike(o.text(), n.text()) && o.sureness() > n.sureness()+1 {
 				best = o.words
 			}
+			if math.Abs(o.base-n.base) < 0.4*n.size {
+				doubtDifferent(n.words, o.words)
+			}
 		}
 		kept = append(kept, best...)
 	}
 	p.words = kept
+}
+
+// doubtDifferent marks the words of two readings that stand at the same place and do not say the same.
+func doubtDifferent(a, b []word) {
+	for i := range a {
+		for k := range b {
+			shared := min(a[i].x1, b[k].x1) - max(a[i].x0, b[k].x0)
+			if shared > 0.5*min(a[i].x1-a[i].x0, b[k].x1-b[k].x0) && a[i].text != b[k].text {
+				a[i].unsure, b[k].unsure = true, true
+			}
+		}
+	}
 }
 
 // alike says whether two readings may be of the same line: most letters of one are in the other.

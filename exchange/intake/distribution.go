@@ -11,6 +11,7 @@ type label struct {
 	page  int // index of the page
 	at    line
 	tail  string // text behind the colon on the same line
+	rest  line   // its words, without what is glued to the colon
 	score int
 }
 
@@ -92,6 +93,8 @@ func labelAt(p page, row line, at int) (label, bool) {
 	l.at = head
 	if tail := inlineTail(w, end, row.size); len(tail) > 0 || glued != "" {
 		t := line{words: tail, base: row.base, size: row.size}
+		t.finish(p.number)
+		l.rest = t
 		l.tail = strings.TrimSpace(glued + " " + t.text())
 	}
 	return l, true

@@ -32,6 +32,12 @@ const (
 	FieldSignFor  FieldName = "sign_for"
 	FieldKinhGui  FieldName = "kinh_gui"
 	FieldNoiNhan  FieldName = "noi_nhan"
+
+	// Parts of the reference and of the line of the date.
+	FieldDigits FieldName = "number"
+	FieldYear   FieldName = "year"
+	FieldSymbol FieldName = "symbol"
+	FieldPlace  FieldName = "place" // địa danh
 )
 
 // A Draft is what intake makes of one document file. Its texts are Unicode NFC.
@@ -51,9 +57,18 @@ type Draft struct {
 	Encoding string         // the old encoding that was decoded: "TCVN3", "VNI"; "" for Unicode
 	Original string         // text of the lines that were decoded, as they stood in the file
 	Places   map[FieldName][]Place
+
+	// Fields holds every field that was found, with its place on the page and how sure it is.
+	Fields       map[FieldName]Field
+	KinhGuiLines []BlockLine // one for each of KinhGui, in the same order
+	NoiNhanLines []BlockLine // one for each of NoiNhan
+
 	Unread   []int      // pages, from 1, whose text is not known: no guard has seen them
 	Warnings []string   // Vietnamese, for the clerk: what is doubtful
 	Problems []*Problem // what kept parts of the document from being read
+
+	lines   map[FieldName][]line // behind Places
+	printed []string             // NoiNhan before what OCR made of small signs was tidied
 }
 
 // Problem gives the problem with this code, nil when there is none.

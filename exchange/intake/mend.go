@@ -50,6 +50,7 @@ func mendWords(words []word) []word {
 		texts = mended
 	}
 	for i := range words {
+		words[i].unsure = words[i].unsure || words[i].text != texts[i]
 		words[i].text = texts[i]
 	}
 	return words
@@ -190,7 +191,9 @@ func (p *page) mendSymbol() {
 		w := &p.words[i]
 		for _, n := range h.number.words {
 			if w.x0 == n.x0 && w.y0 == n.y0 && w.text == n.text {
-				w.text = mendReference(w.text, initials)
+				mended := mendReference(w.text, initials)
+				w.unsure = w.unsure || mended != w.text
+				w.text = mended
 				break
 			}
 		}

@@ -292,13 +292,14 @@ func (f *pdfFile) readWords(h *pageHandle, p *page, fonts bool) error {
 	}
 }
 
-// picture renders page i to be recognised.
-func (f *pdfFile) picture(i int) (*image.RGBA, float64, error) {
+// picture renders page i to be recognised, and measures it.
+func (f *pdfFile) picture(i int, p *page) (*image.RGBA, float64, error) {
 	h, err := f.load(i)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer h.free()
+	p.width, p.height = h.geom.size()
 	return f.render(h, ocrDPI)
 }
 

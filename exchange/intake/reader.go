@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,21 +15,24 @@ import (
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
-
-	"congvan/mailcore/viettext"
 )
 
 // Options say how a Reader works. The zero value of a field means its default.
 type Options struct {
 	CacheDir    string        // where compiled code is kept between starts (22 MB); "" compiles anew each time, for seconds
-	Workers     int           // documents read at once, and pages recognised at once; default 2
+	Workers     int           // documents read at once; default 2
+	Parallel    int           // pages recognised at once, of all documents together; default Workers
 	MaxBytes    int64         // largest file; default 50 MiB
 	MaxPages    int           // most pages read in full; of longer files the first and last; default 100
-	Timeout     time.Duration // for one document; default 3 minutes
+	Timeout     time.Duration // for one document, unless its Call says another; default 3 minutes
 	PageTimeout time.Duration // for the recognition of one page; default 60 s
 	MemoryPages uint32        // memory of one instance in units of 64 KiB; default 8192 (512 MiB)
 	Tesseract   string        // the program; default "tesseract" in PATH
 	Language    string        // its model; default "vie"
+	OCRMemory   int64         // bytes of memory for what was recognised; default 16 MiB, negative for none
+	OCRDir      string        // folder that keeps it between starts; "" keeps it in memory only
+	OCRDirBytes int64         // most bytes of that folder; default 256 MiB
+	Log         *slog.Logger  // is told when that folder cannot be written; default slog.Default()
 }
 
 func (o Options) withDefaults() Options {
@@ -39,7 +42,14 @@ func (o Options) withDefaults() Options {
 		}
 	}
 	set(&o.Workers, 2)
+	set(&o.Parallel, o.Workers)
 	set(&o.MaxPages, 100)
+	if o.OCRMemory == 0 {
+		o.OCRMemory = 16 << 20
+	}
+	if o.OCRDirBytes <= 0 {
+		o.OCRDirBytes = 256 << 20
+	}
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = 50 << 20
 	}
@@ -51,6 +61,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MemoryPages == 0 {
 		o.MemoryPages = 8192
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
 	if o.Tesseract == "" {
 		o.Tesseract = "tesseract"
@@ -67,6 +80,7 @@ type Reader struct {
 	pool  pdfium.Pool
 	cache wazero.CompilationCache
 	slots chan struct{} // one for each tesseract that may run
+	memo  ocrCache
 
 	mu       sync.Mutex
 	closed   bool
@@ -80,7 +94,12 @@ var ErrClosed = errors.New("intake: reader is closed")
 // Open starts a Reader. With a filled cache it takes a tenth of a second, else some seconds.
 func Open(ctx context.Context, opt Options) (*Reader, error) {
 	opt = opt.withDefaults()
-	r := &Reader{opt: opt, slots: make(chan struct{}, opt.Workers)}
+	r := &Reader{opt: opt, slots: make(chan struct{}, opt.Parallel), memo: ocrCache{limit: opt.OCRMemory, dir: opt.OCRDir, dirLimit: opt.OCRDirBytes}}
+	if opt.OCRDir != "" {
+		if err := os.MkdirAll(opt.OCRDir, 0o700); err != nil {
+			return nil, fmt.Errorf("open folder of recognised text: %w", err)
+		}
+	}
 	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
 		WithCloseOnContextDone(true).WithMemoryLimitPages(opt.MemoryPages)
 	if opt.CacheDir != "" {
@@ -152,6 +171,11 @@ func (r *Reader) ReadFrom(ctx context.Context, name string, src io.Reader) (*Dra
 // Read makes a draft of a document file. An error that is a *Problem is worded for the clerk; any other is ours. A file
 // that can be read only in part gives a draft with Problems.
 func (r *Reader) Read(ctx context.Context, name string, data []byte) (*Draft, error) {
+	return r.ReadCall(ctx, name, data, Call{})
+}
+
+// ReadCall is Read with a time limit of its own, and tells how far it is.
+func (r *Reader) ReadCall(ctx context.Context, name string, data []byte, call Call) (*Draft, error) {
 	if int64(len(data)) > r.opt.MaxBytes {
 		return nil, tooLarge(r.opt.MaxBytes)
 	}
@@ -162,16 +186,16 @@ func (r *Reader) Read(ctx context.Context, name string, data []byte) (*Draft, er
 		return nil, err
 	}
 	defer r.busy.Done()
-	ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
+	if call.Timeout <= 0 {
+		call.Timeout = r.opt.Timeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, call.Timeout)
 	defer cancel()
-	d := &Draft{Name: viettext.NFC(name), Places: make(map[FieldName][]Place)}
-	pages, err := r.readPages(ctx, d, data)
-	if err != nil {
+	j := &job{reader: r, call: call, draft: newDraft(name), key: cacheKey(data, r.opt.Language)}
+	if err := j.run(ctx, data); err != nil {
 		return nil, fmt.Errorf("read %q: %w", name, slow(ctx, err))
 	}
-	assemble(d, pages)
-	d.conclude(pages)
-	return d, nil
+	return j.draft, nil
 }
 
 // slow turns the end of the time limit into a problem for the clerk; a caller's own cancelling stays what it is.
@@ -182,209 +206,10 @@ func slow(ctx context.Context, err error) error {
 	return err
 }
 
-// A job is one document on its way through PDFium and tesseract.
-type job struct {
-	reader *Reader
-	draft  *Draft
-	file   *pdfFile
-	list   []int  // pages to read, from 0
-	pages  []page // in the order of list
-	scans  []int  // indices in list of pages without a usable text layer
-	ready  bool   // every text layer has been read
-	cause  error  // why pages stayed unread
-	mu     sync.Mutex
-}
-
-// readPages gets the words of every page that is to be read. When the time limit ends while scans are recognised, the
-// pages that are done count.
-func (r *Reader) readPages(ctx context.Context, d *Draft, data []byte) ([]page, error) {
-	inst, err := r.pool.GetInstanceWithContext(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("wait for pdfium: %w", err)
-	}
-	j := &job{reader: r, draft: d}
-	err = guard(ctx, inst, func() error {
-		f, err := openPDF(inst, data)
-		if err != nil {
-			return err
-		}
-		d.Pages, j.file = f.pages, f
-		j.list = choosePages(d, r.opt.MaxPages)
-		if err := j.readText(ctx); err != nil {
-			return err
-		}
-		if err := j.readStamps(ctx); err != nil {
-			return err
-		}
-		return j.recognise(ctx)
-	})
-	if err != nil && !(j.ready && errors.Is(err, context.DeadlineExceeded)) {
-		return nil, memory(err)
-	}
-	j.finish(err)
-	return j.pages, nil
-}
-
-// readText reads the text layers, which are fast, and lists the pages that have none.
-func (j *job) readText(ctx context.Context) error {
-	j.pages = make([]page, len(j.list))
-	block, found := true, false // block: the page before has the label, and the block may go on
-	blank := true               // no page before shows anything
-	for k, i := range j.list {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		p, scan, err := j.file.readPage(i, block || blank || !found && k == len(j.list)-1)
-		if err != nil {
-			return err
-		}
-		if blank && scan {
-			j.draft.Scan = true
-		}
-		blank = blank && !scan && len(p.words) == 0
-		block = findLabel([]page{p}) != nil || block && goesOver(p)
-		found = found || block
-		if scan {
-			p.unread = true
-			j.scans = append(j.scans, k)
-		}
-		if p.encoding != "" && j.draft.Encoding == "" {
-			j.draft.Encoding = p.encoding
-		}
-		j.pages[k] = p
-	}
-	j.ready = true
-	return nil
-}
-
-// recognise renders the scans one after the other, and has as many recognised at once as there are slots. The heading
-// stands on the first page and the recipients on one of the last, so those come first.
-func (j *job) recognise(ctx context.Context) error {
-	if len(j.scans) == 0 {
-		return nil
-	}
-	if err := j.reader.haveOCR(ctx); err != nil {
-		j.cause = err
-		return ctx.Err()
-	}
-	var running sync.WaitGroup
-	defer running.Wait()
-	for _, k := range outerFirst(j.scans) {
-		select {
-		case j.reader.slots <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-		img, dpi, err := j.file.picture(j.list[k])
-		if err != nil {
-			<-j.reader.slots
-			j.fail(err)
-			continue
-		}
-		running.Go(func() {
-			defer func() { <-j.reader.slots }()
-			p := page{number: j.pages[k].number, width: j.pages[k].width, height: j.pages[k].height}
-			if err := j.reader.recognise(ctx, &p, img, dpi); err != nil {
-				j.fail(err)
-				return
-			}
-			j.pages[k] = p
-		})
-	}
-	return nil
-}
-
-func (j *job) fail(err error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.cause = err
-}
-
-// outerFirst orders pages: the first, the last three from the end, then the others.
-func outerFirst(scans []int) []int {
-	n := len(scans)
-	if n < 3 {
-		return scans
-	}
-	tail := min(3, n-1)
-	out := []int{scans[0]}
-	for i := n - 1; i >= n-tail; i-- {
-		out = append(out, scans[i])
-	}
-	return append(out, scans[1:n-tail]...)
-}
-
-// finish tells the draft which pages nobody has read, and why.
-func (j *job) finish(err error) {
-	var unread []int
-	for _, p := range j.pages {
-		if p.unread {
-			unread = append(unread, p.number)
-		}
-	}
-	if len(unread) == 0 {
-		return
-	}
-	d := j.draft
-	d.Unread = append(d.Unread, unread...)
-	slices.Sort(d.Unread)
-	cause := errors.Join(err, j.cause)
-	switch {
-	case errors.Is(cause, errNoOCR) && d.Scan:
-		d.Problems = append(d.Problems, problem(NeedsManual, cause))
-	case errors.Is(cause, errNoOCR):
-		p := unreadPages(unread, cause)
-		p.Hint = problemTexts[NeedsManual][1]
-		d.Problems = append(d.Problems, p)
-	default:
-		d.Problems = append(d.Problems, unreadPages(unread, cause))
-	}
-}
-
 // memory turns what PDFium says when it runs out of memory into a problem for the clerk.
 func memory(err error) error {
 	if errors.As(err, new(*Problem)) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return problem(TooComplex, err)
-}
-
-// choosePages lists the pages to read, from 0: all, or the first third and the last of what is allowed. The heading stands
-// first, the block on the last pages before annexes.
-func choosePages(d *Draft, limit int) []int {
-	var list []int
-	if d.Pages <= limit {
-		for i := range d.Pages {
-			list = append(list, i)
-		}
-		return list
-	}
-	first := (limit + 1) / 2
-	last := limit - first
-	for i := range d.Pages {
-		if i < first || i >= d.Pages-last {
-			list = append(list, i)
-		} else {
-			d.Unread = append(d.Unread, i+1)
-		}
-	}
-	d.Problems = append(d.Problems, tooManyPages(d.Pages, first, last))
-	return list
-}
-
-// conclude tells what is missing or doubtful.
-func (d *Draft) conclude(pages []page) {
-	if d.NoiNhan == nil && !d.NeedsManual() {
-		d.Problems = append(d.Problems, problem(NoRecipients, nil))
-	}
-	warn := func(missing bool, text string) {
-		if missing {
-			d.Warnings = append(d.Warnings, text)
-		}
-	}
-	warn(d.Heading.Issuer == "", "Chưa rõ cơ quan ban hành.")
-	warn(d.Heading.Number == "", "Chưa rõ số văn bản.")
-	warn(d.Heading.Date == "", "Chưa rõ ngày ban hành.")
-	warn(d.Heading.Subject == "", "Chưa rõ trích yếu.")
-	warn(d.Signer == "", "Chưa rõ người ký.")
 }

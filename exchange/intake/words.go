@@ -26,6 +26,7 @@ type word struct {
 	font           string
 	bold           bool
 	conf           float64 // 0 to 100 from OCR; 100 from a text layer
+	unsure         bool    // OCR read it differently at another time, or its letters were corrected
 	apart          bool    // white space stands before it in the file
 }
 
