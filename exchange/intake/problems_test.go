@@ -260,6 +260,9 @@ func BenchmarkReadScan(b *testing.B) {
 	r := openReader(b)
 	data := sample(b, "06-thong-bao-scan")
 	for b.Loop() {
+		if err := r.Forget(data); err != nil {
+			b.Fatal(err)
+		}
 		if _, err := r.Read(b.Context(), "06.pdf", data); err != nil {
 			b.Fatal(err)
 		}
