@@ -438,10 +438,19 @@ func deref(s *string) string {
 
 func recodeCommand(s *streams) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "recode",
-		Short: `Old Vietnamese encodings to Unicode: {"id","text"} in, {"id","text","encoding"} out`,
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		Use:   "recode [CHỮ…]",
+		Short: `Chuyển chữ gõ bằng bảng mã cũ (TCVN3, VNI, VISCII …) sang Unicode`,
+		Long: `Không có tham số: đọc từng dòng JSON {"id","text"} ở đầu vào chuẩn, in {"id","text","encoding"}.
+Chữ đã là Unicode giữ nguyên.`,
+		Example: "  congvan recode 'Céng hoµ x· héi chñ nghÜa ViÖt Nam'",
+		RunE: func(_ *cobra.Command, args []string) error {
+			for _, arg := range args {
+				text, enc := viettext.Recode(arg)
+				fmt.Fprintf(s.out, "%s\t(%s)\n", text, enc)
+			}
+			if len(args) > 0 {
+				return nil
+			}
 			return eachJSONLine(s, func(v struct {
 				ID   any    `json:"id"`
 				Text string `json:"text"`

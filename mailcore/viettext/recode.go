@@ -37,6 +37,7 @@ const (
 	alienCost  = 4.0 // a code point that the encoding does not have
 	nameCost   = 0.3 // Latin letters that are no Vietnamese syllable: names, other languages
 	caseCost   = 1.0 // a capital inside a word
+	typoCost   = 1.5 // decoded, in a text that is Unicode elsewhere, though nothing but Vietnamese letters stand in it: "tôc" is a slip
 
 	abbreviationGain = 0.5 // for one with Đ in it: such is nearly every abbreviation that is not ASCII
 )
@@ -141,7 +142,8 @@ func notLetter(r rune) bool {
 // choose returns for each word the index of the reading in which it is best understood, or nil when that is Unicode for
 // all. It is the cheapest path through the readings (Viterbi), so a word that is possible in two goes with its neighbours.
 func choose(words []word) []int {
-	if !suspicious(words) {
+	doubtful, proof := suspicious(words)
+	if !doubtful {
 		return nil
 	}
 	score := make([]float64, len(readings))
@@ -155,6 +157,9 @@ func choose(words []word) []int {
 		back[i] = make([]int, len(readings))
 		for s := range readings {
 			gain, low := understand(w, readings[s])
+			if s > 0 && proof && w.slip() {
+				gain -= typoCost
+			}
 			now[s] = low
 			best, from := score[s], s
 			if before[s] != "" && low != "" && pairs[before[s]+" "+low] {
@@ -208,8 +213,8 @@ func trace(back [][]int, score []float64) []int {
 // suspicious reports whether any word could be of an old encoding: most texts have none and need no more work. A letter
 // that no code page of the carriers gives (ạ, ế) proves its word to be Unicode; once a text has one, words that are good as
 // they stand are believed too.
-func suspicious(words []word) bool {
-	doubtful, proof := false, false
+func suspicious(words []word) (doubtful, proof bool) {
+	bad := false
 	for _, w := range words {
 		switch {
 		case w.plain:
@@ -218,11 +223,18 @@ func suspicious(words []word) bool {
 		case isSyllable(trimSigns(w.text)) && !slices.ContainsFunc(w.text, legacySign):
 			doubtful = true
 		default:
-			return true
+			bad = true
 		}
 	}
-	return doubtful && !proof
+	return bad || doubtful && !proof, proof
 }
+
+// slip reports whether a word has marks, and no letter or sign that is not Vietnamese.
+func (w word) slip() bool {
+	return !w.plain && !slices.ContainsFunc(trimSigns(w.text), func(r rune) bool { return !isASCIILetter(r) && !isVietnamese(r) })
+}
+
+func isASCIILetter(r rune) bool { return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' }
 
 // understand returns how well w makes sense in reading r, and the word so read in lower case.
 func understand(w word, r reading) (gain float64, low string) {

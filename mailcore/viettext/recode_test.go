@@ -271,3 +271,18 @@ func BenchmarkRecodeTCVN3(b *testing.B) {
 		viettext.Recode(s)
 	}
 }
+
+// A slip of the pen in a text that is Unicode is no old encoding, however well it would read in one.
+func TestSlipsAreLeftAlone(t *testing.T) {
+	for _, text := range []string{"Ban Dân tôc tỉnh", "Sở Kê hoạch và Đầu tư", "Văn phòng Tỉnh ủy, Ban Dân vân", "Quyết định vê viêc ban hành", "Uỷ ban; Bộ Nôi vu"} {
+		if got, enc := viettext.Recode(text); got != text || enc != viettext.Unicode {
+			t.Errorf("%q becomes %q (%s)", text, got, enc)
+		}
+	}
+	for text, want := range map[string]string{"Ủy ban nh©n d©n tØnh, Héi n«ng d©n": "Ủy ban nhân dân tỉnh, Hội nông dân",
+		"V/v Héi nghÞ tæng kÕt của Sở Nội vụ": "V/v Hội nghị tổng kết của Sở Nội vụ"} {
+		if got, _ := viettext.Recode(text); got != want {
+			t.Errorf("%q becomes %q", text, got)
+		}
+	}
+}
