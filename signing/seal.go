@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -27,6 +28,8 @@ const (
 	markSize = 10 // points, NĐ 30/2020 Phụ lục I mục II.14
 	// spare is kept beyond the computed size of a signature, for keys outside (HSM) that encode less tightly than Go.
 	spare = 64
+	// largeFile is the size from which memory matters more than the time of a garbage collection.
+	largeFile = 16 << 20
 	// clockSkew is how far the clock of whoever made the certificate may be ahead of ours.
 	clockSkew = 5 * time.Minute
 )
@@ -169,6 +172,9 @@ func (s *Sealer) seal(ctx context.Context, in []byte, opt SealOptions) (out []by
 	}
 	if err != nil {
 		return nil, err
+	}
+	if len(out) > largeFile {
+		debug.FreeOSMemory() // what the first reading left would lie beside the second one
 	}
 	if err := proofread(ctx, out); err != nil || !level.AtLeast(LevelLT) {
 		return out, err
