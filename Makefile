@@ -1,6 +1,6 @@
 # What each target needs beside Go: demo - nothing (tesseract where it may be installed); test - PostgreSQL, poppler, qpdf,
 # tesseract and LibreOffice for the parts that use them, which are skipped out loud when missing and fail when CI is set;
-# e2e - isync, mutt, msmtp.
+# e2e - isync, mutt, msmtp, s-nail, fetchmail, getmail6, curl, swaks, postfix, python3.
 SHELL := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo unversioned)
@@ -68,6 +68,6 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 tools: ## Debian's packages that the tests and the end-to-end runs use
 	apt-get update
-	apt-get install -y --no-install-recommends postgresql poppler-utils mupdf-tools qpdf openssl libnss3-tools tesseract-ocr tesseract-ocr-vie \
-	  isync mutt msmtp clamav-daemon rspamd swaks libnet-ssleay-perl libsasl2-modules libreoffice-writer-nogui fonts-liberation2 chromium procps ca-certificates \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql poppler-utils mupdf-tools qpdf openssl libnss3-tools tesseract-ocr tesseract-ocr-vie \
+	  isync mutt msmtp s-nail fetchmail getmail6 curl postfix python3 clamav-daemon rspamd swaks libnet-ssleay-perl libsasl2-modules libreoffice-writer-nogui fonts-liberation2 chromium procps ca-certificates \
 	  softhsm2 opensc gcc libc6-dev ghostscript librsvg2-bin img2pdf libplist-utils ldap-utils

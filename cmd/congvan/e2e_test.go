@@ -94,15 +94,24 @@ type statusJSON struct {
 type province struct {
 	dir, bin, data         string
 	smtp, submission, imap string
+	submissions, imaps     string // TLS at once
 	passwords              map[string]string
 }
 
 func newProvince(t *testing.T) *province {
 	t.Helper()
+	p := prepareProvince(t, "testdata/e2e/units.csv")
+	p.serve(t)
+	return p
+}
+
+// prepareProvince makes a province that does not serve yet.
+func prepareProvince(t *testing.T, directory string) *province {
+	t.Helper()
 	dir := t.TempDir()
 	p := &province{dir: dir, bin: program(t), data: filepath.Join(dir, "tinh"), passwords: map[string]string{},
-		smtp: freePort(t), submission: freePort(t), imap: freePort(t)}
-	units, err := filepath.Abs("testdata/e2e/units.csv")
+		smtp: freePort(t), submission: freePort(t), imap: freePort(t), submissions: freePort(t), imaps: freePort(t)}
+	units, err := filepath.Abs(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,8 +122,32 @@ func newProvince(t *testing.T) *province {
 		p.passwords[unit] = "mot-cau-dai-cua-" + unit // the printed one must be changed before anything else works
 		command(t, dir, p.passwords[unit]+"\n", p.bin, "account", "passwd", "--data", "tinh", unit+"@thunghiem.test")
 	}
+	return p
+}
+
+// configure changes lines of the configuration; each must be there.
+func (p *province) configure(t *testing.T, oldnew ...string) {
+	t.Helper()
+	path := filepath.Join(p.data, configFile)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(raw)
+	for i := 0; i < len(oldnew); i += 2 {
+		if !strings.Contains(text, oldnew[i]) {
+			t.Fatalf("the configuration has no %q", oldnew[i])
+		}
+		text = strings.Replace(text, oldnew[i], oldnew[i+1], 1)
+	}
+	write(t, path, text)
+}
+
+// serve runs the gateway until the test ends.
+func (p *province) serve(t *testing.T) {
+	t.Helper()
 	serve := exec.Command(p.bin, "serve", "--data", "tinh")
-	serve.Dir = dir
+	serve.Dir = p.dir
 	log := &bytes.Buffer{}
 	serve.Stderr = log
 	if err := serve.Start(); err != nil {
@@ -133,7 +166,6 @@ func newProvince(t *testing.T) *province {
 		}
 		return err == nil
 	})
-	return p
 }
 
 func (p *province) status(t *testing.T, reference string) statusJSON {
