@@ -76,7 +76,7 @@ func changeFlags(ctx context.Context, tx *sqldb.Tx, by Account, id MailboxID, ui
 	if len(changed) == 0 {
 		return nil
 	}
-	modseq, err := nextModSeq(ctx, tx, id)
+	modseq, err := nextModSeq(ctx, tx, id, 0)
 	if err != nil {
 		return err
 	}
@@ -186,14 +186,18 @@ func (s *Store) noteDownloaded(ctx context.Context, by Account, id MailboxID, ui
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return insertEvents(ctx, tx, events) })
 }
 
-// Append adds a saved body to a mailbox. at is its INTERNALDATE, now when zero.
+// Append adds a saved body to a mailbox. at is its INTERNALDATE, now when zero. ErrOverQuota.
 func (s *Store) Append(ctx context.Context, by Account, id MailboxID, b *Body, flags []string, at time.Time) (UID, error) {
 	var placed []Placed
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		when := at
 		if when.IsZero() {
 			when = tx.Now
 		}
+		if err := s.makeRoom(ctx, tx, id, b.Size); err != nil {
+			return err
+		}
+		var err error
 		placed, err = s.deliver(ctx, tx, b, []Copy{{Account: by.ID, Mailbox: id, Flags: flags}}, when)
 		return err
 	})
@@ -204,20 +208,22 @@ func (s *Store) Append(ctx context.Context, by Account, id MailboxID, b *Body, f
 }
 
 // CopyMessages copies messages to another mailbox, Ref included; those that are not there are left out. For each copy with
-// a Ref this is the event "moved" with "copy".
+// a Ref this is the event "moved" with "copy". ErrOverQuota, but never for what is there by a Ref: copying it may be an act.
 func (s *Store) CopyMessages(ctx context.Context, by Account, from MailboxID, uids []UID, to MailboxID) ([]UIDPair, error) {
-	pairs, err := s.transfer(ctx, transfer{by: by, from: from, to: to}, uids)
+	pairs, err := s.transfer(ctx, transfer{store: s, by: by, from: from, to: to}, uids)
 	return pairs, wrap(err, "copy from mailbox %d to %d", from, to)
 }
 
-// MoveMessages moves messages to another mailbox. For each copy with a Ref this is the event "moved".
+// MoveMessages moves messages to another mailbox. For each copy with a Ref this is the event "moved". ErrOverQuota, when the
+// mailbox is another account's.
 func (s *Store) MoveMessages(ctx context.Context, by Account, from MailboxID, uids []UID, to MailboxID) ([]UIDPair, error) {
-	pairs, err := s.transfer(ctx, transfer{by: by, from: from, to: to, move: true}, uids)
+	pairs, err := s.transfer(ctx, transfer{store: s, by: by, from: from, to: to, move: true}, uids)
 	return pairs, wrap(err, "move from mailbox %d to %d", from, to)
 }
 
 // A transfer is a copy or a move between two mailboxes, which may be one.
 type transfer struct {
+	store    *Store
 	by       Account
 	from, to MailboxID
 	move     bool
@@ -248,12 +254,21 @@ func (t transfer) run(ctx context.Context, tx *sqldb.Tx, uids []UID) ([]UIDPair,
 		return nil, err
 	}
 	t.leaves = boxes[t.from].Account != boxes[t.to].Account
-	first, err := t.insert(ctx, tx, copies)
+	size, err := sizeOf(ctx, tx, t.from, copies)
+	if err != nil {
+		return nil, err
+	}
+	if needsRoom := slices.ContainsFunc(copies, func(c copyRow) bool { return c.Ref == "" }); t.leaves || needsRoom && !t.move {
+		if err := t.store.makeRoom(ctx, tx, t.to, size); err != nil {
+			return nil, err
+		}
+	}
+	first, err := t.insert(ctx, tx, copies, size)
 	if err != nil {
 		return nil, err
 	}
 	if t.move {
-		if err := removeCopies(ctx, tx, t.from, copies); err != nil {
+		if err := removeCopies(ctx, tx, t.from, copies, size); err != nil {
 			return nil, err
 		}
 	}
@@ -264,14 +279,14 @@ func (t transfer) run(ctx context.Context, tx *sqldb.Tx, uids []UID) ([]UIDPair,
 	return pairs, t.tell(ctx, tx, boxes[t.from], boxes[t.to], copies, first)
 }
 
-// insert writes the copies into the target and returns the first of their UIDs.
-func (t transfer) insert(ctx context.Context, tx *sqldb.Tx, copies []copyRow) (UID, error) {
+// insert writes the copies, whose bodies have size bytes together, into the target and returns the first of their UIDs.
+func (t transfer) insert(ctx context.Context, tx *sqldb.Tx, copies []copyRow, size int64) (UID, error) {
 	var got struct {
 		UID    UID    `db:"uid"`
 		ModSeq uint64 `db:"modseq"`
 	}
-	err := tx.GetContext(ctx, &got, `UPDATE mailbox SET uid_next = uid_next + $1, modseq = modseq + 1 WHERE id = $2
-		RETURNING uid_next - $1 AS uid, modseq`, len(copies), t.to)
+	err := tx.GetContext(ctx, &got, `UPDATE mailbox SET uid_next = uid_next + $1, modseq = modseq + 1, bytes = bytes + $2 WHERE id = $3
+		RETURNING uid_next - $1 AS uid, modseq`, len(copies), size, t.to)
 	if err != nil {
 		return 0, err
 	}
@@ -327,9 +342,9 @@ func uidsOf(copies []copyRow) []UID {
 	return out
 }
 
-// removeCopies takes copies out of a locked mailbox and leaves word of it.
-func removeCopies(ctx context.Context, tx *sqldb.Tx, id MailboxID, copies []copyRow) error {
-	modseq, err := nextModSeq(ctx, tx, id)
+// removeCopies takes copies, whose bodies have size bytes together, out of a locked mailbox and leaves word of it.
+func removeCopies(ctx context.Context, tx *sqldb.Tx, id MailboxID, copies []copyRow, size int64) error {
+	modseq, err := nextModSeq(ctx, tx, id, -size)
 	if err != nil {
 		return err
 	}
@@ -363,7 +378,11 @@ func (s *Store) Expunge(ctx context.Context, by Account, id MailboxID, uids []UI
 		if len(copies) == 0 {
 			return nil
 		}
-		if err := removeCopies(ctx, tx, id, copies); err != nil {
+		size, err := sizeOf(ctx, tx, id, copies)
+		if err != nil {
+			return err
+		}
+		if err := removeCopies(ctx, tx, id, copies, size); err != nil {
 			return err
 		}
 		out = uidsOf(copies)

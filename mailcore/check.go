@@ -23,6 +23,8 @@ var invariants = []struct{ says, query string }{
 		JOIN mailbox_message c ON c.mailbox_id = v.mailbox_id AND c.uid = v.uid`},
 	{"mailbox %s: uid_validity is above the last of account %s", `SELECT m.id AS a, m.account_id AS b FROM mailbox m
 		JOIN account o ON o.id = m.account_id WHERE m.uid_validity > o.uid_validity`},
+	{"mailbox %s: its bytes are counted as %s, which is not their sum", `SELECT o.id AS a, o.bytes AS b FROM mailbox o WHERE o.bytes <>
+		(SELECT COALESCE(SUM(m.size), 0) FROM mailbox_message c JOIN message m ON m.id = c.message_id WHERE c.mailbox_id = o.id)`},
 	{"account %s (%s) has no INBOX", `SELECT o.id AS a, o.address AS b FROM account o
 		WHERE NOT EXISTS (SELECT 1 FROM mailbox m WHERE m.account_id = o.id AND m.name = 'INBOX')`},
 	{"message %s: its size is not that of blob %s", `SELECT m.id AS a, m.digest AS b FROM message m

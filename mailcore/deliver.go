@@ -87,7 +87,7 @@ func (s *Store) deliver(ctx context.Context, tx *sqldb.Tx, b *Body, copies []Cop
 		for end < len(rows) && end < start+maxChunk && rows[end].round == rows[start].round {
 			end++
 		}
-		if err := s.takeUIDs(ctx, tx, rows[start:end]); err != nil {
+		if err := s.takeUIDs(ctx, tx, rows[start:end], b.Size); err != nil {
 			return nil, err
 		}
 		if err := insertCopies(ctx, tx, message, at, rows[start:end]); err != nil {
@@ -171,8 +171,8 @@ func inboxes(ctx context.Context, tx *sqldb.Tx, copies []Copy) (map[home]Mailbox
 	return out, nil
 }
 
-// takeUIDs takes a UID and a sequence for one copy in each of different mailboxes.
-func (s *Store) takeUIDs(ctx context.Context, tx *sqldb.Tx, rows []placement) error {
+// takeUIDs takes a UID and a sequence for one copy, whose body has size bytes, in each of different mailboxes.
+func (s *Store) takeUIDs(ctx context.Context, tx *sqldb.Tx, rows []placement, size int64) error {
 	ids := make([]MailboxID, len(rows))
 	for i := range rows {
 		ids[i] = rows[i].Mailbox
@@ -180,13 +180,13 @@ func (s *Store) takeUIDs(ctx context.Context, tx *sqldb.Tx, rows []placement) er
 	if err := s.lockInOrder(ctx, tx, ids); err != nil {
 		return err
 	}
-	var a args
+	a := args{size}
 	var taken []struct {
 		ID     MailboxID `db:"id"`
 		UID    UID       `db:"uid"`
 		ModSeq uint64    `db:"modseq"`
 	}
-	err := tx.SelectContext(ctx, &taken, `UPDATE mailbox SET uid_next = uid_next + 1, modseq = modseq + 1 WHERE id IN `+list(&a, ids)+
+	err := tx.SelectContext(ctx, &taken, `UPDATE mailbox SET uid_next = uid_next + 1, modseq = modseq + 1, bytes = bytes + $1 WHERE id IN `+list(&a, ids)+
 		` RETURNING id, uid_next - 1 AS uid, modseq`, a...)
 	if err != nil {
 		return err

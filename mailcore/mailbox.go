@@ -38,7 +38,7 @@ type Mailbox struct {
 type MailboxStatus struct {
 	Mailbox
 	Messages, Unseen, Deleted int
-	Size                      int64
+	Size, DeletedSize         int64 // of all, and of those with \Deleted
 }
 
 // Inbox is the name of the mailbox that every account has.
@@ -161,10 +161,10 @@ func lockMailbox(ctx context.Context, tx *sqldb.Tx, id MailboxID) (Mailbox, erro
 	return m, orNoMailbox(err)
 }
 
-// nextModSeq takes the sequence of a change in a locked mailbox and wakes who watches it.
-func nextModSeq(ctx context.Context, tx *sqldb.Tx, id MailboxID) (uint64, error) {
+// nextModSeq takes the sequence of a change in a locked mailbox, which adds so many bytes, and wakes who watches it.
+func nextModSeq(ctx context.Context, tx *sqldb.Tx, id MailboxID, bytes int64) (uint64, error) {
 	var modseq uint64
-	err := tx.GetContext(ctx, &modseq, `UPDATE mailbox SET modseq = modseq + 1 WHERE id = $1 RETURNING modseq`, id)
+	err := tx.GetContext(ctx, &modseq, `UPDATE mailbox SET modseq = modseq + 1, bytes = bytes + $1 WHERE id = $2 RETURNING modseq`, bytes, id)
 	tx.Wake(MailboxTopic(id))
 	return modseq, err
 }
@@ -392,6 +392,7 @@ func (s *Store) MailboxStatus(ctx context.Context, id MailboxID) (MailboxStatus,
 			}
 			if hasFlag(g.Flags, FlagDeleted) {
 				st.Deleted += g.N
+				st.DeletedSize += g.Size
 			}
 		}
 		return err

@@ -20,6 +20,7 @@ type Route struct {
 	Account   AccountID // 0: none of ours
 	Canonical Address   // the account's own address, or the address itself
 	Relay     bool      // another domain's
+	Limit     int64     // bytes that the account may keep, 0 for no limit, see Store.Quota
 	Ref       string    // what stood after the '+': the token of a reply or bounce address
 }
 
@@ -57,7 +58,7 @@ func (r *localRouter) Route(ctx context.Context, rcpt Address) (Route, error) {
 		}
 		a, err := r.store.Account(ctx, c.address)
 		if err == nil && a.ClosedAt.IsZero() {
-			return Route{Account: a.ID, Canonical: a.Address, Ref: c.ref}, nil
+			return Route{Account: a.ID, Canonical: a.Address, Limit: r.store.limit(a.Kind, a.Quota), Ref: c.ref}, nil
 		}
 		if err != nil && !errors.Is(err, ErrNoAccount) {
 			return Route{}, fmt.Errorf("route %s: %w", rcpt, err)

@@ -42,6 +42,7 @@ type Store struct {
 	log   *slog.Logger
 
 	cost   HashCost
+	quota  int64 // of accounts without one of their own, 0 for none
 	logins *logins
 	tries  *throttle
 	seen   *seen

@@ -43,6 +43,10 @@ func accountCommand(s *streams) *cobra.Command {
 			func(ctx context.Context, in *installation, args []string) error {
 				return closeAccount(ctx, s, in, args[0])
 			}),
+		command("quota ĐỊACHỈ [DUNGLƯỢNG]", "Xem hoặc đặt dung lượng của một hộp thư: 500M, 2G, 0 (không giới hạn), macdinh (theo cấu hình)", cobra.RangeArgs(1, 2),
+			func(ctx context.Context, in *installation, args []string) error {
+				return accountQuota(ctx, s, in, args)
+			}),
 		delegateCommand(s, command),
 		command("delegations", "Liệt kê ủy quyền, cả đã hết hạn", cobra.NoArgs, func(ctx context.Context, in *installation, _ []string) error { return listDelegations(ctx, s, in) }),
 		command("undelegate SỐ", "Chấm dứt một ủy quyền ngay (số thứ tự lấy ở account delegations)", cobra.ExactArgs(1),

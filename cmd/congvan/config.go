@@ -50,6 +50,7 @@ type config struct {
 		URL        string `toml:"url"`         // of the account pages, as people reach them
 		HashTime   uint32 `toml:"hash_time"`   // passes of argon2id
 		HashMemory uint32 `toml:"hash_memory"` // KiB
+		Quota      int64  `toml:"quota"`       // bytes of an account without a quota of its own, 0 for no limit
 	} `toml:"accounts"`
 	Evidence struct {
 		TSA      string `toml:"tsa"`       // address of a time stamp authority (RFC 3161) for the checkpoints of the log
@@ -166,6 +167,9 @@ func (c *config) validate(path string) error {
 	if !c.hashCost().Valid() {
 		return &hintError{fmt.Errorf("%s: accounts.hash_time = %d, hash_memory = %d", path, c.Accounts.HashTime, c.Accounts.HashMemory), "time 1 to 10, memory 8 to 1048576 KiB"}
 	}
+	if c.Accounts.Quota < 0 {
+		return &hintError{fmt.Errorf("%s line %d: accounts.quota = %d", path, keyLine(path, toml.Key{"quota"}), c.Accounts.Quota), "bytes, or 0 for no limit"}
+	}
 	if u, err := url.Parse(c.Evidence.TSA); c.Evidence.TSA != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return &hintError{fmt.Errorf("%s line %d: evidence.tsa = %q is no address", path, keyLine(path, toml.Key{"tsa"}), c.Evidence.TSA), `write it as "http://tsa.example.vn/"`}
 	}
@@ -234,6 +238,7 @@ trusted_networks = ["127.0.0.0/8", "::1/128"]   # thư từ các mạng này kh�
 url         = ""             # địa chỉ trang tài khoản mà mọi người mở; rỗng: theo hostname và listen.web
 hash_time   = 2              # argon2id: số lượt, và bộ nhớ (KiB) cho mỗi lần kiểm mật khẩu
 hash_memory = 19456
+quota       = 0              # byte mỗi hộp thư được giữ, 0: không giới hạn; riêng từng hộp thư: congvan account quota
 
 [evidence]                   # chứng cứ
 tsa       = ""               # địa chỉ nơi cấp dấu thời gian (RFC 3161) cho điểm chốt của nhật ký; rỗng: không xin

@@ -50,6 +50,7 @@ func openInstallation(ctx context.Context, cfg *config, log *slog.Logger) (*inst
 	in.mailKeys = newMailKeys(cfg)
 	in.mail = mailcore.NewStore(db, blobs, log)
 	in.mail.SetHashCost(cfg.hashCost())
+	in.mail.SetDefaultQuota(cfg.Accounts.Quota)
 	in.units = recipients.NewStore(db, cfg.Domain)
 	stamper, err := cfg.stamper()
 	if err != nil {

@@ -156,6 +156,7 @@ func (g *gateway) run(ctx context.Context) error {
 	group.Go(func() error { return in.exchange.RunWaiting(ctx, waitingEvery, desks.wake) })
 	group.Go(func() error { return in.watchCertificates(ctx) })
 	group.Go(func() error { return in.mail.SweepEvery(ctx, time.Hour) })
+	group.Go(func() error { return in.mail.WatchQuotas(ctx, quotaEvery, in.fullLetter) })
 	group.Go(func() error { return in.watchSpool(ctx, time.Hour) })
 	err = group.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -295,6 +295,13 @@ func (s *session) Append(name string, r imap.LiteralReader, options *imap.Append
 	if r.Size() == 0 {
 		return nil, no(imap.ResponseCodeCannot, "The message is empty")
 	}
+	q, err := s.l.store.Quota(s.ctx, mb.Account)
+	if err == nil && !q.Fits(r.Size()) { // before it is stored for nothing
+		err = mailcore.ErrOverQuota
+	}
+	if err != nil {
+		return nil, s.problem("append", err)
+	}
 	body, err := s.l.store.SaveBody(s.ctx, &wholeReader{r: r, left: r.Size()}, s.l.opt.MaxMessage)
 	switch {
 	case errors.Is(err, blob.ErrTooLarge):

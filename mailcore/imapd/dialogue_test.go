@@ -2,12 +2,14 @@ package imapd_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +25,7 @@ import (
 //	<* regexp    lines are skipped until one matches
 //	<! regexp    the rest of the dialogue must not have a line that matches
 //	<EOF         the server closes
-//	= plain      the connections begin without TLS; = deliver MAILBOX FILE REF, = events REF KINDS…
+//	= plain      the connections begin without TLS; = deliver MAILBOX FILE REF, = events REF KINDS…, = quota BYTES
 //
 // $USER and $PASS stand for the account.
 func TestDialogues(t *testing.T) {
@@ -156,6 +158,14 @@ func (d *dialogue) act(t *testing.T, words []string) {
 			ref = words[3]
 		}
 		d.h.deliver(strings.ReplaceAll(words[1], "_", " "), eml(t, words[2]), "Return-Path: <>\r\nReply-To: traloi+k7f3@kontum.test\r\n", ref)
+	case "quota":
+		limit, err := strconv.ParseInt(words[1], 10, 64)
+		if err == nil {
+			err = d.h.store.SetQuota(context.Background(), unitAddress, limit)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", d.place, err)
+		}
 	case "events":
 		if got, want := d.h.events(words[1]), strings.Join(words[2:], " "); got != want {
 			t.Fatalf("%s: events of %s: %q, want %q", d.place, words[1], got, want)

@@ -50,7 +50,8 @@ type front struct {
 	muted    bool       // BYE is said, nothing may follow (under wmu)
 	skipLine bool       // swallow the library's greeting: after STARTTLS there is none
 	authed   bool
-	closed   bool // by the library, after the session's end
+	session  *session // once the library has begun it
+	closed   bool     // by the library, after the session's end
 
 	expire *time.Timer
 	once   sync.Once
@@ -110,6 +111,13 @@ func (f *front) toTLS() error {
 	f.mu.Unlock()
 	f.in.Reset(t)
 	return nil
+}
+
+// begun notes the session that the library has begun.
+func (f *front) begun(s *session) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.session = s
 }
 
 // loggedIn ends the time limit for logging in.
@@ -198,9 +206,9 @@ func (f *front) watch(p []byte) []byte {
 	}
 	switch f.cmd {
 	case "greeting", "CAPABILITY", "LOGIN", "AUTHENTICATE":
-		more := " SASL-IR ID "
+		more := " SASL-IR ID QUOTA QUOTA=RES-STORAGE "
 		if !f.authed { // Python's imaplib never asks again after the login
-			more = " SASL-IR ID ENABLE IDLE "
+			more = " SASL-IR ID QUOTA QUOTA=RES-STORAGE ENABLE IDLE "
 		}
 		p = bytes.Replace(p, []byte(" SASL-IR "), []byte(more), 1)
 	}

@@ -119,10 +119,7 @@ func (s *session) Unsubscribe(name string) error {
 }
 
 // Status implements imapserver.Session.
-func (s *session) Status(name string, options *imap.StatusOptions) (*imap.StatusData, error) {
-	if options.DeletedStorage { // RFC 9208, not announced
-		return nil, &imap.Error{Type: imap.StatusResponseTypeBad, Text: "DELETED-STORAGE is not supported"}
-	}
+func (s *session) Status(name string, _ *imap.StatusOptions) (*imap.StatusData, error) {
 	mb, err := s.mailbox(name)
 	if err != nil {
 		return nil, err
@@ -139,7 +136,7 @@ func (s *session) status(mb mailcore.Mailbox) (*imap.StatusData, error) {
 	limit := s.AppendLimit()
 	return &imap.StatusData{
 		Mailbox: mb.Name, UIDNext: imap.UID(st.UIDNext), UIDValidity: st.UIDValidity,
-		NumMessages: &messages, NumUnseen: &unseen, NumDeleted: &deleted, NumRecent: &recent, Size: &st.Size, AppendLimit: &limit,
+		NumMessages: &messages, NumUnseen: &unseen, NumDeleted: &deleted, NumRecent: &recent, Size: &st.Size, AppendLimit: &limit, DeletedStorage: &st.DeletedSize,
 	}, nil
 }
 
@@ -163,7 +160,7 @@ func (s *session) List(w *imapserver.ListWriter, ref string, patterns []string, 
 			continue
 		}
 		data := e.listData(options)
-		if options.ReturnStatus != nil && !options.ReturnStatus.DeletedStorage && e.mailbox != nil {
+		if options.ReturnStatus != nil && e.mailbox != nil {
 			if data.Status, err = s.status(*e.mailbox); err != nil {
 				if isNonExistent(err) {
 					continue // deleted meanwhile

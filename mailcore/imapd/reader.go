@@ -128,6 +128,8 @@ func (f *front) command(line []byte) error {
 	switch name {
 	case "ID":
 		return f.answerID(tag, line)
+	case "GETQUOTA", "GETQUOTAROOT", "SETQUOTA":
+		return f.answerQuota(tag, name, line)
 	case "STARTTLS":
 		return f.say("%s BAD TLS is active already", tag)
 	case "SEARCH", "UID SEARCH":
@@ -208,26 +210,8 @@ func (f *front) skipCommand(size int64) error {
 // answerID answers ID (RFC 2971), which the library does not know and, before the login, would punish. What the client
 // says of itself is read and forgotten.
 func (f *front) answerID(tag string, line []byte) error {
-	for n := 0; ; n++ {
-		h := parseHeader(line)
-		if h == nil {
-			break
-		}
-		if h.size > 1024 || n == 60 { // RFC 2971 §3.3: thirty pairs, values of 1024 octets
-			return f.leave("[TOOBIG] ID too long")
-		}
-		if !h.nonSync {
-			if err := f.say("+ Go on"); err != nil {
-				return err
-			}
-		}
-		if _, err := io.CopyN(io.Discard, f.in, h.size); err != nil {
-			return f.ended(err)
-		}
-		var err error
-		if line, err = f.readLine(); err != nil {
-			return err
-		}
+	if _, _, err := f.words(line, 1024); err != nil { // RFC 2971 §3.3: values of 1024 octets
+		return err
 	}
 	return f.say("* ID (\"name\" \"congvan\")\r\n%s OK ID completed", tag)
 }

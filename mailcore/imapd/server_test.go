@@ -528,7 +528,9 @@ func (m *mirror) scramble(t *testing.T, seed int) {
 func TestJunkIsTold(t *testing.T) {
 	var told []string
 	h := newHouse(t, mailtest.Open(t, "sqlite:"+filepath.Join(t.TempDir(), "x.db")), func(o *imapd.Options) {
-		o.Junk = func(junk bool, _ mailcore.MailboxID, uids []mailcore.UID) { told = append(told, fmt.Sprint(junk, len(uids))) }
+		o.Junk = func(junk bool, _ mailcore.MailboxID, uids []mailcore.UID) {
+			told = append(told, fmt.Sprint(junk, len(uids)))
+		}
 	})
 	for i := range 3 {
 		h.deliver("INBOX", letter("x", i), "", "")

@@ -44,7 +44,9 @@ var (
 
 func (l *listening) newSession(c *imapserver.Conn) (imapserver.Session, *imapserver.GreetingData, error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &session{l: l, front: c.NetConn().(*front), conn: c, ctx: ctx, cancel: cancel}, nil, nil
+	s := &session{l: l, front: c.NetConn().(*front), conn: c, ctx: ctx, cancel: cancel}
+	s.front.begun(s)
+	return s, nil, nil
 }
 
 // Close implements imapserver.Session. A client may hang up while Idle still runs.
@@ -219,6 +221,8 @@ func (s *session) problem(doing string, err error) error {
 		return no(imap.ResponseCodeCannot, "Not a mailbox name")
 	case errors.Is(err, mailcore.ErrMailboxIsFixed):
 		return no(imap.ResponseCodeCannot, "This mailbox can be neither deleted nor renamed")
+	case errors.Is(err, mailcore.ErrOverQuota):
+		return no(imap.ResponseCodeOverQuota, "Hop thu da day, hay xoa bot thu / The mailbox is full, delete something first")
 	case s.ctx.Err() == nil:
 		s.l.log.Error("imap", "doing", doing, "account", s.account.Address, "err", err)
 	}

@@ -132,6 +132,36 @@ func TestSizeLimit(t *testing.T) {
 	}
 }
 
+func TestFullMailboxIsToldForItsRecipientAlone(t *testing.T) {
+	forEach(t, 2, nil, func(t *testing.T, h *house) {
+		if err := h.store.SetQuota(context.Background(), "a2@kontum.test", 5000); err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []*caller{call(t, h.mx), h.login(t)} {
+			c.do("EHLO may.tram.test", "250")
+			c.do("MAIL FROM:<a1@kontum.test> SIZE=5001", "250")
+			c.do("RCPT TO:<a2@kontum.test>", "452 4.2.2")
+			c.do("RCPT TO:<a1@kontum.test>", "250")
+			for range 60 { // asking again is no guessing
+				c.do("RCPT TO:<a2@kontum.test>", "452 4.2.2")
+			}
+			c.do("RSET", "250")
+			c.do("MAIL FROM:<a1@kontum.test> SIZE=100", "250")
+			c.do("RCPT TO:<a2@kontum.test>", "250")
+			c.do("DATA", "354")
+			c.send("From: a1@kontum.test\r\nSubject: x\r\n\r\n" + strings.Repeat("dài\r\n", 300) + ".\r\n")
+			c.expect("250")
+		}
+		if err := h.store.SetQuota(context.Background(), "a2@kontum.test", 1000); err != nil {
+			t.Fatal(err)
+		}
+		c := call(t, h.mx)
+		c.do("EHLO may.tram.test", "250")
+		c.do("MAIL FROM:<n@bo.test>", "250") // no word of the size: what is full stays full
+		c.do("RCPT TO:<a2@kontum.test>", "452 4.2.2")
+	})
+}
+
 func TestHugeHeaderIsRefused(t *testing.T) {
 	h := onSQLite(t, 1, func(o *smtpd.Options) { o.MaxMessage = 8 << 20 })
 	c := call(t, h.mx)

@@ -68,6 +68,10 @@ func noRecipient(a string) error {
 	return reply(550, smtp.EnhancedCode{5, 1, 1}, "Không có địa chỉ này / No such address here: <%s>", a)
 }
 
+func full(a mailcore.Address) error {
+	return reply(452, smtp.EnhancedCode{4, 2, 2}, "Hộp thư đã đầy, hãy gửi lại sau / Mailbox is full: <%s>", a)
+}
+
 func badAddress(enhanced smtp.EnhancedCode, err error) error {
 	var bad *mailcore.AddressError
 	if errors.As(err, &bad) {

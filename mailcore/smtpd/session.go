@@ -43,6 +43,7 @@ type envelope struct {
 	utf8   bool
 	id     string // ENVID
 	full   bool   // RET=FULL
+	size   int64  // as MAIL announced it, 0 when it did not
 	rcpts  []rcpt
 	seen   map[string]bool
 	own    []mailcore.Address // that the account may send as: its own, and those of units that it acts for today
@@ -118,7 +119,7 @@ func (s *session) Mail(from string, opt *smtp.MailOptions) error {
 	case s.envelope() != nil:
 		return errNested
 	}
-	e := &envelope{utf8: opt.UTF8, id: opt.EnvelopeID, full: opt.Return == smtp.DSNReturnFull, seen: map[string]bool{}}
+	e := &envelope{utf8: opt.UTF8, id: opt.EnvelopeID, full: opt.Return == smtp.DSNReturnFull, size: opt.Size, seen: map[string]bool{}}
 	if from != "" {
 		var err error
 		if e.sender, err = mailcore.ParseAddress(from); err != nil {
@@ -194,6 +195,9 @@ func (s *session) recipient(e *envelope, to string, opt *smtp.RcptOptions) (r rc
 	case r.route.Relay && !s.submission():
 		return r, errNoRelay
 	}
+	if err := s.hasRoom(ctx, e, r.route); err != nil {
+		return r, err
+	}
 	for _, n := range opt.Notify {
 		r.success = r.success || n == smtp.DSNNotifySuccess
 	}
@@ -201,6 +205,22 @@ func (s *session) recipient(e *envelope, to string, opt *smtp.RcptOptions) (r rc
 		r.orcpt = strings.ToLower(string(opt.OriginalRecipientType)) + ";" + opt.OriginalRecipient
 	}
 	return r, nil
+}
+
+// hasRoom refuses a recipient whose mailboxes are full: for now, since somebody may tidy up.
+func (s *session) hasRoom(ctx context.Context, e *envelope, to mailcore.Route) error {
+	if to.Limit == 0 {
+		return nil
+	}
+	q, err := s.run.opt.Store.Quota(ctx, to.Account)
+	switch {
+	case err != nil:
+		s.log.Error("quota", "rcpt", to.Canonical, "err", err)
+		return errNotNow
+	case !q.Fits(max(e.size, 1)):
+		return full(to.Canonical)
+	}
+	return nil
 }
 
 // key is equal for recipients that need one copy: the same account, unless a token tells them apart.
@@ -213,6 +233,9 @@ func (r *rcpt) key() string {
 
 func (s *session) refuse(to string, err error) error {
 	s.log.Info("recipient refused", "rcpt", to, "why", err)
+	if known, ok := err.(*smtp.SMTPError); ok && known.Code == 452 {
+		return err // a full mailbox is nobody's guess
+	}
 	if s.refused++; s.refused >= maxRefused {
 		return s.hangUp(errTooMany)
 	}
