@@ -16,6 +16,7 @@ const (
 	ServiceIMAP = "imap"
 	ServiceSMTP = "smtp"
 	ServiceWeb  = "web"
+	ServiceLDAP = "ldap"
 )
 
 // ErrThrottled says that no password is checked for a while: there were too many wrong ones.

@@ -32,7 +32,12 @@ type config struct {
 		IMAPS       string `toml:"imaps"`
 		Web         string `toml:"web"`
 		Token       string `toml:"token"`
+		LDAP        string `toml:"ldap"`
+		LDAPS       string `toml:"ldaps"`
 	} `toml:"listen"`
+	LDAP struct {
+		Anonymous bool `toml:"anonymous"` // the directory may be read without a login
+	} `toml:"ldap"`
 	Public map[string]string `toml:"public"` // service to host and port as people reach it; see publicServices
 	TLS    struct {
 		Certificate string `toml:"certificate"`
@@ -153,7 +158,7 @@ func (c *config) validate(path string) error {
 		c.Hostname = "mail." + c.Domain
 	}
 	for name, address := range map[string]string{"smtp": c.Listen.SMTP, "submission": c.Listen.Submission, "submissions": c.Listen.Submissions,
-		"imap": c.Listen.IMAP, "imaps": c.Listen.IMAPS, "web": c.Listen.Web, "token": c.Listen.Token} {
+		"imap": c.Listen.IMAP, "imaps": c.Listen.IMAPS, "web": c.Listen.Web, "token": c.Listen.Token, "ldap": c.Listen.LDAP, "ldaps": c.Listen.LDAPS} {
 		if address == "" {
 			continue
 		}
@@ -217,9 +222,14 @@ imap        = %q             # đọc thư, STARTTLS
 imaps       = %q
 web         = %q             # trang tài khoản (https): đổi mật khẩu, mật khẩu ứng dụng
 token       = ""             # máy của văn thư ký bằng thiết bị riêng (congvan token), TLS với khóa đã ghép đôi
+ldap        = ""             # danh bạ cho ứng dụng thư, STARTTLS; cổng chuẩn ":389"
+ldaps       = ""             # như trên, TLS ngay từ đầu; cổng chuẩn ":636"
 
 [public]                     # máy và cổng mà người dùng nối tới, khi khác hostname và [listen]: sau tường lửa, bộ cân bằng tải
-# imaps       = "mail.tinh.gov.vn:993"      # cũng vậy: imap, submission, submissions
+# imaps       = "mail.tinh.gov.vn:993"      # cũng vậy: imap, submission, submissions, ldap, ldaps
+
+[ldap]
+anonymous = false            # true: ai cũng xem được danh bạ, không cần đăng nhập
 
 [tls]                        # rỗng: chứng thư do congvan tự tạo trong thư mục tls
 certificate = ""

@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"mailcore":           {"mailcore/blob", "mailcore/sqldb", "mailcore/viettext"},
 	"mailcore/blob":      {},
 	"mailcore/imapd":     {"mailcore", "mailcore/blob", "mailcore/sqldb", "mailcore/viettext"},
+	"mailcore/ldapd":     {"mailcore", "mailcore/viettext"},
 	"mailcore/dsn":       {"mailcore"},
 	"mailcore/mailauth":  {},
 	"mailcore/filter":    {},
@@ -39,11 +40,12 @@ var allowed = map[string][]string{
 var drivers = map[string]string{
 	"modernc.org/sqlite": "mailcore/sqldb", "github.com/lib/pq": "mailcore/sqldb", "github.com/pressly/goose": "mailcore/sqldb",
 	"github.com/pdfcpu/pdfcpu": "signing", "github.com/klippa-app/go-pdfium": "exchange/intake", "github.com/minio/minio-go": "mailcore/blob",
+	"github.com/go-asn1-ber/asn1-ber": "mailcore/ldapd",
 }
 
 // testOnly may be imported by test files alone.
 var testOnly = []string{"github.com/digitorus/pdfsign", "congvan/mailcore/mailtest", "github.com/google/go-cmp", "pgregory.net/rapid", "go.uber.org/goleak",
-	"github.com/rogpeppe/go-internal", "github.com/miekg/dns"}
+	"github.com/rogpeppe/go-internal", "github.com/miekg/dns", "github.com/go-ldap/ldap"}
 
 func TestImportsGoOneWay(t *testing.T) {
 	root := filepath.Join("..", "..")

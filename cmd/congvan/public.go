@@ -25,12 +25,13 @@ type publicService struct {
 var publicServices = []publicService{
 	{"imaps", portal.IMAP, true, "_imaps"}, {"imap", portal.IMAP, false, "_imap"},
 	{"submissions", portal.SMTP, true, "_submissions"}, {"submission", portal.SMTP, false, "_submission"},
+	{"ldaps", portal.LDAP, true, "_ldaps"}, {"ldap", portal.LDAP, false, "_ldap"},
 }
 
 // listens is the address of a service's listener in the configuration.
 func (c *config) listens(name string) string {
 	l := c.Listen
-	return map[string]string{"imaps": l.IMAPS, "imap": l.IMAP, "submissions": l.Submissions, "submission": l.Submission}[name]
+	return map[string]string{"imaps": l.IMAPS, "imap": l.IMAP, "submissions": l.Submissions, "submission": l.Submission, "ldaps": l.LDAPS, "ldap": l.LDAP}[name]
 }
 
 func (c *config) validatePublic(path string) error {

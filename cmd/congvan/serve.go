@@ -91,7 +91,7 @@ func (in *installation) listen() (*gateway, error) {
 	}
 	g := &gateway{in: in, tls: conf, listeners: map[string]net.Listener{}}
 	l := in.cfg.Listen
-	for name, address := range map[string]string{"smtp": l.SMTP, "submission": l.Submission, "submissions": l.Submissions, "imap": l.IMAP, "imaps": l.IMAPS, "web": l.Web, "token": l.Token} {
+	for name, address := range map[string]string{"smtp": l.SMTP, "submission": l.Submission, "submissions": l.Submissions, "imap": l.IMAP, "imaps": l.IMAPS, "web": l.Web, "token": l.Token, "ldap": l.LDAP, "ldaps": l.LDAPS} {
 		if address == "" {
 			continue
 		}
@@ -136,8 +136,10 @@ func (g *gateway) run(ctx context.Context) error {
 	out := queue.New(queue.Options{Store: in.mail, Domain: cfg.Domain, Hostname: cfg.Hostname, Resolver: cfg.resolver(), Signer: signer, Routes: cfg.Mail.Routes,
 		SmartHost: cfg.Mail.SmartHost, LoopbackOnly: cfg.Mail.LoopbackOnly, Logger: in.log, Lease: cfg.lease})
 	desks := in.newDeskGate()
+	directory := g.newDirectoryServer()
 	serve := map[string]func(context.Context, net.Listener) error{"smtp": mx.Serve, "submission": submission.Serve, "submissions": submission.ServeTLS,
-		"imap": imap.Serve, "imaps": imap.ServeTLS, "web": g.serveWeb, "token": desks.serve}
+		"imap": imap.Serve, "imaps": imap.ServeTLS, "web": g.serveWeb, "token": desks.serve,
+		"ldap": directory.Serve, "ldaps": directory.ServeTLS}
 	group, ctx := errgroup.WithContext(ctx)
 	for name, l := range g.listeners {
 		group.Go(func() error {

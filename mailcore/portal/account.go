@@ -69,7 +69,8 @@ func (s *Server) showHome(v *visit, status int, problem string) error {
 	return s.render(v, status, "home.html", p)
 }
 
-var services = map[string]string{mailcore.ServiceIMAP: "Đọc thư (IMAP)", mailcore.ServiceSMTP: "Gửi thư (SMTP)", mailcore.ServiceWeb: "Trang tài khoản"}
+var services = map[string]string{mailcore.ServiceIMAP: "Đọc thư (IMAP)", mailcore.ServiceSMTP: "Gửi thư (SMTP)", mailcore.ServiceWeb: "Trang tài khoản",
+	mailcore.ServiceLDAP: "Danh bạ (LDAP)"}
 
 // day is a civil date as people here write it.
 func day(iso string) string {

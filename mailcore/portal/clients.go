@@ -46,7 +46,11 @@ func (s *Server) settings() (out []setting) {
 			if m.TLS {
 				how = "SSL/TLS"
 			}
-			out = append(out, setting{protocolLabels[p], fmt.Sprintf("%s, cổng %d, %s", m.Host, m.Port, how)})
+			text := fmt.Sprintf("%s, cổng %d, %s", m.Host, m.Port, how)
+			if p == LDAP {
+				text += ", gốc tìm kiếm " + s.searchBase()
+			}
+			out = append(out, setting{protocolLabels[p], text})
 		}
 	}
 	return out
@@ -61,6 +65,9 @@ func (s *Server) servers(p Protocol) (out []MailServer) {
 	}
 	return out
 }
+
+// searchBase is where the directory begins (RFC 2247 §2).
+func (s *Server) searchBase() string { return "dc=" + strings.ReplaceAll(s.opt.Domain, ".", ",dc=") }
 
 // ClientPaths are where mail clients look for their settings, beside the pages: mount the Server there, too. Outlook writes
 // the path in three ways.
@@ -92,7 +99,9 @@ type clientFile struct {
 	Domain, Address, Name, AccountURL string
 	Incoming, Outgoing                []MailServer
 
-	Identifier, UUID, MailUUID string // of Apple's
+	Identifier, UUID, MailUUID, LDAPUUID string // of Apple's
+	Directory                            *MailServer
+	SearchBase                           string
 }
 
 func (s *Server) clientFile(a mailcore.Address) clientFile {
@@ -169,6 +178,11 @@ func (s *Server) profile(v *visit) error {
 	}
 	f.Name, f.Identifier = account.Name, identifier(s.opt.Domain)+"."+uuid("profile", string(account.Address))
 	f.UUID, f.MailUUID = uuid("profile", string(account.Address)), uuid("mail", string(account.Address))
+	for _, m := range s.servers(LDAP) {
+		if m.TLS && m.Port == 636 { // Apple's devices take no other port
+			f.Directory, f.SearchBase, f.LDAPUUID = &m, s.searchBase(), uuid("ldap", string(account.Address))
+		}
+	}
 	v.w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": account.Address.Local() + ".mobileconfig"}))
 	s.sendFile(v.w, "apple.plist", "application/x-apple-aspen-config; charset=utf-8", f)
 	return nil

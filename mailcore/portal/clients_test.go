@@ -5,11 +5,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
 
+	"congvan/mailcore/mailtest"
 	"congvan/mailcore/portal"
 )
 
@@ -146,7 +146,8 @@ func TestAppleProfileIsForWhoIsSignedIn(t *testing.T) {
 		b.get("/account/profile.mobileconfig")
 		b.want(200, "/account/password") // not before the password is one's own
 		b.post("/account/password", "current", issued, "next", chosen, "again", chosen)
-		b.want(200, "/account", "tải hồ sơ cài đặt", "mail.kontum.test, cổng 993, SSL/TLS", "mail.kontum.test, cổng 587, STARTTLS")
+		b.want(200, "/account", "tải hồ sơ cài đặt", "mail.kontum.test, cổng 993, SSL/TLS", "mail.kontum.test, cổng 587, STARTTLS",
+			"mail.kontum.test, cổng 636, SSL/TLS, gốc tìm kiếm dc=kontum,dc=test")
 		resp, err := b.client.Get(b.srv.URL + "/account/profile.mobileconfig")
 		if err != nil {
 			t.Fatal(err)
@@ -160,7 +161,8 @@ func TestAppleProfileIsForWhoIsSignedIn(t *testing.T) {
 			t.Errorf("%s, %s", kind, name)
 		}
 		for _, want := range []string{"<string>an.snv@kontum.test</string>", "<string>Nguyễn Văn &lt;An&gt;</string>", "<key>IncomingMailServerPortNumber</key><integer>993</integer>",
-			"<key>OutgoingMailServerPortNumber</key><integer>587</integer>", "<key>PayloadIdentifier</key><string>test.kontum.congvan."} {
+			"<key>OutgoingMailServerPortNumber</key><integer>587</integer>", "<key>PayloadIdentifier</key><string>test.kontum.congvan.",
+			"<key>LDAPSearchSettingSearchBase</key><string>dc=kontum,dc=test</string>"} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("lacks %s:\n%s", want, text)
 			}
@@ -175,14 +177,7 @@ func TestAppleProfileIsForWhoIsSignedIn(t *testing.T) {
 // readPlist has a program of Apple's format read a property list.
 func readPlist(t *testing.T, text []byte) {
 	t.Helper()
-	program, err := exec.LookPath("plistutil")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("plistutil (Debian: libplist-utils) is missing")
-	}
-	cmd := exec.Command(program, "-i", "-", "-o", "-", "-f", "bin")
+	cmd := exec.Command(mailtest.Program(t, "plistutil"), "-i", "-", "-o", "-", "-f", "bin")
 	cmd.Stdin = strings.NewReader(string(text))
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.HasPrefix(string(out), "bplist") {
 		t.Errorf("plistutil: %v\n%s", err, out)

@@ -53,7 +53,8 @@ func forEach(t *testing.T, fn func(h *house)) {
 		h.srv = httptest.NewTLSServer(portal.New(portal.Options{Store: h.store, Domain: "kontum.test", Logger: mailtest.Quiet, FailDelay: time.Millisecond,
 			AccountURL: "https://mail.kontum.test/account",
 			Servers: []portal.MailServer{{Protocol: portal.IMAP, Host: "mail.kontum.test", Port: 993, TLS: true}, {Protocol: portal.IMAP, Host: "mail.kontum.test", Port: 143},
-				{Protocol: portal.SMTP, Host: "mail.kontum.test", Port: 587}}}))
+				{Protocol: portal.SMTP, Host: "mail.kontum.test", Port: 587},
+				{Protocol: portal.LDAP, Host: "mail.kontum.test", Port: 636, TLS: true}}}))
 		t.Cleanup(h.srv.Close)
 		fn(h)
 	})
