@@ -233,11 +233,14 @@ func isPerson(s string) bool {
 			return false
 		}
 	}
-	if strings.ToLower(ws[0]) == "trường" {
+	if noSurname[strings.ToLower(ws[0])] {
 		return false
 	}
 	return !bodyHead.MatchString(plainOf(s)) && !titleHead.MatchString(plainOf(s))
 }
+
+// noSurname are words that only without their marks are family names: a school, and the Chư ("mountain") of Chư Păh, Chư Sê, Chư Hreng.
+var noSurname = map[string]bool{"trường": true, "đình": true, "chư": true}
 
 // upperInside is a capital after the first letter, as in abbreviations.
 var upperInside = regexp.MustCompile(`^..*\p{Lu}`)

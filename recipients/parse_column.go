@@ -319,7 +319,7 @@ func archiveName(l string, ws []lineWord, first int) int {
 // isSurname reports whether a word is a family name; Trường and Đình are none, though Trương and Đinh are.
 func isSurname(core string) bool {
 	l := strings.ToLower(core)
-	return surnames[lettersOnly(core)] && l != "trường" && l != "đình"
+	return surnames[lettersOnly(core)] && !noSurname[l]
 }
 
 // gluedName is a name whose middle part is written together with the last: "VănGiả".

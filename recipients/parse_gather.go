@@ -198,7 +198,7 @@ func (g *gatherer) bullet(p string) {
 		g.done = true
 		return
 	}
-	t := cutSignerIn(p, g.loud(p, true), g.wrapped && endsInWord(p))
+	t := g.keepNames(p, cutSignerIn(p, g.loud(p, true), g.wrapped && endsInWord(p)))
 	if lettersOnly(t) == "" {
 		return
 	}

@@ -101,7 +101,26 @@ func (g *gatherer) joinMember(t string) bool {
 // cut is cutSigner for a line that may go on with the last entry's list of members.
 func (g *gatherer) cut(p string, loud bool) string {
 	n := len(g.texts)
-	return cutSignerIn(p, loud, n > 0 && listsMembers(g.texts[n-1]) || g.wrapped && endsInWord(p))
+	return g.keepNames(p, cutSignerIn(p, loud, n > 0 && listsMembers(g.texts[n-1]) || g.wrapped && endsInWord(p)))
+}
+
+// keepNames puts names back that were cut off the end of line p although nobody signed beside the block: "Hội LHPN; Cựu chiến binh".
+func (g *gatherer) keepNames(p, cut string) string {
+	if g.merged || cut == "" || len(p) > maxEntry || isArchive(cut) {
+		return cut
+	}
+	pieces, kept := cutSemicolons(p), len(cutSemicolons(cut))
+	if kept == 0 || kept >= len(pieces) {
+		return cut
+	}
+	for _, s := range pieces[kept:] {
+		s = strings.Trim(s, " .,")
+		if !isMember(s) || isSignerLine(s, false) || len(lettersOnly(s)) < 5 {
+			return cut
+		}
+		cut = strings.TrimRight(cut, " ;") + "; " + s + ";"
+	}
+	return cut
 }
 
 // endsInWord reports whether a line ends with a word of some letters, that may go on in the next.

@@ -1,6 +1,7 @@
 package recipients
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -121,11 +122,12 @@ func lettersOnly(s string) string {
 	return b.String()
 }
 
-// startsUpper reports whether the first letter of s is a capital.
+// startsUpper reports whether the first letter of s is a capital. Scans give Ia, with which many names of the Central Highlands
+// begin, as "la" or "lA".
 func startsUpper(s string) bool {
-	for _, r := range s {
+	for i, r := range s {
 		if unicode.IsLetter(r) {
-			return unicode.IsUpper(r)
+			return unicode.IsUpper(r) || r == 'l' && misreadIa.MatchString(s[i:])
 		}
 		if unicode.IsDigit(r) {
 			return false
@@ -133,6 +135,8 @@ func startsUpper(s string) bool {
 	}
 	return false
 }
+
+var misreadIa = regexp.MustCompile(`^l[aA][ '-]*\p{Lu}`)
 
 // startsLower reports whether s begins with a small letter.
 func startsLower(s string) bool {

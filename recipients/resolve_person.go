@@ -412,8 +412,8 @@ func (l *lister) rooms(toks []token) (piece, bool) {
 	if len(rest) > 1 && len(rest) < len(toks) && rest[0].word == "ban" && r.own(rest[1:]) && !r.hasBoards() {
 		return inHousePiece, true
 	}
-	for _, self := range [][]string{w("van phong"), w("vp"), w("thanh tra"), w("ttr")} {
-		if startsWith(rest, self) && (len(rest) == len(self) && self[0] != "thanh" && self[0] != "ttr" || len(rest) > len(self) && r.own(rest[len(self):])) {
+	for _, self := range [][]string{w("van phong"), w("vp"), w("thanh tra"), w("ttr"), w("ttra")} {
+		if startsWith(rest, self) && (len(rest) == len(self) && self[0] != "thanh" && self[0] != "ttr" && self[0] != "ttra" || len(rest) > len(self) && r.own(rest[len(self):])) {
 			return inHousePiece, true
 		}
 	}
