@@ -98,6 +98,7 @@ func initialise(ctx context.Context, cfg *config, name string, log *slog.Logger)
 	if cfg.Mail.LoopbackOnly && cfg.Seal.Unattended == (decisionConfig{}) {
 		cfg.Seal.Unattended = trialDecision
 	}
+	cfg.Listen.PlainFromLoopback = cfg.Listen.PlainFromLoopback || cfg.Mail.LoopbackOnly
 	if err := cfg.validate(cfg.path(configFile)); err != nil {
 		return nil, err
 	}

@@ -34,6 +34,8 @@ type config struct {
 		Token       string `toml:"token"`
 		LDAP        string `toml:"ldap"`
 		LDAPS       string `toml:"ldaps"`
+
+		PlainFromLoopback bool `toml:"plain_from_loopback"` // programs on this machine may log in without TLS
 	} `toml:"listen"`
 	LDAP struct {
 		Anonymous bool `toml:"anonymous"` // the directory may be read without a login
@@ -224,6 +226,7 @@ web         = %q             # trang tài khoản (https): đổi mật khẩu, 
 token       = ""             # máy của văn thư ký bằng thiết bị riêng (congvan token), TLS với khóa đã ghép đôi
 ldap        = ""             # danh bạ cho ứng dụng thư, STARTTLS; cổng chuẩn ":389"
 ldaps       = ""             # như trên, TLS ngay từ đầu; cổng chuẩn ":636"
+plain_from_loopback = %t     # chương trình trên chính máy này được đăng nhập không TLS (IMAP, gửi thư): máy chủ TLS đứng trước, đo tốc độ
 
 [public]                     # máy và cổng mà người dùng nối tới, khi khác hostname và [listen]: sau tường lửa, bộ cân bằng tải
 # imaps       = "mail.tinh.gov.vn:993"      # cũng vậy: imap, submission, submissions, ldap, ldaps
@@ -286,7 +289,7 @@ parallel = 2                 # số trang nhận dạng cùng lúc
 
 func (c *config) write() error {
 	text := fmt.Sprintf(configText, c.Domain, c.Hostname, c.Database, c.Listen.SMTP, c.Listen.Submission, c.Listen.Submissions, c.Listen.IMAP,
-		c.Listen.IMAPS, c.Listen.Web, c.Mail.SmartHost, c.Mail.LoopbackOnly) + fmt.Sprintf(sealText, c.Seal.Unattended.Decision, c.Seal.Unattended.Date)
+		c.Listen.IMAPS, c.Listen.Web, c.Listen.PlainFromLoopback, c.Mail.SmartHost, c.Mail.LoopbackOnly) + fmt.Sprintf(sealText, c.Seal.Unattended.Decision, c.Seal.Unattended.Date)
 	return writeFile(c.path(configFile), []byte(text), 0o600)
 }
 

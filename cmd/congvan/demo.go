@@ -216,7 +216,7 @@ func (d *demo) setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	cfg.Domain, cfg.Mail.LoopbackOnly = demoDomain, true
+	cfg.Domain, cfg.Mail.LoopbackOnly, cfg.Listen.PlainFromLoopback = demoDomain, true, true
 	if cfg.Seal.Unattended == (decisionConfig{}) { // a folder of an earlier program
 		cfg.Seal.Unattended = trialDecision
 	}

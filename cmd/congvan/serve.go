@@ -122,7 +122,7 @@ func (g *gateway) run(ctx context.Context) error {
 		return err
 	}
 	options := smtpd.Options{Store: in.mail, Router: router, Domain: cfg.Domain, Hostname: cfg.Hostname, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage,
-		AccountURL: cfg.accountURL(), Origin: cfg.origin(), Filter: ask, Trusted: cfg.Mail.Trusted}
+		AccountURL: cfg.accountURL(), Origin: cfg.origin(), Filter: ask, Trusted: cfg.Mail.Trusted, PlainFromLoopback: cfg.Listen.PlainFromLoopback}
 	options.Mode = smtpd.MX
 	mx := smtpd.New(options)
 	options.Mode = smtpd.Submission
@@ -132,7 +132,7 @@ func (g *gateway) run(ctx context.Context) error {
 		junk = learns.hear
 	}
 	imap := imapd.New(imapd.Options{Junk: junk, Store: in.mail, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage, Domain: cfg.Domain,
-		AccountURL: cfg.accountURL()})
+		AccountURL: cfg.accountURL(), PlainFromLoopback: cfg.Listen.PlainFromLoopback})
 	out := queue.New(queue.Options{Store: in.mail, Domain: cfg.Domain, Hostname: cfg.Hostname, Resolver: cfg.resolver(), Signer: signer, Routes: cfg.Mail.Routes,
 		SmartHost: cfg.Mail.SmartHost, LoopbackOnly: cfg.Mail.LoopbackOnly, Logger: in.log, Lease: cfg.lease})
 	desks := in.newDeskGate()

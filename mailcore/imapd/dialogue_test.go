@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"congvan/mailcore/imapd"
 	"congvan/mailcore/mailtest"
 	"congvan/mailcore/sqldb"
 )
@@ -25,7 +26,7 @@ import (
 //	<* regexp    lines are skipped until one matches
 //	<! regexp    the rest of the dialogue must not have a line that matches
 //	<EOF         the server closes
-//	= plain      the connections begin without TLS; = deliver MAILBOX FILE REF, = events REF KINDS…, = quota BYTES
+//	= plain      the connections begin without TLS; = local, first, likewise, and may log in so; = deliver MAILBOX FILE REF, = events REF KINDS…, = quota BYTES
 //
 // $USER and $PASS stand for the account.
 func TestDialogues(t *testing.T) {
@@ -58,7 +59,8 @@ func play(t *testing.T, db *sqldb.DB, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &dialogue{h: newHouse(t, db), conns: map[string]*peer{}}
+	local := strings.HasPrefix(string(data), "= local")
+	d := &dialogue{h: newHouse(t, db, func(o *imapd.Options) { o.PlainFromLoopback = local }), conns: map[string]*peer{}}
 	for n, line := range strings.Split(string(data), "\n") {
 		if line == "" || line[0] == '#' {
 			continue
@@ -150,7 +152,7 @@ func (d *dialogue) peer(t *testing.T, n string) *peer {
 
 func (d *dialogue) act(t *testing.T, words []string) {
 	switch words[0] {
-	case "plain":
+	case "plain", "local":
 		d.plain = true
 	case "deliver":
 		ref := ""

@@ -12,6 +12,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"congvan/mailcore"
 )
 
 const (
@@ -39,6 +41,8 @@ type front struct {
 	appended bool // the literal of an APPEND was handed on; only its end may follow
 	inside   bool // the last line ended in a literal that the library took: the next one goes on with the same command
 	bad      int
+	local    bool // may log in without TLS
+	again    bool // the line in buf, a login without TLS, is still to be handed on
 	over     bool // BYE is said: the library, which may ask again, reads nothing more
 
 	wmu      sync.Mutex // held while bytes are written; taken before mu
@@ -60,6 +64,7 @@ type front struct {
 func newFront(l *listening, c net.Conn, addr netip.Addr) *front {
 	f := &front{l: l, raw: c, Conn: c, addr: addr, cmd: "greeting"}
 	f.in = bufio.NewReaderSize(c, 2048)
+	f.local = l.opt.PlainFromLoopback && !l.implicit && mailcore.FromThisMachine(c)
 	f.expire = time.AfterFunc(l.opt.LoginTimeout, func() {
 		f.mu.Lock()
 		authed := f.authed
@@ -81,7 +86,7 @@ func (f *front) cutUnlessAuthed() {
 	}
 }
 
-// begin leads the connection to TLS and hands it to the library.
+// begin leads the connection to TLS, or past it, and hands it to the library.
 func (f *front) begin() {
 	err := f.toTLS()
 	if err == nil && f.l.queue.push(f) {
@@ -98,6 +103,11 @@ func (f *front) toTLS() error {
 		if err := f.plainPhase(); err != nil {
 			return err
 		}
+	}
+	if f.local {
+		f.skipLine = true
+		f.raw.SetDeadline(time.Time{})
+		return nil
 	}
 	t := tls.Server(f.raw, f.l.opt.TLS)
 	f.raw.SetDeadline(time.Now().Add(handshakeTime))

@@ -72,8 +72,11 @@ func (f *front) nextLine() error {
 			}
 		}
 	}
-	line, err := f.readLine()
-	if err != nil {
+	var line []byte
+	var err error
+	if f.again {
+		line, f.again = f.buf, false
+	} else if line, err = f.readLine(); err != nil {
 		return err
 	}
 	switch {
@@ -131,7 +134,7 @@ func (f *front) command(line []byte) error {
 	case "GETQUOTA", "GETQUOTAROOT", "SETQUOTA":
 		return f.answerQuota(tag, name, line)
 	case "STARTTLS":
-		return f.say("%s BAD TLS is active already", tag)
+		return f.say("%s BAD It is too late for STARTTLS", tag)
 	case "SEARCH", "UID SEARCH":
 		line = mendSearch(line)
 	}

@@ -21,7 +21,7 @@ import (
 // Options are what New needs; Store and TLS must be set, everything else has a default.
 type Options struct {
 	Store  *mailcore.Store
-	TLS    *tls.Config  // for STARTTLS and for implicit TLS; nobody logs in without it
+	TLS    *tls.Config  // for STARTTLS and for implicit TLS; nobody from outside logs in without it
 	Logger *slog.Logger // slog.Default when nil
 
 	MaxMessage    int64         // bytes of one appended message; 64 MiB when 0
@@ -34,6 +34,9 @@ type Options struct {
 	Domain string // of our accounts; a login without @ gets it
 	// Junk is told what a person moved or copied into the folder for unwanted mail, or out of it (junk is false). It must not wait.
 	Junk func(junk bool, at mailcore.MailboxID, uids []mailcore.UID)
+
+	// PlainFromLoopback lets programs on this machine log in without TLS: one that ends TLS itself, or a measuring one.
+	PlainFromLoopback bool
 
 	AccountURL string // the page where an issued password is changed; whoever logs in with one is told
 }
@@ -99,7 +102,7 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, implicit bool) erro
 		NewSession:   l.newSession,
 		Caps:         capabilities(),
 		Logger:       libLogger{s.log},
-		InsecureAuth: true, // the library looks for a *tls.Conn; it only ever gets connections that are encrypted
+		InsecureAuth: true, // the library looks for a *tls.Conn; it only ever gets connections that may log in
 	})
 	served := make(chan error, 1)
 	go func() { served <- lib.Serve(l.queue) }()

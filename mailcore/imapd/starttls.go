@@ -8,9 +8,12 @@ import (
 var errLoggedOut = errors.New("logged out")
 
 // plainPhase speaks with a client that has not begun TLS yet: it may ask what we are and must go over to TLS. Anything
-// else, a password above all, is refused.
+// else, a password above all, is refused. Only of a program on this machine, where the configuration allows it, is a login handed on.
 func (f *front) plainPhase() error {
-	const caps = "CAPABILITY IMAP4rev2 IMAP4rev1 SASL-IR ID LITERAL- STARTTLS LOGINDISABLED"
+	caps := "CAPABILITY IMAP4rev2 IMAP4rev1 SASL-IR ID LITERAL- STARTTLS LOGINDISABLED"
+	if f.local {
+		caps = "CAPABILITY IMAP4rev2 IMAP4rev1 SASL-IR ID QUOTA QUOTA=RES-STORAGE ENABLE IDLE LITERAL- STARTTLS AUTH=PLAIN AUTH=LOGIN AUTH=" + scramSHA
+	}
 	if err := f.say("* OK [%s] IMAP server ready", caps); err != nil {
 		return err
 	}
@@ -39,8 +42,13 @@ func (f *front) plainPhase() error {
 				// Bytes that came before the handshake were not protected by it (RFC 9051 §6.2.1).
 				return f.leave("Nothing may follow STARTTLS before TLS begins")
 			}
+			f.local = false // from now on like everybody else
 			return f.say("%s OK Begin TLS negotiation now", tag)
 		case "LOGIN", "AUTHENTICATE":
+			if f.local {
+				f.again = true
+				return nil
+			}
 			f.bad++
 			err = f.refusePlain(tag, line)
 		default: // a browser that was sent here (cross-protocol attack) gets no second line

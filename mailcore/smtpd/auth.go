@@ -23,9 +23,9 @@ const (
 	scramSHA  = "SCRAM-SHA-256"
 )
 
-// AuthMechanisms are offered under TLS only: go-smtp asks just then.
+// AuthMechanisms are offered under TLS, and without it to programs on this machine where the configuration allows it.
 func (s *session) AuthMechanisms() []string {
-	if !s.submission() {
+	if !s.submission() || !s.mayLogIn() {
 		return nil
 	}
 	offered := []string{sasl.Plain, sasl.Login, scramSHA}
@@ -33,6 +33,11 @@ func (s *session) AuthMechanisms() []string {
 		offered = append(offered, scramPlus)
 	}
 	return offered
+}
+
+// mayLogIn reports whether nobody else hears the password.
+func (s *session) mayLogIn() bool {
+	return s.channel() != nil || s.run.opt.PlainFromLoopback && mailcore.FromThisMachine(s.wire)
 }
 
 // channel is the TLS connection.
@@ -50,6 +55,8 @@ func (s *session) Auth(mech string) (sasl.Server, error) {
 		return nil, errTooMany
 	case !s.submission():
 		return nil, smtp.ErrAuthUnsupported
+	case !s.mayLogIn():
+		return nil, errNeedsTLS
 	case s.envelope() != nil:
 		return nil, errNested
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"congvan/mailcore"
+	"congvan/mailcore/smtpd"
 
 	"github.com/xdg-go/scram"
 )
@@ -211,4 +212,32 @@ func TestOfficerMaySendAsTheUnitOfADelegation(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestPlainLoginIsForThisMachineAndOnlyWhereAllowed(t *testing.T) {
+	for _, allowed := range []bool{false, true} {
+		h := onSQLite(t, 2, func(o *smtpd.Options) { o.PlainFromLoopback = allowed })
+		c := call(t, h.submit)
+		answer := c.do("EHLO may.tram.test", "250")
+		if strings.Contains(answer, "AUTH PLAIN LOGIN") != allowed || !strings.Contains(answer, "STARTTLS") {
+			t.Errorf("allowed %v: %q", allowed, answer)
+		}
+		if !allowed {
+			c.do("AUTH PLAIN "+plain("a1@kontum.test", password), "523")
+			c.do("MAIL FROM:<a1@kontum.test>", "530")
+			continue
+		}
+		if strings.Contains(answer, "PLUS") {
+			t.Errorf("binding without a channel: %q", answer)
+		}
+		c.do("AUTH PLAIN "+plain("a1@kontum.test", "sai"), "535")
+		c.do("AUTH LOGIN", "334")
+		c.do(b64("a1@kontum.test"), "334")
+		c.do(b64(password), "235")
+		c.do("MAIL FROM:<a1@kontum.test>", "250")
+		mx := call(t, h.mx)
+		if answer := mx.do("EHLO may.tram.test", "250"); strings.Contains(answer, "AUTH") {
+			t.Errorf("the MX offers logins: %q", answer)
+		}
+	}
 }

@@ -38,6 +38,7 @@ var (
 		"Too many failed logins, try again later")
 	errLoginLater = reply(454, smtp.EnhancedCode{4, 7, 0}, "Chưa kiểm tra được mật khẩu, hãy thử lại sau / "+
 		"Temporary authentication failure")
+	errNeedsTLS    = reply(523, smtp.EnhancedCode{5, 7, 10}, "TLS is required")
 	errNoMechanism = reply(504, smtp.EnhancedCode{5, 7, 4}, "This way of logging in is not offered")
 )
 
