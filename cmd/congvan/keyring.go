@@ -250,7 +250,7 @@ func (k *keyring) certify(u recipients.Unit, path string, a agencyConfig) error 
 	if _, err := os.Stat(authority); errors.Is(err, fs.ErrNotExist) || filepath.Dir(path) != filepath.Clean(k.dir) {
 		return &exchange.Error{Class: exchange.Missing, Code: exchange.CodeNoKey, Detail: u.Name}
 	}
-	password, err := k.secret("file:" + filepath.Join(k.dir, "password"))
+	password, err := k.secret("file:keys/password")
 	if err != nil {
 		return err
 	}
