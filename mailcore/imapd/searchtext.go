@@ -177,11 +177,16 @@ func (t *target) readTexts() error {
 	return nil
 }
 
-// collect reads the text parts below p, those of enclosed messages too. One that cannot be decoded is read as far as it
+// collect reads the text parts and the names of the files below p, those of enclosed messages too. One that cannot be decoded is read as far as it
 // can be.
 func (t *target) collect(c *content, p *mailcore.Part, depth int) error {
 	if depth > maxDepth {
 		return nil
+	}
+	for _, name := range []string{p.Params["name"], p.DispositionParams["filename"]} {
+		if name != "" { // people look for an attachment by its name
+			t.texts = append(t.texts, viettext.Fold(name))
+		}
 	}
 	for _, child := range p.Children {
 		if err := t.collect(c, child, depth+1); err != nil {
