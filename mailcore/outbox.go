@@ -39,7 +39,30 @@ type Outgoing struct {
 	Prefix  []byte // header lines before the body
 	Urgency int    // 0 thường, 1 Khẩn, 2 Thượng khẩn, 3 Hỏa tốc
 	Ref     string
-	Life    time.Duration // how long it is tried; five days when zero (RFC 5321 §4.5.4.1)
+	Life    time.Duration // how long it is tried; a day when zero
+	Wishes  Wishes
+}
+
+// Wishes are what a sender asked to be told of its mail (RFC 3461 §4).
+type Wishes struct {
+	Notify   string // NEVER, or some of SUCCESS, FAILURE and DELAY with commas between; "" when it did not say
+	Ret      string // FULL, HDRS, or ""
+	Original string // ORCPT, decoded: "rfc822;a@b"
+}
+
+// What Wishes.Notify may name.
+const (
+	NotifySuccess = "SUCCESS"
+	NotifyFailure = "FAILURE"
+	NotifyDelay   = "DELAY"
+)
+
+// Wants reports whether the sender is to be told. Who did not say is told of failures and delays.
+func (w Wishes) Wants(what string) bool {
+	if w.Notify == "" {
+		return what != NotifySuccess
+	}
+	return slices.Contains(strings.Split(w.Notify, ","), what)
 }
 
 // A Job is a claimed outbox row.
@@ -56,6 +79,8 @@ type Job struct {
 	Tries        int // how often it was claimed, this time included
 	CreatedAt    time.Time
 	ExpiresAt    time.Time
+	Wishes       Wishes
+	Warned       bool // the sender was told of the delay
 }
 
 // An Outcome is how an attempt ended.
@@ -92,8 +117,9 @@ func sourcesOf(to string) []string {
 }
 
 const (
-	// defaultLife is how long a mail is tried (RFC 5321 §4.5.4.1: at least four to five days).
-	defaultLife = 5 * 24 * time.Hour
+	// defaultLife is how long a mail is tried. RFC 5321 §4.5.4.1 has four to five days; official mail that has not arrived
+	// within a day must go another way, and its sender must know.
+	defaultLife = 24 * time.Hour
 	// uncertainTime is how long a mail that may have arrived waits for a sign before it is looked at again.
 	uncertainTime = 4 * time.Hour
 	maxDialogue   = 16 << 10
@@ -138,11 +164,11 @@ func enqueue(ctx context.Context, tx *sqldb.Tx, message MessageID, out []Outgoin
 			o.Life = defaultLife
 		}
 		values[i] = "($1, $2, $2, 'queued', " + a.row(append([]byte{}, o.Prefix...), o.Sender, o.Rcpt, o.Rcpt.Domain(), o.EnvID,
-			max(0, min(o.Urgency, 3)), o.Ref, tx.Now.Add(o.Life).UnixMicro())[1:]
+			max(0, min(o.Urgency, 3)), o.Ref, tx.Now.Add(o.Life).UnixMicro(), clean(o.Wishes.Notify, 50), clean(o.Wishes.Ret, 10), clean(o.Wishes.Original, 600))[1:]
 	}
 	var ids []OutboxID
 	err := tx.SelectContext(ctx, &ids, `INSERT INTO outbox (message_id, created_at, next_at, state, prefix, sender, rcpt, domain, envid, urgency,
-		ref, expires_at) VALUES `+strings.Join(values, ", ")+` RETURNING id`, a...)
+		ref, expires_at, notify, ret, orcpt) VALUES `+strings.Join(values, ", ")+` RETURNING id`, a...)
 	slices.Sort(ids) // numbered in the order of the rows; the answer may come in another
 	return ids, err
 }
@@ -162,6 +188,10 @@ type jobRow struct {
 	Tries     int         `db:"tries"`
 	CreatedAt int64       `db:"created_at"`
 	ExpiresAt int64       `db:"expires_at"`
+	Notify    string      `db:"notify"`
+	Ret       string      `db:"ret"`
+	ORcpt     string      `db:"orcpt"`
+	WarnedAt  int64       `db:"warned_at"`
 }
 
 // ClaimOutbox gives up to n rows that are due to the caller until the lease ends: the most urgent first, then the oldest.
@@ -186,7 +216,7 @@ func (s *Store) ClaimOutbox(ctx context.Context, n int, lease time.Duration) ([]
 		}
 		var a args
 		return tx.SelectContext(ctx, &rows, `SELECT o.id, o.message_id, m.digest, m.size, o.prefix, o.sender, o.rcpt, o.envid, o.urgency, o.ref, o.tries,
-			o.created_at, o.expires_at FROM outbox o JOIN message m ON m.id = o.message_id WHERE o.id IN `+list(&a, ids)+`
+			o.created_at, o.expires_at, o.notify, o.ret, o.orcpt, o.warned_at FROM outbox o JOIN message m ON m.id = o.message_id WHERE o.id IN `+list(&a, ids)+`
 			ORDER BY o.urgency DESC, o.created_at, o.id`, a...)
 	})
 	if err != nil {
@@ -195,7 +225,7 @@ func (s *Store) ClaimOutbox(ctx context.Context, n int, lease time.Duration) ([]
 	jobs := make([]Job, len(rows))
 	for i, r := range rows {
 		jobs[i] = Job{r.ID, r.Message, r.Digest, r.BodySize, r.Prefix, r.Sender, r.Rcpt, r.EnvID, r.Urgency, r.Ref, r.Tries,
-			time.UnixMicro(r.CreatedAt).UTC(), time.UnixMicro(r.ExpiresAt).UTC()}
+			time.UnixMicro(r.CreatedAt).UTC(), time.UnixMicro(r.ExpiresAt).UTC(), Wishes{r.Notify, r.Ret, r.ORcpt}, r.WarnedAt != 0}
 	}
 	return jobs, nil
 }
@@ -274,6 +304,12 @@ func (s *Store) RequeueTx(ctx context.Context, tx *sqldb.Tx, id OutboxID) error 
 		err = moveOutbox(ctx, tx, id, OutboxQueued, tx.Now)
 	}
 	return wrap(err, "requeue outbox row %d", id)
+}
+
+// WarnTx notes that the sender of a row is told of its delay, in the caller's transaction; ErrStale when it was told before.
+func (s *Store) WarnTx(ctx context.Context, tx *sqldb.Tx, id OutboxID) error {
+	return wrap(changeOne(ctx, tx, ErrStale, `UPDATE outbox SET warned_at = $1 WHERE id = $2 AND warned_at = 0`, tx.Now.UnixMicro(), id),
+		"note the warning about outbox row %d", id)
 }
 
 // CancelTx takes back a queued row; ErrStale for any other.

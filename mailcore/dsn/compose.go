@@ -54,10 +54,20 @@ func (rep *Report) Compose(l Letter) ([]byte, error) {
 	rep.writeText(line, words, l)
 	line("\r\n--%s\r\nContent-Type: message/delivery-status\r\n", boundary)
 	rep.writeStatus(line, now)
-	line("\r\n--%s\r\nContent-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n", boundary)
-	b.Write(HeaderOf(rep.Headers))
+	if len(rep.Whole) > 0 {
+		line("\r\n--%s\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: 8bit\r\n", boundary)
+		b.Write(crlf(rep.Whole))
+	} else {
+		line("\r\n--%s\r\nContent-Type: text/rfc822-headers; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n", boundary)
+		b.Write(HeaderOf(rep.Headers))
+	}
 	line("\r\n--%s--", boundary)
 	return b.Bytes(), nil
+}
+
+// crlf makes every line end as mail wants it: what is stored may have been brought by IMAP.
+func crlf(b []byte) []byte {
+	return bytes.ReplaceAll(bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
 }
 
 func (rep *Report) writeText(line func(string, ...any), words *wording, l Letter) {
@@ -69,6 +79,9 @@ func (rep *Report) writeText(line func(string, ...any), words *wording, l Letter
 		}
 		if r.Diagnostic != "" {
 			line("    Máy chủ bên nhận trả lời: %s", Printable(typedText(r.Diagnostic), 500))
+		}
+		if !r.RetryUntil.IsZero() {
+			line("    Hệ thống còn thử đến %s.", r.RetryUntil.In(hoChiMinh).Format("15 giờ 04, ngày 02/01/2006"))
 		}
 	}
 	line("\r\n%s", words.advice)
@@ -107,6 +120,9 @@ func (rep *Report) writeStatus(line func(string, ...any), now time.Time) {
 			line("Diagnostic-Code: %s", asciiOnly(Printable(r.Diagnostic, 500)))
 		}
 		line("Last-Attempt-Date: %s", now.Format(dateLayout))
+		if !r.RetryUntil.IsZero() {
+			line("Will-Retry-Until: %s", r.RetryUntil.In(hoChiMinh).Format(dateLayout))
+		}
 	}
 }
 

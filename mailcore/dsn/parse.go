@@ -39,6 +39,7 @@ type Report struct {
 	MessageID    string // of the original, without <>
 	Subject      string // of the original, decoded
 	Headers      []byte // of the original, as far as they came back
+	Whole        []byte // to be composed: the whole original, which then goes back instead of its header
 }
 
 // A Recipient is what became of one recipient.
@@ -49,6 +50,7 @@ type Recipient struct {
 	Status     string // "5.1.1"
 	Diagnostic string // "smtp; 550 5.1.1 no such user"
 	RemoteMTA  string
+	RetryUntil time.Time // of a delay: when it is given up; zero when not told
 }
 
 // OriginalAddress is the address in Original, or "" when there is none that can be read.
@@ -159,6 +161,7 @@ func (rep *Report) readStatus(text []byte) {
 		rep.Recipients = append(rep.Recipients, Recipient{
 			Original: f["original-recipient"], Final: typedAddress(f["final-recipient"]), Action: action,
 			Status: word(f["status"]), Diagnostic: f["diagnostic-code"], RemoteMTA: typedText(f["remote-mta"]),
+			RetryUntil: parseDate(f["will-retry-until"]),
 		})
 	}
 }

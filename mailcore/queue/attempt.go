@@ -67,9 +67,9 @@ func (w *worker) try(ctx context.Context, j mailcore.Job) {
 	}
 	q.schedule(j, &out, d)
 	out.Dialogue = d.b.String()
-	if out.State == mailcore.AttemptFailed {
-		if err := q.bounce(ctx, j, out); err != nil { // the row stays open until its sender can be told
-			log.Error("report failure to the sender", "sender", j.Sender, "err", err)
+	if err := q.tell(ctx, j, out, w.c); err != nil {
+		log.Error("report to the sender", "sender", j.Sender, "outcome", out.State, "err", err)
+		if out.State == mailcore.AttemptFailed { // the row stays open until its sender can be told
 			out.State, out.NextAt = mailcore.AttemptLater, q.opt.Now().Add(q.pause(j))
 		}
 	}
@@ -150,15 +150,8 @@ func (w *worker) mail(ctx context.Context, j mailcore.Job, attempt int64) (*mail
 	if err := q.sign(&j); err != nil {
 		return nil, err
 	}
-	notify := "SUCCESS,FAILURE,DELAY"
-	if j.Ref == "" {
-		notify = "FAILURE,DELAY"
-	}
-	if j.Sender == "" {
-		notify = "NEVER"
-	}
 	return &mail{
-		from: j.Sender.String(), to: j.Rcpt.String(), envID: j.EnvID, notify: notify,
+		from: j.Sender.String(), to: j.Rcpt.String(), envID: j.EnvID, notify: notify(j), ret: cmp.Or(j.Wishes.Ret, "HDRS"), original: j.Wishes.Original,
 		size: int64(len(j.Prefix)) + j.BodySize, utf8: utf8,
 		eightBit: func() (bool, error) { return q.eightBit(j) },
 		open:     func() (io.ReadCloser, error) { return q.content(j) },
@@ -174,6 +167,19 @@ func (w *worker) mail(ctx context.Context, j mailcore.Job, attempt int64) (*mail
 			return nil
 		},
 	}, nil
+}
+
+// notify is what the other server is asked to tell: what the sender asked for, else what the kind of mail wants.
+func notify(j mailcore.Job) string {
+	switch {
+	case j.Sender == "": // RFC 3461 §4.1: nobody could be told
+		return "NEVER"
+	case j.Wishes.Notify != "":
+		return j.Wishes.Notify
+	case j.Ref == "":
+		return "FAILURE,DELAY"
+	}
+	return "SUCCESS,FAILURE,DELAY"
 }
 
 // sign puts a DKIM signature before the prefix. It is made for each try: the prefix differs from row to row and is signed, too.
@@ -389,6 +395,9 @@ func (q *Queue) schedule(j mailcore.Job, o *mailcore.Outcome, d *dialogue) {
 		next := now.Add(q.pause(j))
 		if o.NextAt.After(next) {
 			next = o.NextAt // the destination is left alone until then
+		}
+		if at := q.warnAt(j); at.After(now) && next.After(at) {
+			next = at // once more before the sender is told of the delay
 		}
 		if next.After(j.ExpiresAt) {
 			next = j.ExpiresAt // once more at the end

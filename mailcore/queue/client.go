@@ -253,6 +253,8 @@ type mail struct {
 	from, to     string
 	envID        string
 	notify       string
+	ret          string
+	original     string // ORCPT, decoded: "rfc822;a@b"
 	size         int64
 	utf8         bool                 // the header has letters that are not ASCII
 	eightBit     func() (bool, error) // asked when the server takes no 8-bit lines
@@ -311,7 +313,7 @@ func (c *client) mailArgs(m *mail) string {
 		b.WriteString(" SMTPUTF8")
 	}
 	if _, ok := c.ext["DSN"]; ok {
-		b.WriteString(" RET=HDRS")
+		b.WriteString(" RET=" + m.ret)
 		if m.envID != "" {
 			b.WriteString(" ENVID=" + xtext(m.envID))
 		}
@@ -323,10 +325,14 @@ func (c *client) rcptArgs(m *mail) string {
 	if _, ok := c.ext["DSN"]; !ok {
 		return ""
 	}
-	if isASCII(m.to) {
-		return " NOTIFY=" + m.notify + " ORCPT=rfc822;" + xtext(m.to)
+	kind, address, ok := strings.Cut(m.original, ";")
+	if !ok {
+		kind, address = "rfc822", m.to
 	}
-	return " NOTIFY=" + m.notify + " ORCPT=utf-8;" + dsn.EscapeAddress(m.to)
+	if strings.EqualFold(kind, "utf-8") || !isASCII(address) {
+		return " NOTIFY=" + m.notify + " ORCPT=utf-8;" + dsn.EscapeAddress(address)
+	}
+	return " NOTIFY=" + m.notify + " ORCPT=" + kind + ";" + xtext(address)
 }
 
 // body sends the content, then makes the dot durable, then sends the dot.

@@ -14,9 +14,10 @@
 // ever" and fail at once.
 //
 // Delivery reports are asked for where DSN is offered: with SUCCESS for rows that mean something to the room above (Ref), as
-// proof of arrival; without it for ordinary mail, whose sender did not ask. A row without Ref that fails is reported to its
-// sender's mailbox, before the row is closed: a crash between the two reports twice rather than never. A row with Ref gets
-// its event only.
+// proof of arrival; for ordinary mail as its sender wished, and without it when the sender said nothing. A row without Ref
+// that fails is reported to its sender's mailbox, before the row is closed: a crash between the two reports twice rather than
+// never. One that still waits after Options.Delay (Hỏa tốc: FlashDelay) is reported once, in one transaction with the mark
+// that it was. A row with Ref gets its events only.
 //
 // Urgent mail (Hỏa tốc) goes first, has slots of its own, and is tried even while a server that failed is left alone.
 //

@@ -38,6 +38,8 @@ type Options struct {
 	PerDomain    int             // of these to one destination; 4
 	Backoff      []time.Duration // pauses after the first, second … failed try, the last one repeats; 1 min to 2 h
 	FlashBackoff []time.Duration // for Hỏa tốc; 20 s to 5 min
+	Delay        time.Duration   // after which a sender is told that its mail still waits; 2 h
+	FlashDelay   time.Duration   // for Hỏa tốc; 5 min
 	Rest         time.Duration   // how long a destination that failed is first left alone; 30 s
 	Uncertain    time.Duration   // before an uncertain mail may be looked at again; 4 h
 	Lease        time.Duration   // 2 min
@@ -68,6 +70,8 @@ func (o *Options) setDefaults() {
 	}
 	set(&o.Concurrency, 40)
 	set(&o.PerDomain, 4)
+	set(&o.Delay, 2*time.Hour)
+	set(&o.FlashDelay, 5*time.Minute)
 	set(&o.Rest, 30*time.Second)
 	set(&o.Uncertain, 4*time.Hour)
 	set(&o.Lease, 2*time.Minute)

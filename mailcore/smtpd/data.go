@@ -168,7 +168,7 @@ func (s *session) deliver(ctx context.Context, e *envelope, m *message, id strin
 	for _, r := range e.rcpts {
 		received := s.received(e, r.addr, id, now)
 		if r.route.Relay {
-			out = append(out, mailcore.Outgoing{Sender: e.sender, Rcpt: r.addr, EnvID: e.id, Prefix: received, Life: s.run.opt.Life})
+			out = append(out, mailcore.Outgoing{Sender: e.sender, Rcpt: r.addr, EnvID: e.id, Prefix: received, Life: s.run.opt.Life, Wishes: r.wishes})
 			continue
 		}
 		c := mailcore.Copy{
@@ -258,9 +258,9 @@ func (s *session) receipt(ctx context.Context, e *envelope, m *message, now time
 		Subject: m.body.Subject,
 	}
 	for _, r := range e.rcpts {
-		if r.success && !r.route.Relay {
+		if r.wishes.Wants(mailcore.NotifySuccess) && !r.route.Relay {
 			report.Recipients = append(report.Recipients, dsn.Recipient{
-				Original: r.orcpt, Final: r.addr, Action: dsn.Delivered, Status: "2.1.5"})
+				Original: r.wishes.Original, Final: r.addr, Action: dsn.Delivered, Status: "2.1.5"})
 		}
 	}
 	if len(report.Recipients) == 0 || e.sender == "" {

@@ -42,7 +42,7 @@ type envelope struct {
 	sender mailcore.Address
 	utf8   bool
 	id     string // ENVID
-	full   bool   // RET=FULL
+	ret    string // RET
 	size   int64  // as MAIL announced it, 0 when it did not
 	rcpts  []rcpt
 	seen   map[string]bool
@@ -51,10 +51,9 @@ type envelope struct {
 
 // A rcpt is an accepted recipient and where it leads.
 type rcpt struct {
-	addr    mailcore.Address
-	route   mailcore.Route
-	success bool   // NOTIFY=SUCCESS
-	orcpt   string // "rfc822;…" as it came
+	addr   mailcore.Address
+	route  mailcore.Route
+	wishes mailcore.Wishes
 }
 
 func (r *run) newSession(c *smtp.Conn) (smtp.Session, error) {
@@ -119,7 +118,7 @@ func (s *session) Mail(from string, opt *smtp.MailOptions) error {
 	case s.envelope() != nil:
 		return errNested
 	}
-	e := &envelope{utf8: opt.UTF8, id: opt.EnvelopeID, full: opt.Return == smtp.DSNReturnFull, size: opt.Size, seen: map[string]bool{}}
+	e := &envelope{utf8: opt.UTF8, id: opt.EnvelopeID, ret: string(opt.Return), size: opt.Size, seen: map[string]bool{}}
 	if from != "" {
 		var err error
 		if e.sender, err = mailcore.ParseAddress(from); err != nil {
@@ -198,11 +197,13 @@ func (s *session) recipient(e *envelope, to string, opt *smtp.RcptOptions) (r rc
 	if err := s.hasRoom(ctx, e, r.route); err != nil {
 		return r, err
 	}
-	for _, n := range opt.Notify {
-		r.success = r.success || n == smtp.DSNNotifySuccess
+	notify := make([]string, len(opt.Notify))
+	for i, n := range opt.Notify {
+		notify[i] = string(n)
 	}
+	r.wishes = mailcore.Wishes{Notify: strings.Join(notify, ","), Ret: e.ret}
 	if opt.OriginalRecipient != "" {
-		r.orcpt = strings.ToLower(string(opt.OriginalRecipientType)) + ";" + opt.OriginalRecipient
+		r.wishes.Original = strings.ToLower(string(opt.OriginalRecipientType)) + ";" + opt.OriginalRecipient
 	}
 	return r, nil
 }
