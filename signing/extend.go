@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"congvan/signing/internal/pdfdoc"
@@ -46,7 +47,7 @@ func Extend(ctx context.Context, in []byte, opt ExtendOptions) (out []byte, err 
 			out, err = nil, inputError(fmt.Errorf("extend PDF: %w: %v", pdfdoc.ErrDamaged, p))
 		}
 	}()
-	out, err = extend(ctx, in, opt, func(_ *pdfdoc.Signature, r *SignatureReport) bool {
+	out, err = extend(ctx, slices.Clip(in), opt, func(_ *pdfdoc.Signature, r *SignatureReport) bool {
 		return r.Status != Invalid && r.Chain.Answer == Passed
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"slices"
 	"time"
@@ -18,7 +19,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxFileSize is the largest file that Seal takes. Reading needs about three times its size in memory.
+// MaxFileSize is the largest file that Seal takes. Beside the file itself and the sealed one, which share their memory with
+// SealOptions.InPlace, little is needed, but for encrypted files and those with many short streams.
 const MaxFileSize = 100 << 20
 
 // MaxSealedSize is the largest file that Verify and Extend take: one of MaxFileSize with many seals and their evidence.
@@ -30,6 +32,8 @@ const (
 	spare = 64
 	// largeFile is the size from which memory matters more than the time of a garbage collection.
 	largeFile = 16 << 20
+	// sealRoom is what a seal with its time stamp and its appearance needs, generously.
+	sealRoom = 128 << 10
 	// clockSkew is how far the clock of whoever made the certificate may be ahead of ours.
 	clockSkew = 5 * time.Minute
 )
@@ -102,6 +106,10 @@ type SealOptions struct {
 	FieldName string    // name of the new signature field, chosen when empty
 	Picture   *Picture  // shown instead of a mark
 
+	// InPlace lets the seal stand in the room behind the given bytes (ReadFile leaves some), as append does: the sealed
+	// file then begins with the very bytes that were given, and a large file is in memory once.
+	InPlace bool
+
 	// Level is the level to reach, B-B when empty and without a Timestamper, else B-T. B-T and above need a Timestamper,
 	// B-LT and above also Revocation, and a chain that goes up to the root.
 	Level       Level
@@ -139,11 +147,26 @@ func (s *Sealer) Seal(ctx context.Context, in []byte, opt SealOptions) ([]byte, 
 	if len(in) > MaxFileSize {
 		return nil, &InputError{"too_large", fmt.Errorf("%w: %d bytes", ErrTooLarge, len(in))}
 	}
+	if !opt.InPlace {
+		in = slices.Clip(in)
+	}
 	out, err := s.seal(ctx, in, opt)
 	if err != nil { // out may be a file that did not pass, which nobody must get
 		return nil, inputError(fmt.Errorf("seal PDF: %w", err))
 	}
 	return out, nil
+}
+
+// ReadFile reads a file of the given size into memory and leaves room behind it for a seal, see SealOptions.InPlace.
+func ReadFile(r io.Reader, size int64) ([]byte, error) {
+	if size < 0 || size > MaxSealedSize {
+		return nil, &InputError{"too_large", fmt.Errorf("%w: %d bytes", ErrTooLarge, size)}
+	}
+	b := make([]byte, size, size+size/32+sealRoom)
+	if _, err := io.ReadFull(r, b); err != nil && err != io.EOF {
+		return nil, fmt.Errorf("read file: %w", err)
+	}
+	return b, nil
 }
 
 func (s *Sealer) seal(ctx context.Context, in []byte, opt SealOptions) (out []byte, err error) {

@@ -238,7 +238,7 @@ func (in *increment) addToPage(p *page, widget types.IndirectRef) error {
 	return in.change(p.number, p.dict)
 }
 
-// write appends the increment to the file. base is where it begins.
+// write appends the increment to the file, in place if there is room. base is where it begins.
 func (in *increment) write() (out []byte, base int, err error) {
 	var tail bytes.Buffer
 	if err := api.WriteIncrement(in.d.x, &tail); err != nil {
@@ -248,8 +248,10 @@ func (in *increment) write() (out []byte, base int, err error) {
 	if size > maxFileSize {
 		return nil, 0, fmt.Errorf("write increment: file of %d bytes", size)
 	}
-	out = make([]byte, 0, size)
-	out = append(out, in.d.Data...)
+	out = in.d.Data
+	if int64(cap(out)) < size { // with some room for the increments that follow at the higher levels
+		out = append(make([]byte, 0, size+size/64), out...)
+	}
 	if int64(len(out)) < in.base {
 		out = append(out, '\n')
 	}

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"time"
@@ -46,14 +45,14 @@ func init() { api.DisableConfigDir() } // otherwise pdfcpu writes a folder into 
 
 // A Doc is one revision of a file, read and decrypted.
 type Doc struct {
-	Data []byte // the bytes of the revision, never changed
+	Data []byte // the bytes of the revision, never changed; an increment is put into the room behind them
 	x    *model.Context
 
 	xrefAt     int64 // of the last cross reference section
 	xrefStream bool  // its kind, which an increment must keep
 }
 
-// Open reads data as one PDF file. The empty user password is tried, no other.
+// Open reads data as one PDF file. The empty user password is tried, no other. Doc keeps data and pieces of it.
 func Open(ctx context.Context, data []byte) (*Doc, error) {
 	if len(data) == 0 {
 		return nil, ErrEmpty
@@ -135,26 +134,6 @@ func lastXRef(data []byte) (at int64, stream bool, err error) {
 
 var objectHeader = regexp.MustCompile(`^[ \t\r\n\f\x00]*([0-9]{1,10})[ \t\r\n\f\x00]+([0-9]{1,5})[ \t\r\n\f\x00]+obj`)
 
-// guarded stops pdfcpu's loops: once the context has ended, every read fails.
-type guarded struct {
-	ctx context.Context
-	*bytes.Reader
-}
-
-func (g guarded) Read(p []byte) (int, error) {
-	if err := g.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return g.Reader.Read(p)
-}
-
-func (g guarded) Seek(off int64, whence int) (int64, error) {
-	if err := g.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return g.Reader.Seek(off, whence)
-}
-
 func configuration(data []byte) *model.Configuration {
 	conf := model.NewDefaultConfiguration()
 	conf.Offline, conf.PostProcessValidate, conf.Optimize = true, false, false
@@ -184,8 +163,7 @@ func read(ctx context.Context, data []byte) (*model.Context, error) {
 			}
 			done <- r
 		}()
-		rs := guarded{ctx, bytes.NewReader(data)}
-		r.x, r.err = pdfcpu.ReadWithContext(ctx, struct{ io.ReadSeeker }{rs}, configuration(data))
+		r.x, r.err = load(ctx, data)
 		if r.err == nil && r.x.Root == nil {
 			r.err = fmt.Errorf("%w: no catalog", ErrDamaged)
 		}
