@@ -1,12 +1,10 @@
 package exchange
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"congvan/mailcore/blob"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
+	"congvan/signing"
 )
 
 // maxDocument bounds a PDF, and with it what reading one back into memory costs.
@@ -204,16 +203,14 @@ func (s *Store) Seal(ctx context.Context, by Actor, id DocumentID) (*Document, e
 	return doc, err
 }
 
-// Bytes returns a stored document.
+// Bytes returns a stored document, with room behind it for a seal.
 func (s *Store) Bytes(digest blob.Digest) ([]byte, error) {
 	f, err := s.Mail.Blobs().Open(digest)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	var b bytes.Buffer
-	_, err = io.Copy(&b, io.LimitReader(f, maxDocument+1))
-	return b.Bytes(), err
+	return signing.ReadFile(f, f.Size())
 }
 
 func (s *Store) unitName(ctx context.Context, code recipients.UnitCode) (string, error) {

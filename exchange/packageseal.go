@@ -107,7 +107,7 @@ func (j *sealing) add(ctx context.Context, it Item) error {
 // (NĐ 30/2020 Phụ lục I).
 func (j *sealing) seal(ctx context.Context, it Item, pdf []byte) error {
 	use := j.sealer.Use()
-	opt := signing.SealOptions{Mark: signing.AnnexText(j.doc.Reference, j.at), Name: j.agency, At: j.at}
+	opt := signing.SealOptions{Mark: signing.AnnexText(j.doc.Reference, j.at), Name: j.agency, At: j.at, InPlace: true}
 	switch {
 	case it.Kind == MainItem && use.Picture != nil:
 		opt.Mark, opt.Picture = "", use.Picture

@@ -33,7 +33,7 @@ func ReadPrepared(ctx context.Context, pdf []byte) (p *Prepared, err error) {
 			p, err = nil, fmt.Errorf("read prepared file: %w: %v", ErrDamaged, r)
 		}
 	}()
-	if len(pdf) > MaxFileSize {
+	if len(pdf) > MaxSealedSize {
 		return nil, &InputError{"too_large", fmt.Errorf("%w: %d bytes", ErrTooLarge, len(pdf))}
 	}
 	doc, err := pdfdoc.Open(ctx, pdf)

@@ -311,7 +311,7 @@ func (d *signingDesk) work(ctx context.Context, w *wire, q *deskQueue, ended <-c
 
 func (d *signingDesk) read(w *wire, q *deskQueue) error {
 	for {
-		f, err := w.receive(signing.MaxFileSize, silence)
+		f, err := w.receive(signing.MaxSealedSize, silence)
 		if err != nil {
 			return err
 		}
