@@ -148,16 +148,43 @@ func (f *pdfFile) geometry(ref requests.Page) (geometry, error) {
 	return g, nil
 }
 
-// glyphs gives the characters of the text layer that stand upright on the shown page, and those that lean. With fonts it takes twice as long.
-func (f *pdfFile) glyphs(h *pageHandle, fonts bool) (out []glyph, leans []leaning, err error) {
-	res, err := f.pdf.GetPageTextStructured(&requests.GetPageTextStructured{Page: h.ref,
-		Mode: requests.GetPageTextStructuredModeChars, CollectFontInformation: fonts})
+// A textPage is the text layer of a loaded page.
+type textPage struct {
+	ref   references.FPDF_TEXTPAGE
+	chars int
+	free  func()
+}
+
+// openText finds the characters of a page. It refuses a page with more than any document has.
+func (f *pdfFile) openText(h *pageHandle) (*textPage, error) {
+	text, err := f.pdf.FPDFText_LoadPage(&requests.FPDFText_LoadPage{Page: h.ref})
+	if err != nil {
+		return nil, fmt.Errorf("load text: %w", err)
+	}
+	t := &textPage{ref: text.TextPage}
+	t.free = func() { f.pdf.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: t.ref}) }
+	n, err := f.pdf.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: t.ref})
+	if err != nil {
+		t.free()
+		return nil, fmt.Errorf("count characters: %w", err)
+	}
+	if n.Count > maxChars {
+		t.free()
+		return nil, problem(TooComplex, fmt.Errorf("%d characters on one page", n.Count))
+	}
+	t.chars = n.Count
+	return t, nil
+}
+
+// glyphs gives the characters of the text layer with their places, and the angles at which they stand on the shown page.
+func (f *pdfFile) glyphs(h *pageHandle) (out []glyph, angles []float64, err error) {
+	res, err := f.pdf.GetPageTextStructured(&requests.GetPageTextStructured{Page: h.ref, Mode: requests.GetPageTextStructuredModeChars})
 	if err != nil {
 		return nil, nil, fmt.Errorf("read text: %w", err)
 	}
-	out = make([]glyph, 0, len(res.Chars))
-	for _, c := range res.Chars {
-		g := glyph{}
+	out, angles = make([]glyph, len(res.Chars)), make([]float64, len(res.Chars))
+	for i, c := range res.Chars {
+		g := &out[i]
 		for _, r := range c.Text {
 			g.r = r
 		}
@@ -165,48 +192,37 @@ func (f *pdfFile) glyphs(h *pageHandle, fonts bool) (out []glyph, leans []leanin
 		g.x0, g.y0, g.x1, g.y1 = h.geom.box(p.Left, p.Bottom, p.Right, p.Top)
 		up, down := letterShape(c.Text)
 		g.size = (g.y1 - g.y0) / (up + down)
-		if fi := c.FontInformation; fi != nil {
-			g.font = fi.Name
-			g.bold = fi.Weight >= 600 || fi.Flags&(1<<18) != 0 || strings.Contains(strings.ToLower(fi.Name), "bold")
-			if fi.RenderedSize > 1 {
-				g.size = fi.RenderedSize
-			}
-		}
-		angle := math.Mod(c.Angle-float64(h.geom.rotation)*math.Pi/2+4*math.Pi, 2*math.Pi)
+		angles[i] = math.Mod(c.Angle-float64(h.geom.rotation)*math.Pi/2+4*math.Pi, 2*math.Pi)
+	}
+	return out, angles, nil
+}
+
+// byAngle gives the characters that stand upright, and those that lean. Watermarks, stamps and marginal notes run across the
+// lines.
+func byAngle(glyphs []glyph, angles []float64) (upright []glyph, leans []leaning) {
+	upright = make([]glyph, 0, len(glyphs))
+	for i, g := range glyphs {
+		angle := angles[i]
 		if angle > 0.06 && angle < 2*math.Pi-0.06 {
 			leans = append(leans, leaning{g, angle})
 		}
-		if angle > 0.3 && angle < 2*math.Pi-0.3 {
-			continue // watermarks, stamps and marginal notes run across the lines
+		if angle <= 0.3 || angle >= 2*math.Pi-0.3 {
+			upright = append(upright, g)
 		}
-		out = append(out, g)
 	}
-	return out, leans, nil
+	return upright, leans
 }
 
-// plainText gives the text of a page in one piece, without places, and how many characters there are. It refuses a page
-// with more than any document has.
-func (f *pdfFile) plainText(h *pageHandle) (string, int, error) {
-	text, err := f.pdf.FPDFText_LoadPage(&requests.FPDFText_LoadPage{Page: h.ref})
+// plainText gives the text of a page in one piece, without places.
+func (f *pdfFile) plainText(t *textPage) (string, error) {
+	if t.chars == 0 {
+		return "", nil
+	}
+	res, err := f.pdf.FPDFText_GetText(&requests.FPDFText_GetText{TextPage: t.ref, StartIndex: 0, Count: t.chars})
 	if err != nil {
-		return "", 0, fmt.Errorf("load text: %w", err)
+		return "", fmt.Errorf("read plain text: %w", err)
 	}
-	defer f.pdf.FPDFText_ClosePage(&requests.FPDFText_ClosePage{TextPage: text.TextPage})
-	n, err := f.pdf.FPDFText_CountChars(&requests.FPDFText_CountChars{TextPage: text.TextPage})
-	if err != nil {
-		return "", 0, fmt.Errorf("count characters: %w", err)
-	}
-	if n.Count > maxChars {
-		return "", 0, problem(TooComplex, fmt.Errorf("%d characters on one page", n.Count))
-	}
-	if n.Count == 0 {
-		return "", 0, nil
-	}
-	res, err := f.pdf.FPDFText_GetText(&requests.FPDFText_GetText{TextPage: text.TextPage, StartIndex: 0, Count: n.Count})
-	if err != nil {
-		return "", 0, fmt.Errorf("read plain text: %w", err)
-	}
-	return viettext.NFC(strings.Trim(res.Text, "\x00")), n.Count, nil
+	return viettext.NFC(strings.Trim(res.Text, "\x00")), nil
 }
 
 // render draws the page at dpi, or at less where it would pass maxPixels, and returns a grey copy and the dpi used.
@@ -244,15 +260,22 @@ func (f *pdfFile) readPage(i int, fonts bool) (p page, scan bool, err error) {
 	}
 	defer h.free()
 	p.width, p.height = h.geom.size()
-	text, chars, err := f.plainText(h)
+	t, err := f.openText(h)
 	if err != nil {
 		return p, false, err
 	}
-	if !fonts && chars >= 300 && ordinary(text) {
-		p.text = text
-		return p, false, nil
+	defer t.free()
+	if !fonts {
+		text, err := f.plainText(t)
+		if err != nil {
+			return p, false, err
+		}
+		if t.chars >= 300 && ordinary(text) {
+			p.text = text
+			return p, false, nil
+		}
 	}
-	if err := f.readWords(h, &p, fonts); err != nil {
+	if err := f.readWords(h, t, &p, fonts); err != nil {
 		return p, false, err
 	}
 	letters, good := usable(p.words)
@@ -275,14 +298,18 @@ func (f *pdfFile) readPage(i int, fonts bool) (p page, scan bool, err error) {
 }
 
 // readWords builds the words of a page and decodes them.
-func (f *pdfFile) readWords(h *pageHandle, p *page, fonts bool) error {
+func (f *pdfFile) readWords(h *pageHandle, t *textPage, p *page, fonts bool) error {
+	glyphs, angles, err := f.glyphs(h)
+	if err != nil {
+		return err
+	}
 	for {
-		glyphs, leans, err := f.glyphs(h, fonts)
-		if err != nil {
-			return err
+		if fonts {
+			(&fontReader{file: f, text: t.ref}).set(glyphs)
 		}
+		upright, leans := byAngle(glyphs, angles)
 		p.turned = turnedTexts(leans)
-		p.words = wordsOf(glyphs)
+		p.words = wordsOf(upright)
 		if !fonts && (!plain(p.words) || findLabel([]page{*p}) != nil) {
 			fonts = true
 			continue
