@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"congvan/exchange"
 	"congvan/mailcore"
@@ -234,6 +235,41 @@ func TestQueueAndReportsMoveAnOutsideCopy(t *testing.T) {
 		}
 		if d := copyTo(t, h.status(t, st.Document.ID), "bo"); d.Transport != exchange.Delivered || d.Handling != exchange.Received {
 			t.Errorf("after the report: %s %s", d.Transport, d.Handling)
+		}
+	})
+}
+
+// A receipt of an outside reader tells that the copy was opened, whether or not its server ever confirmed the arrival.
+func TestReceiptTellsThatAnOutsideCopyWasOpened(t *testing.T) {
+	forEachHouse(t, func(t *testing.T, h *house) {
+		st := h.issue(t, proposal("71/SNV-VP", "Bộ Thử=bo", "Sở Y tế=syt"))
+		jobs, err := h.mail.ClaimOutbox(context.Background(), 10, time.Minute)
+		if err != nil || len(jobs) != 1 {
+			t.Fatalf("%d jobs, %v", len(jobs), err)
+		}
+		d := copyTo(t, st, "bo")
+		address := exchange.ReplyMailbox + "+" + d.Dispatch.Token()
+		if !strings.Contains(string(jobs[0].Prefix), "Disposition-Notification-To: <"+address+"@") {
+			t.Errorf("the copy asks for no receipt: %q", jobs[0].Prefix)
+		}
+		mdn := func(disposition string) string {
+			return "From: vanthu@bo.test\nMime-Version: 1.0\nContent-Type: multipart/report; report-type=disposition-notification; boundary=b\n\n--b\n\nđã xem\n--b\n" +
+				"Content-Type: message/disposition-notification\n\nFinal-Recipient: rfc822; vanthu@bo.test\nDisposition: " + disposition + "\n\n--b--\n"
+		}
+		h.submit(t, "", "", address, mdn("manual-action/MDN-sent-manually; denied"))
+		if d := copyTo(t, h.status(t, st.Document.ID), "bo"); d.Dispatch.OpenedAt != nil || d.Handling != "" {
+			t.Errorf("a refusal to tell proves: %s %v", d.Handling, d.Dispatch.OpenedAt)
+		}
+		for range 2 { // the second says nothing new
+			h.submit(t, "", "", address, mdn("manual-action/MDN-sent-manually; displayed"))
+		}
+		if d := copyTo(t, h.status(t, st.Document.ID), "bo"); d.Dispatch.OpenedAt == nil || d.Transport != exchange.Delivered || d.Handling != exchange.Received {
+			t.Errorf("after the receipt: %s %s, opened %v", d.Transport, d.Handling, d.Dispatch.OpenedAt)
+		}
+		own := copyTo(t, st, "syt")
+		h.submit(t, "", "", exchange.ReplyMailbox+"+"+own.Dispatch.Token(), mdn("manual-action/MDN-sent-manually; displayed"))
+		if d := copyTo(t, h.status(t, st.Document.ID), "syt"); d.Dispatch.OpenedAt != nil {
+			t.Error("a receipt opened a copy in a mailbox of ours")
 		}
 	})
 }

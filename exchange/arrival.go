@@ -106,6 +106,9 @@ func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mail
 		return err
 	}
 	defer f.Close()
+	if mdn, err := s.disposition(ctx, ev); err != nil || mdn != nil {
+		return errors.Join(err, s.handleDisposition(ctx, ev, d, mdn))
+	}
 	text, automatic := replyText(f)
 	if automatic {
 		return s.finish(ctx, ev, nil) // a vacation notice is no act, and answering it would start a loop (RFC 3834 §2)

@@ -261,7 +261,7 @@ func opened(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, at time.Tim
 		return nil
 	}
 	us := at.UnixMicro()
-	if err := r.act(ctx, tx, EventOpened, by, map[string]int64{"opened": us}, func(d *Dispatch) { d.OpenedAt = &us }); err != nil {
+	if err := r.act(ctx, tx, EventOpened, by, cause(map[string]any{"opened": us}, r), func(d *Dispatch) { d.OpenedAt = &us }); err != nil {
 		return err
 	}
 	if d.Handling == Received && forInformation(d.Purpose) {

@@ -124,7 +124,7 @@ func (s *Store) enqueueCopies(ctx context.Context, tx *sqldb.Tx, doc *Document, 
 			continue
 		}
 		out = append(out, mailcore.Outgoing{Sender: mailcore.Address(BounceMailbox + "+" + d.Token() + "@" + s.Domain), Rcpt: mailcore.Address(d.Address),
-			EnvID: d.Token(), Prefix: s.prefix(d), Urgency: urgencyLane(doc.Urgency), Ref: refOf([]*Dispatch{d}), Life: outboxLife})
+			EnvID: d.Token(), Prefix: append(s.prefix(d), s.askReceipt(d)...), Urgency: urgencyLane(doc.Urgency), Ref: refOf([]*Dispatch{d}), Life: outboxLife})
 	}
 	if len(out) == 0 {
 		return nil

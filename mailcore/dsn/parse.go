@@ -79,7 +79,7 @@ func Parse(r io.Reader) (*Report, error) {
 	}
 	var rep Report
 	parts := 0
-	if err := rep.walk(e, 0, &parts); err != nil {
+	if err := walk(e, 0, &parts, rep.take); err != nil {
 		return nil, fmt.Errorf("read report: %w", err)
 	}
 	if len(rep.Recipients) == 0 {
@@ -92,9 +92,9 @@ func tolerable(err error) bool {
 	return message.IsUnknownCharset(err) || message.IsUnknownEncoding(err)
 }
 
-// walk looks at the parts of multiparts. It does not look into attached messages: a report that somebody forwards is no
-// report to us.
-func (rep *Report) walk(e *message.Entity, depth int, parts *int) error {
+// walk shows take the parts of multiparts, of the types that it wants. It does not look into attached messages: a report that
+// somebody forwards is no report to us.
+func walk(e *message.Entity, depth int, parts *int, take func(kind string, body io.Reader) (taken bool, err error)) error {
 	mr := e.MultipartReader()
 	if mr == nil || depth > maxNesting {
 		return nil
@@ -110,29 +110,32 @@ func (rep *Report) walk(e *message.Entity, depth int, parts *int) error {
 		if *parts++; *parts > maxParts {
 			return nil
 		}
-		if err := rep.part(p, depth, parts); err != nil {
+		kind, _, _ := p.Header.ContentType()
+		taken, err := take(strings.ToLower(kind), p.Body)
+		if err == nil && !taken {
+			err = walk(p, depth+1, parts, take)
+		}
+		if err != nil {
 			return err
 		}
 	}
 }
 
-func (rep *Report) part(p *message.Entity, depth int, parts *int) error {
-	kind, _, _ := p.Header.ContentType()
-	switch strings.ToLower(kind) {
+func (rep *Report) take(kind string, body io.Reader) (bool, error) {
+	switch kind {
 	case "message/delivery-status", "message/global-delivery-status": // RFC 6533 §4
-		text, err := io.ReadAll(io.LimitReader(p.Body, maxStatusPart))
-		if err != nil && len(text) == 0 {
-			return nil
+		text, err := io.ReadAll(io.LimitReader(body, maxStatusPart))
+		if err == nil || len(text) > 0 {
+			rep.readStatus(text)
 		}
-		rep.readStatus(text)
 	case "message/rfc822", "message/global", "text/rfc822-headers", "message/global-headers":
 		if rep.Headers == nil {
-			rep.readOriginal(p.Body)
+			rep.readOriginal(body)
 		}
 	default:
-		return rep.walk(p, depth+1, parts)
+		return false, nil
 	}
-	return nil
+	return true, nil
 }
 
 // readStatus reads the groups of fields: one about the message, then one for each recipient.
