@@ -8,17 +8,26 @@ import (
 
 // render writes the words as path reads them and returns the encoding that most of the changed ones were in.
 func render(words []word, path []int) (string, Encoding) {
+	out, enc, _ := renderWords(words, path)
+	return out, enc
+}
+
+// renderWords is render; guessed tells that a letter was put in, or a word parted or could not be read.
+func renderWords(words []word, path []int) (out string, enc Encoding, guessed bool) {
 	votes := make(map[Encoding]int)
 	read := make([][]rune, len(words))
+	plainly := make([][]rune, len(words))
 	for i, w := range words {
-		read[i] = w.text
+		read[i], plainly[i] = w.text, w.text
 		r := readings[path[i]]
 		if r.enc == Unicode || w.plain {
 			continue
 		}
 		if d, ok := r.decode(w.text); ok {
-			read[i] = d
+			read[i], plainly[i] = d, d
 			votes[r.enc]++
+		} else {
+			guessed = true
 		}
 	}
 	inTCVN3 := func(i int) bool { return readings[path[i]].enc == TCVN3 }
@@ -27,15 +36,17 @@ func render(words []word, path []int) (string, Encoding) {
 	var b strings.Builder
 	for i, w := range words {
 		rs := read[i]
+		guessed = guessed || !sameLetters(rs, plainly[i])
 		if inTCVN3(i) {
 			if a, c := unglue(rs); a != nil {
+				guessed = true
 				rs = append(append(append([]rune{}, a...), ' '), c...)
 			}
 		}
 		b.WriteString(string(rs))
 		b.WriteString(w.after)
 	}
-	return b.String(), winner(votes)
+	return b.String(), winner(votes), guessed
 }
 
 func winner(votes map[Encoding]int) Encoding {
