@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"mime/quotedprintable"
 	"os"
 	"path/filepath"
 	"strings"
@@ -121,4 +122,14 @@ func drop(t testing.TB, base, name string) {
 	if _, err := admin.Exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
 		t.Error(err)
 	}
+}
+
+// QuotedPrintable decodes a body.
+func QuotedPrintable(t testing.TB, body string) string {
+	t.Helper()
+	text, err := io.ReadAll(quotedprintable.NewReader(strings.NewReader(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -104,6 +104,11 @@ func (s *session) receive(ctx context.Context, e *envelope, r io.Reader) (*messa
 	if _, chunked := r.(*io.PipeReader); chunked && s.wire.closed() {
 		return nil, errBroken
 	}
+	if s.submission() {
+		if h, body, err = s.toUnicode(ctx, h, body); err != nil {
+			return nil, err
+		}
+	}
 	return &message{header: h, body: body}, nil
 }
 
