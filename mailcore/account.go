@@ -270,7 +270,7 @@ func (s *Store) AccountByID(ctx context.Context, id AccountID) (Account, error) 
 
 func (s *Store) accountWhere(ctx context.Context, condition string, arg any) (accountRow, error) {
 	var row accountRow
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err := s.db.Ask(ctx, func(tx *sqldb.Tx) error {
 		return tx.GetContext(ctx, &row, `SELECT `+accountColumns+` FROM account WHERE `+condition, arg)
 	})
 	if errors.Is(err, sql.ErrNoRows) {

@@ -44,16 +44,23 @@ func (s *Store) ChangeFlags(ctx context.Context, by Account, id MailboxID, uids 
 		return nil, fmt.Errorf("change flags: %w", err)
 	}
 	uids = sorted(uids)
-	var out []Row
+	var rows []messageRow
+	nothing := false // to be changed: clients mark as read what a fetch has marked, and that costs no transaction
+	if err = s.db.Ask(ctx, func(tx *sqldb.Tx) error {
+		rows, err = selectRows(ctx, tx, rowColumns, id, uids)
+		nothing = !slices.ContainsFunc(rows, func(r messageRow) bool { return op.apply(r.Flags, flags) != r.Flags })
+		return err
+	}); err != nil || nothing && len(rows) > 0 {
+		return toRows(rows), wrap(err, "change flags in mailbox %d", id)
+	}
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
 		if err := changeFlags(ctx, tx, by, id, uids, op, flags); err != nil {
 			return err
 		}
-		rows, err := selectRows(ctx, tx, rowColumns, id, uids)
-		out = toRows(rows)
+		rows, err = selectRows(ctx, tx, rowColumns, id, uids)
 		return err
 	})
-	return out, wrap(err, "change flags in mailbox %d", id)
+	return toRows(rows), wrap(err, "change flags in mailbox %d", id)
 }
 
 func changeFlags(ctx context.Context, tx *sqldb.Tx, by Account, id MailboxID, uids []UID, op FlagOp, flags []string) error {

@@ -91,7 +91,7 @@ func (s *Store) candidate(ctx context.Context, at Attempt) (*loginCandidate, err
 		address = "?"
 	}
 	c := &loginCandidate{suspect: suspect{place: placeOf(at.Remote), account: address}, mail: at.Service != ServiceWeb}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.Ask(ctx, func(tx *sqldb.Tx) error {
 		c.locks, c.apps, c.known = nil, nil, false
 		if err := tx.SelectContext(ctx, &c.locks, `SELECT place FROM login_lock WHERE place IN ($1, $2) AND until_at > $3`,
 			c.place, c.pair(), tx.Now.UnixMicro()); err != nil {

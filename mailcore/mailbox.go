@@ -125,7 +125,7 @@ func (s *Store) Mailbox(ctx context.Context, account AccountID, name string) (Ma
 		return Mailbox{}, errors.Join(ErrNoMailbox, err)
 	}
 	var m Mailbox
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+	err = s.db.Ask(ctx, func(tx *sqldb.Tx) (err error) {
 		m, err = mailboxNamed(ctx, tx, account, name)
 		return err
 	})
@@ -135,7 +135,7 @@ func (s *Store) Mailbox(ctx context.Context, account AccountID, name string) (Ma
 // MailboxByID returns a mailbox; ErrNoMailbox.
 func (s *Store) MailboxByID(ctx context.Context, id MailboxID) (Mailbox, error) {
 	var m Mailbox
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+	err := s.db.Ask(ctx, func(tx *sqldb.Tx) (err error) {
 		m, err = mailboxByID(ctx, tx, id)
 		return err
 	})

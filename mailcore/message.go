@@ -84,6 +84,13 @@ func (s *Store) Rows(ctx context.Context, id MailboxID) ([]Row, uint64, error) {
 // Changes returns what was added or changed, and what left, after the sequence since, and the sequence that the answer is
 // current at. It costs one look-up when there is nothing new. ErrNoMailbox when the mailbox is gone.
 func (s *Store) Changes(ctx context.Context, id MailboxID, since uint64) (changed []Row, vanished []UID, modseq uint64, err error) {
+	err = s.db.Ask(ctx, func(tx *sqldb.Tx) error {
+		err := tx.GetContext(ctx, &modseq, `SELECT modseq FROM mailbox WHERE id = $1`, id)
+		return orNoMailbox(err)
+	})
+	if err != nil || modseq <= since {
+		return nil, nil, modseq, wrap(err, "changes of mailbox %d", id)
+	}
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		m, err := mailboxByID(ctx, tx, id)
 		if err != nil {
@@ -105,8 +112,13 @@ func (s *Store) Changes(ctx context.Context, id MailboxID, since uint64) (change
 // Load returns the messages with these UIDs, by UID; those that are not there are left out.
 func (s *Store) Load(ctx context.Context, id MailboxID, uids []UID) ([]Stored, error) {
 	var rows []messageRow
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		rows, err = selectRows(ctx, tx, storedColumns, id, sorted(uids))
+	uids = sorted(uids)
+	look := s.db.Read
+	if len(uids) <= maxChunk {
+		look = s.db.Ask
+	}
+	err := look(ctx, func(tx *sqldb.Tx) (err error) {
+		rows, err = selectRows(ctx, tx, storedColumns, id, uids)
 		return err
 	})
 	if err != nil {

@@ -68,7 +68,7 @@ func (s *Store) SetQuota(ctx context.Context, address Address, bytes int64) erro
 
 // Quota returns what an account may keep and keeps, from the counters of its few mailboxes; ErrNoAccount.
 func (s *Store) Quota(ctx context.Context, id AccountID) (q Quota, err error) {
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.Ask(ctx, func(tx *sqldb.Tx) error {
 		q, err = s.quotaTx(ctx, tx, `$1`, id)
 		return err
 	})

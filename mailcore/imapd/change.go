@@ -198,6 +198,9 @@ func (s *session) Copy(set imap.NumSet, dest string) (*imap.CopyData, error) {
 	if err != nil {
 		return nil, s.problem("copy", err)
 	}
+	if to.ID == v.mailbox.ID {
+		v.fresh = 0
+	}
 	s.tellJunk(v.mailbox, to.Mailbox, pairs)
 	return copyData(to.Mailbox, pairs), nil
 }

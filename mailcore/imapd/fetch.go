@@ -320,15 +320,21 @@ func (f *fetching) remember(i int, jobs []job) {
 func (f *fetching) note() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(f.s.ctx), 30*time.Second)
 	defer cancel()
-	for _, n := range []struct {
-		uids []mailcore.UID
-		seen bool
-	}{{f.seen, true}, {f.downloaded, false}} {
-		if len(n.uids) == 0 {
-			continue
+	store, box := f.s.l.store, f.v.mailbox.ID
+	var failed error
+	if len(f.seen) > 0 {
+		rows, err := store.ChangeFlags(ctx, f.v.by, box, f.seen, mailcore.FlagsAdd, []string{mailcore.FlagSeen})
+		failed = err
+		for _, r := range rows { // the client learns of it at the end of this command
+			if i, ok := f.v.find(r.UID); ok {
+				f.v.setFlags(i, internFlags(r.Flags))
+			}
 		}
-		if err := f.s.l.store.NoteFetched(ctx, f.v.by, f.v.mailbox.ID, n.uids, n.seen); err != nil {
-			f.s.l.log.Error("imap note fetched", "account", f.s.account.Address, "mailbox", f.v.mailbox.ID, "err", err)
-		}
+	}
+	if len(f.downloaded) > 0 {
+		failed = errors.Join(failed, store.NoteFetched(ctx, f.v.by, box, f.downloaded, false))
+	}
+	if failed != nil {
+		f.s.l.log.Error("imap note fetched", "account", f.s.account.Address, "mailbox", box, "err", failed)
 	}
 }

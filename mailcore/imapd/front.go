@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"congvan/mailcore"
@@ -41,9 +42,10 @@ type front struct {
 	appended bool // the literal of an APPEND was handed on; only its end may follow
 	inside   bool // the last line ended in a literal that the library took: the next one goes on with the same command
 	bad      int
-	local    bool // may log in without TLS
-	again    bool // the line in buf, a login without TLS, is still to be handed on
-	over     bool // BYE is said: the library, which may ask again, reads nothing more
+	commands atomic.Uint64 // begun; from 1
+	local    bool          // may log in without TLS
+	again    bool          // the line in buf, a login without TLS, is still to be handed on
+	over     bool          // BYE is said: the library, which may ask again, reads nothing more
 
 	wmu      sync.Mutex // held while bytes are written; taken before mu
 	mu       sync.Mutex // the fields below
@@ -52,6 +54,7 @@ type front struct {
 	asked    bool       // the library has written a continuation request since then
 	stopText string     // not empty: say BYE with it at the next chance
 	muted    bool       // BYE is said, nothing may follow (under wmu)
+	out      []byte     // written by the library and not sent yet (under wmu)
 	skipLine bool       // swallow the library's greeting: after STARTTLS there is none
 	authed   bool
 	session  *session // once the library has begun it
@@ -159,8 +162,10 @@ func (f *front) sayBye(text string) {
 		return
 	}
 	f.muted = true
-	f.conn().SetWriteDeadline(time.Now().Add(time.Second))
-	fmt.Fprintf(f.conn(), "* BYE %s\r\n", text)
+	c := f.conn()
+	c.SetWriteDeadline(time.Now().Add(time.Second))
+	c.Write(fmt.Appendf(f.out, "* BYE %s\r\n", text))
+	f.out = nil
 }
 
 // leave says BYE and ends the library's reading.
@@ -196,14 +201,58 @@ func (f *front) Write(p []byte) (int, error) {
 		return 0, net.ErrClosed
 	}
 	out := f.watch(p)
-	if len(out) == 0 {
+	f.mu.Lock()
+	idling := f.cmd == "IDLE"
+	f.mu.Unlock()
+	if f.out == nil && len(out) > 0 && len(out) < maxOut && !idling {
+		f.out = outs.Get().([]byte)[:0]
+	}
+	if len(f.out)+len(out) < maxOut && !idling { // sent by the time the library waits for the client
+		f.out = append(f.out, out...)
 		return len(p), nil
 	}
-	f.Conn.SetWriteDeadline(time.Now().Add(writeIdle))
-	if _, err := f.Conn.Write(out); err != nil {
+	if err := f.send(out); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// The library sends every line by itself. What it writes is collected instead until it reads again, so that the answer to a
+// command is one packet, and one TLS record, instead of ten.
+const maxOut = 16 << 10
+
+var outs = sync.Pool{New: func() any { return make([]byte, 0, maxOut) }}
+
+// flush sends what was collected.
+func (f *front) flush() error {
+	f.wmu.Lock()
+	defer f.wmu.Unlock()
+	if f.muted {
+		return nil
+	}
+	return f.send(nil)
+}
+
+// send sends what was collected, and more. wmu is held.
+func (f *front) send(more []byte) error {
+	first := f.out
+	f.out = nil
+	if first != nil {
+		defer outs.Put(first[:0])
+		if len(first)+len(more) <= cap(first) {
+			first, more = append(first, more...), nil
+		}
+	}
+	for _, b := range [][]byte{first, more} {
+		if len(b) == 0 {
+			continue
+		}
+		f.Conn.SetWriteDeadline(time.Now().Add(writeIdle))
+		if _, err := f.Conn.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // watch sees what the library writes and returns what of it the client gets.
@@ -250,6 +299,14 @@ func (f *front) Close() error {
 	f.mu.Lock()
 	closed, c := f.closed, f.Conn
 	f.mu.Unlock()
+	if f.wmu.TryLock() {
+		if len(f.out) > 0 && !f.muted {
+			c.SetWriteDeadline(time.Now().Add(time.Second))
+			c.Write(f.out)
+			f.out = nil
+		}
+		f.wmu.Unlock()
+	}
 	c.SetWriteDeadline(time.Now().Add(time.Second)) // for TLS's own goodbye
 	err := c.Close()
 	if closed {

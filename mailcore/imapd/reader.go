@@ -30,6 +30,9 @@ func (f *front) Read(p []byte) (int, error) {
 			f.line = f.line[n:]
 			return n, nil
 		}
+		if err := f.flush(); err != nil {
+			return 0, err
+		}
 		if f.literal > 0 {
 			return f.readLiteral(p)
 		}
@@ -124,6 +127,7 @@ func (f *front) command(line []byte) error {
 		}
 		return f.say("%s BAD Expected a tag and a command", tag)
 	}
+	f.commands.Add(1)
 	f.mu.Lock()
 	f.cmd = name
 	f.mu.Unlock()

@@ -83,7 +83,7 @@ func (s *session) Select(name string, options *imap.SelectOptions) (*imap.Select
 	if err != nil {
 		return nil, err
 	}
-	v, err := openView(s.ctx, s.l.store, mb.Mailbox, options.ReadOnly)
+	v, err := openView(s.ctx, s.l.store, mb.Mailbox, options.ReadOnly, &s.front.commands)
 	if err != nil {
 		return nil, s.problem("open mailbox", err)
 	}
@@ -160,7 +160,11 @@ func (s *session) update(w *imapserver.UpdateWriter, allowExpunge bool) error {
 		s.front.end(mailcore.ErrDelegationOver)
 		return nil
 	}
-	err := s.view.refresh(s.ctx)
+	var err error
+	if s.view.fresh != s.front.commands.Load() {
+		err = s.view.refresh(s.ctx)
+	}
+	s.view.fresh = 0
 	switch {
 	case err == nil:
 		return s.view.tell(w, allowExpunge)

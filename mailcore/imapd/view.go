@@ -5,6 +5,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"congvan/mailcore"
 
@@ -25,8 +26,10 @@ type view struct {
 	msgs   []message // by UID
 	told   int
 	modseq uint64
-	gone   int // of msgs that left the mailbox and are not told yet
-	dirty  int // of msgs whose flags changed and are not told yet
+	clock  *atomic.Uint64 // counts the commands of the connection
+	fresh  uint64         // the command that has looked: its end need not look again
+	gone   int            // of msgs that left the mailbox and are not told yet
+	dirty  int            // of msgs whose flags changed and are not told yet
 	saved  []mailcore.UID
 }
 
@@ -42,12 +45,12 @@ type message struct {
 }
 
 // openView reads the mailbox's rows.
-func openView(ctx context.Context, store *mailcore.Store, mb mailcore.Mailbox, readOnly bool) (*view, error) {
+func openView(ctx context.Context, store *mailcore.Store, mb mailcore.Mailbox, readOnly bool, clock *atomic.Uint64) (*view, error) {
 	rows, modseq, err := store.Rows(ctx, mb.ID)
 	if err != nil {
 		return nil, err
 	}
-	v := &view{store: store, mailbox: mb, readOnly: readOnly, modseq: modseq, msgs: make([]message, 0, len(rows))}
+	v := &view{store: store, mailbox: mb, readOnly: readOnly, modseq: modseq, clock: clock, msgs: make([]message, 0, len(rows))}
 	for _, r := range rows {
 		v.msgs = append(v.msgs, newMessage(r))
 	}
@@ -83,7 +86,7 @@ func (v *view) refresh(ctx context.Context) error {
 			v.msgs = append(v.msgs, newMessage(r))
 		}
 	}
-	v.modseq = modseq
+	v.modseq, v.fresh = modseq, v.clock.Load()
 	return nil
 }
 

@@ -133,13 +133,22 @@ func (db *DB) Close() error {
 // Dialect says which database this is. Callers branch on it only where two texts stand side by side under one test.
 func (db *DB) Dialect() Dialect { return db.dialect }
 
+// Statements is how many statements transactions have run: for measuring.
+func (db *DB) Statements() int64 {
+	n := db.read.ran.Load()
+	if db.write != db.read {
+		n += db.write.ran.Load()
+	}
+	return n
+}
+
 // Now is the clock that transactions use, cut to microseconds UTC.
 func (db *DB) Now() time.Time { return db.now().UTC().Truncate(time.Microsecond) }
 
 // A Tx is one transaction, or one closure's part of it.
 type Tx struct {
 	Now    time.Time // fixed when the closure began: one step has one time
-	tx     *sqlx.Tx
+	tx     *sqlx.Tx  // nil for Ask
 	pool   *pool
 	keep   bool // SQLite's writer: a statement cut short would roll back the others in the same commit
 	topics []string
@@ -172,7 +181,12 @@ func (tx *Tx) GetContext(ctx context.Context, dest any, query string, args ...an
 	if err != nil {
 		return err
 	}
-	if s == nil {
+	switch {
+	case tx.tx == nil && s == nil:
+		return tx.pool.GetContext(ctx, dest, query, args...)
+	case tx.tx == nil:
+		return s.GetContext(ctx, dest, args...)
+	case s == nil:
 		return tx.tx.GetContext(ctx, dest, query, args...)
 	}
 	return tx.tx.StmtxContext(ctx, s).GetContext(ctx, dest, args...)
@@ -185,7 +199,12 @@ func (tx *Tx) SelectContext(ctx context.Context, dest any, query string, args ..
 	if err != nil {
 		return err
 	}
-	if s == nil {
+	switch {
+	case tx.tx == nil && s == nil:
+		return tx.pool.SelectContext(ctx, dest, query, args...)
+	case tx.tx == nil:
+		return s.SelectContext(ctx, dest, args...)
+	case s == nil:
 		return tx.tx.SelectContext(ctx, dest, query, args...)
 	}
 	return tx.tx.StmtxContext(ctx, s).SelectContext(ctx, dest, args...)
@@ -223,6 +242,18 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	}
 	defer end()
 	return fn(&Tx{Now: db.Now(), tx: t, pool: db.read})
+}
+
+// Ask runs fn, which asks by GetContext and SelectContext alone, without a transaction: each question sees what is committed just
+// then. For one question that is all a transaction gives, and BEGIN and ROLLBACK cost as much as the question.
+func (db *DB) Ask(ctx context.Context, fn func(tx *Tx) error) error {
+	select {
+	case db.read.slots <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("begin to ask: %w", ctx.Err())
+	}
+	defer func() { <-db.read.slots }()
+	return fn(&Tx{Now: db.Now(), pool: db.read})
 }
 
 // Write runs fn in a transaction and returns after its commit is durable, or with fn's error after nothing of it was kept.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -22,6 +23,7 @@ const (
 type pool struct {
 	*sqlx.DB
 	slots chan struct{}
+	ran   atomic.Int64 // statements of transactions
 	mu    sync.RWMutex
 	stmts map[string]*sqlx.Stmt
 }
@@ -49,6 +51,7 @@ func (p *pool) begin(ctx context.Context, opt *sql.TxOptions) (*sqlx.Tx, func(),
 
 // prepared returns the statement, or nil when it is not worth keeping.
 func (p *pool) prepared(ctx context.Context, query string) (*sqlx.Stmt, error) {
+	p.ran.Add(1)
 	p.mu.RLock()
 	s, full := p.stmts[query], len(p.stmts) >= maxPrepared
 	p.mu.RUnlock()
