@@ -13,7 +13,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"congvan/mailcore/blob"
 	"congvan/mailcore/viettext"
 )
 
@@ -103,7 +102,7 @@ type edit struct {
 
 // A converter collects the edits of one message, in the order of its bytes.
 type converter struct {
-	f      *blob.File
+	f      io.ReaderAt
 	sealed bool
 	texts  int64 // bytes looked at
 	edits  []edit

@@ -1,7 +1,6 @@
 package mailcore_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -210,25 +209,4 @@ func TestOldEncodingsThatCannotBeConverted(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, &c.want)
 		}
 	}
-}
-
-func FuzzToUnicode(f *testing.F) {
-	for _, m := range oldMails {
-		f.Add([]byte(m.mail))
-	}
-	s := newStore(f, mailtest.Open(f, "sqlite:"+f.TempDir()+"/congvan.db"))
-	f.Fuzz(func(t *testing.T, mail []byte) {
-		b, err := s.SaveBody(ctx, bytes.NewReader(mail), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		after, recoded, err := s.ToUnicode(ctx, b, 0)
-		var old *mailcore.OldTextError
-		if err != nil && !errors.As(err, &old) {
-			t.Fatal(err)
-		}
-		if err == nil && recoded == nil && after.Digest != b.Digest {
-			t.Error("another body, and nothing converted")
-		}
-	})
 }
