@@ -53,7 +53,7 @@ func ParseHeading(raw string) Heading {
 		raw = strings.ToValidUTF8(raw[:maxHead], "")
 	}
 	text, enc := viettext.Recode(raw)
-	t := newHeadText(text)
+	t := newHeadText(strings.Map(noControl, text))
 	var h Heading
 	h.Secrecy, h.Urgency = t.marks()
 	t.cutMotto()
@@ -92,6 +92,14 @@ func ParseHeading(raw string) Heading {
 	h.Superior, h.Issuer = repairIssuer(h.Superior), repairIssuer(h.Issuer)
 	h.IssuerName = canonicalIssuer(h.Issuer, ref.symbol, h.Place)
 	return h
+}
+
+// noControl leaves no control character but those of lines and columns: the parser marks places with others.
+func noControl(r rune) rune {
+	if r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f {
+		return ' '
+	}
+	return r
 }
 
 // raiseOldFonts gives the names of agencies and types their capitals back: fonts such as .VnTimeH show small letters as
