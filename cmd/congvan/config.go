@@ -51,6 +51,7 @@ type config struct {
 		Routes       map[string]string `toml:"routes"`
 		LoopbackOnly bool              `toml:"loopback_only"`
 		CheckOrigin  bool              `toml:"check_origin"`
+		MTASTS       string            `toml:"mta_sts"` // our own policy: enforce, testing, or "" for none
 		Trusted      []netip.Prefix    `toml:"trusted_networks"`
 	} `toml:"mail"`
 	Accounts struct {
@@ -180,6 +181,9 @@ func (c *config) validate(path string) error {
 	if u, err := url.Parse(c.Evidence.TSA); c.Evidence.TSA != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return &hintError{fmt.Errorf("%s line %d: evidence.tsa = %q is no address", path, keyLine(path, toml.Key{"tsa"}), c.Evidence.TSA), `write it as "http://tsa.example.vn/"`}
 	}
+	if m := c.Mail.MTASTS; m != stsOff && m != stsTesting && m != stsEnforce {
+		return &hintError{fmt.Errorf("%s line %d: mail.mta_sts = %q", path, keyLine(path, toml.Key{"mta_sts"}), m), `write "testing", "enforce" or ""`}
+	}
 	if w := c.Filter.WhenDown; w != "wait" && w != "mark" {
 		return &hintError{fmt.Errorf("%s: filter.when_down = %q", path, w), `write "wait" or "mark"`}
 	}
@@ -243,6 +247,7 @@ max_message   = 52428800     # byte
 smart_host    = %q           # gửi mọi thư ra ngoài qua máy chủ này; rỗng: theo bản ghi MX
 loopback_only = %t           # chỉ gửi tới máy này (thử nghiệm)
 check_origin  = true         # hỏi SPF, DKIM, DMARC của thư từ bên ngoài; thư giả mạo vào "Thư rác", không mất
+mta_sts       = ""           # "testing" rồi "enforce": công bố rằng thư gửi tới đây phải mã hóa (MTA-STS); xem congvan dns
 trusted_networks = ["127.0.0.0/8", "::1/128"]   # thư từ các mạng này không hỏi: máy chuyển tiếp, bộ lọc của tỉnh
 
 [mail.routes]                # "tên miền" = "máy chủ:cổng"

@@ -153,7 +153,7 @@ Với --check: hỏi DNS và cho biết bản ghi nào đã đúng, còn thiếu
 	return c
 }
 
-// dnsRecords are what RFC 5321, 7208, 6376, 7489, 6186 and 8460 have a mail domain publish.
+// dnsRecords are what RFC 5321, 7208, 6376, 7489, 6186, 8460 and 8461 have a mail domain publish.
 func (c *config) dnsRecords(address string) ([]dnsRecord, error) {
 	host := c.Hostname + "."
 	addressType := "A"
@@ -184,6 +184,11 @@ func (c *config) dnsRecords(address string) ([]dnsRecord, error) {
 			Why: "DMARC: thư mạo danh tên miền bị coi là thư rác", Needed: true},
 		dnsRecord{Name: "_smtp._tls." + c.Domain, Type: "TXT", Value: "v=TLSRPTv1; rua=mailto:postmaster@" + c.Domain, Why: "báo cáo lỗi mã hóa từ các máy chủ khác"},
 	)
+	if c.Mail.MTASTS != stsOff {
+		out = append(out,
+			dnsRecord{Name: c.stsHost(), Type: "CNAME", Value: host, Why: "MTA-STS: nơi đọc chính sách, https cổng 443 tới listen.web; chứng thư phải có tên này"},
+			dnsRecord{Name: "_mta-sts." + c.Domain, Type: "TXT", Value: c.stsRecord(), Why: "MTA-STS: thư gửi tới tên miền phải mã hóa; id đổi khi chính sách đổi"})
+	}
 	out = append(out, c.clientRecords()...)
 	return out, nil
 }
@@ -284,6 +289,9 @@ func (r *dnsRecord) is(found string) bool {
 		squeeze := strings.NewReplacer(" ", "", "\t", "")
 		want, got := squeeze.Replace(r.Value), squeeze.Replace(found)
 		return got[strings.LastIndex(got, "p=")+2:] == want[strings.LastIndex(want, "p=")+2:]
+	}
+	if strings.HasPrefix(r.Value, "v=STSv1") {
+		return slices.Equal(fields(found), fields(r.Value))
 	}
 	return strings.HasPrefix(found, "v=TLSRPTv1")
 }

@@ -133,7 +133,7 @@ func (g *gateway) run(ctx context.Context) error {
 	}
 	imap := imapd.New(imapd.Options{Junk: junk, Store: in.mail, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage, Domain: cfg.Domain,
 		AccountURL: cfg.accountURL(), PlainFromLoopback: cfg.Listen.PlainFromLoopback})
-	out := queue.New(queue.Options{Store: in.mail, Domain: cfg.Domain, Hostname: cfg.Hostname, Resolver: cfg.resolver(), Signer: signer, Routes: cfg.Mail.Routes,
+	out := queue.New(queue.Options{Store: in.mail, Domain: cfg.Domain, Hostname: cfg.Hostname, Resolver: cfg.resolver(), STS: queue.NewSTS(cfg.resolver(), nil, nil), Signer: signer, Routes: cfg.Mail.Routes,
 		SmartHost: cfg.Mail.SmartHost, LoopbackOnly: cfg.Mail.LoopbackOnly, Logger: in.log, Lease: cfg.lease})
 	desks := in.newDeskGate()
 	directory := g.newDirectoryServer()

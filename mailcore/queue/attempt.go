@@ -252,11 +252,12 @@ func (w *worker) connect(ctx context.Context, d *dialogue) (*client, error) {
 		return nil, err
 	}
 	var last error
+	policy := w.q.sts(ctx, w.lane.destination)
 	for i, e := range found {
 		if i == maxTried || ctx.Err() != nil {
 			break
 		}
-		c, err := w.connectTo(ctx, e, d)
+		c, err := w.connectUnder(ctx, policy, e, d)
 		if err == nil {
 			w.q.connected(w.lane, true)
 			return c, nil
@@ -290,13 +291,34 @@ func notPermanent(err error) error {
 	return err
 }
 
-// connectTo connects to one address and turns TLS on as the lane's mode wants.
-func (w *worker) connectTo(ctx context.Context, e endpoint, d *dialogue) (*client, error) {
+// connectUnder connects as the lane's mode and the domain's policy want. What a policy that is only tested would have refused
+// goes to the log (RFC 8461 §5).
+func (w *worker) connectUnder(ctx context.Context, policy stsPolicy, e endpoint, d *dialogue) (*client, error) {
+	switch {
+	case policy.mode == stsEnforce && !policy.allows(e.name):
+		return nil, &refusal{false, "connect", "4.7.0", "the domain's MTA-STS policy does not name the server " + e.name}
+	case policy.mode == stsEnforce:
+		return w.connectTo(ctx, e, d, Verified)
+	case policy.mode == stsTesting && w.lane.mode != Verified:
+		if !policy.allows(e.name) {
+			w.q.log.Warn("MTA-STS in testing: the policy does not name the server", "domain", w.lane.domain, "server", e.name)
+		} else if c, err := w.connectTo(ctx, e, &dialogue{}, Verified); err == nil {
+			c.log = d
+			d.add("*", "connected to %s with a verified certificate", e.name)
+			return c, nil
+		} else if !errors.Is(err, errNoAnswer) {
+			w.q.log.Warn("MTA-STS in testing: the connection would be refused", "domain", w.lane.domain, "server", e.name, "err", err)
+		}
+	}
+	return w.connectTo(ctx, e, d, w.lane.mode)
+}
+
+// connectTo connects to one address and turns TLS on as the mode wants.
+func (w *worker) connectTo(ctx context.Context, e endpoint, d *dialogue, mode TLSMode) (*client, error) {
 	c, err := w.open(ctx, e, d)
 	if err != nil {
 		return nil, err
 	}
-	mode := w.lane.mode
 	_, offered := c.ext["STARTTLS"]
 	if !offered {
 		if mode != Opportunistic {

@@ -32,6 +32,7 @@ type Options struct {
 	Signer       *mailauth.Signer  // of what leaves (DKIM); nil: unsigned
 	TLSMode      TLSMode           // Opportunistic
 	TLSModes     map[string]TLSMode
+	STS          *STS // policies of other domains; nil: not asked for
 	Logger       *slog.Logger
 
 	Concurrency  int             // mails under way at one time; 40
