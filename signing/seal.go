@@ -189,9 +189,9 @@ func (s *Sealer) seal(ctx context.Context, in []byte, opt SealOptions) (out []by
 	if level.AtLeast(LevelT) {
 		ts = opt.Timestamper
 	}
-	out, err = s.sign(ctx, in, opt, ts)
+	out, doc, err := s.sign(ctx, in, opt, ts)
 	if errors.Is(err, errNoRoom) && ts != nil { // the authority's tokens have grown: by now it is known how much
-		out, err = s.sign(ctx, in, opt, ts)
+		out, doc, err = s.sign(ctx, in, opt, ts)
 	}
 	if err != nil {
 		return nil, err
@@ -199,7 +199,7 @@ func (s *Sealer) seal(ctx context.Context, in []byte, opt SealOptions) (out []by
 	if len(out) > largeFile {
 		debug.FreeOSMemory() // what the first reading left would lie beside the second one
 	}
-	if err := proofread(ctx, out); err != nil || !level.AtLeast(LevelLT) {
+	if err := proofread(ctx, out, doc); err != nil || !level.AtLeast(LevelLT) {
 		return out, err
 	}
 	roots := x509.NewCertPool()
@@ -213,21 +213,21 @@ func (s *Sealer) seal(ctx context.Context, in []byte, opt SealOptions) (out []by
 // errNoRoom means that a signature came out longer than the room kept for it.
 var errNoRoom = errors.New("signature is longer than the room kept for it")
 
-// sign adds one signature, with a time stamp in it when ts is given.
-func (s *Sealer) sign(ctx context.Context, in []byte, opt SealOptions, ts *Timestamper) ([]byte, error) {
+// sign adds one signature, with a time stamp in it when ts is given. It returns the reading of the input, too.
+func (s *Sealer) sign(ctx context.Context, in []byte, opt SealOptions, ts *Timestamper) ([]byte, *pdfdoc.Doc, error) {
 	doc, err := pdfdoc.Open(ctx, in)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	field, err := s.field(opt)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var stamp func([]byte) ([]byte, error)
 	if ts != nil {
 		n, err := ts.size(ctx)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		field.Reserve += n + cms.StampOverhead
 		stamp = func(value []byte) ([]byte, error) {
@@ -237,19 +237,20 @@ func (s *Sealer) sign(ctx context.Context, in []byte, opt SealOptions, ts *Times
 	}
 	file, err := doc.AddSignature(field)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	der, err := cms.Build(s.keyFor(ctx, file), s.carried, digestOf(file), stamp, s.attrs...)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(der) > field.Reserve {
-		return nil, errNoRoom
+		return nil, nil, errNoRoom
 	}
-	return file.Fill(der)
+	out, err := file.Fill(der)
+	return out, doc, err
 }
 
 // digestOf is the SHA-256 digest of the ranges to be signed.
@@ -280,9 +281,10 @@ func (s *Sealer) checkRevocation(ctx context.Context, source *RevocationSource) 
 }
 
 // proofread opens the sealed file as a stranger would and wants the seal found, intact and over the whole file. An input
-// on which this fails is one that readers do not agree about, and no seal may stand on it.
-func proofread(ctx context.Context, out []byte) error {
-	doc, err := pdfdoc.Open(ctx, out)
+// on which this fails is one that readers do not agree about, and no seal may stand on it. What the seal did not touch is
+// not read a second time.
+func proofread(ctx context.Context, out []byte, before *pdfdoc.Doc) error {
+	doc, err := pdfdoc.Reopen(ctx, out, before)
 	if err != nil {
 		return fmt.Errorf("read sealed file: %w", err)
 	}

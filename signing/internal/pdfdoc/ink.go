@@ -125,9 +125,11 @@ func (k *inker) run(data []byte, resources types.Dict, ctm matrix, depth int) {
 			s.push(operand{name: plainName(t[1:])})
 		case t == "[" || t == "]" || t == "<<" || t == ">>" || t == "{" || t == "}":
 		default:
-			if n, err := strconv.ParseFloat(t, 64); err == nil {
-				s.push(operand{number: n})
-				continue
+			if c := t[0]; c >= '0' && c <= '9' || c == '-' || c == '.' || c == '+' {
+				if n, err := strconv.ParseFloat(t, 64); err == nil {
+					s.push(operand{number: n})
+					continue
+				}
 			}
 			k.ops++
 			if t == "ID" {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
@@ -30,6 +31,8 @@ type view struct {
 	hiding bool
 	at     int            // of the word "stream" that is hidden now, -1 for none
 	hidden map[int64]bool // offsets of the objects whose stream was hidden
+	known  map[int64]int  // offsets and numbers of the objects that need not be read
+	empty  []byte         // what is left of an empty object that stands in for a known one
 	moved  bool           // pdfcpu has left the start of the file; when it returns there it scans for objects
 }
 
@@ -41,6 +44,13 @@ func newView(ctx context.Context, data []byte, hiding bool) *view {
 func (v *view) Read(p []byte) (int, error) {
 	if err := v.ctx.Err(); err != nil {
 		return 0, err
+	}
+	if v.empty != nil {
+		n := copy(p, v.empty)
+		if v.empty = v.empty[n:]; n == 0 {
+			return 0, io.EOF
+		}
+		return n, nil
 	}
 	from := len(v.data) - v.Len()
 	n, err := v.Reader.Read(p)
@@ -61,7 +71,7 @@ func (v *view) Seek(off int64, whence int) (int64, error) {
 		return 0, err
 	}
 	at, err := v.Reader.Seek(off, whence)
-	v.at = -1
+	v.at, v.empty = -1, nil
 	if err != nil || whence != io.SeekStart {
 		return at, err
 	}
@@ -69,7 +79,12 @@ func (v *view) Seek(off int64, whence int) (int64, error) {
 		v.hiding = false
 	}
 	v.moved = v.moved || at > 0
-	if v.hiding {
+	if !v.hiding {
+		return at, nil
+	}
+	if n, ok := v.known[at]; ok {
+		v.empty = fmt.Appendf(nil, "%d 0 obj null endobj\n", n)
+	} else {
 		if v.at = longStream(v.data, at); v.at >= 0 {
 			v.hidden[at] = true
 		}
@@ -111,28 +126,59 @@ func isNumber(s string) bool {
 	return s != ""
 }
 
-// load reads a file, at first without its long streams. What does not read well that way, and what is encrypted, is read
-// again in full.
-func load(ctx context.Context, data []byte) (*model.Context, error) {
-	conf := configuration(data)
+// load reads a file, at first without its long streams and without what is known from a reading before. What does not
+// read well that way, and what is encrypted, is read again in full.
+func load(ctx context.Context, data []byte, before *Doc) (*model.Context, error) {
 	v := newView(ctx, data, true)
-	x, err := pdfcpu.ReadWithContext(ctx, struct{ io.ReadSeeker }{v}, conf)
-	if len(v.hidden) == 0 || ctx.Err() != nil {
+	v.know(before)
+	x, err := pdfcpu.ReadWithContext(ctx, struct{ io.ReadSeeker }{v}, configuration(data))
+	if len(v.hidden) == 0 && len(v.known) == 0 || ctx.Err() != nil {
 		return x, err
 	}
 	if err == nil && v.hiding && x.Encrypt == nil {
-		if err = v.restore(x); err == nil {
+		if err = v.restore(x, before); err == nil {
 			return x, nil
 		}
 	}
 	return pdfcpu.ReadWithContext(ctx, struct{ io.ReadSeeker }{newView(ctx, data, false)}, configuration(data))
 }
 
-// restore puts the streams back.
-func (v *view) restore(x *model.Context) error {
+// know notes which objects of a reading before are to be taken over. The catalog is read anew, because pdfcpu wants to see
+// it, and so is what the file is read with: streams of objects and of cross references.
+func (v *view) know(before *Doc) {
+	if before == nil || before.x.Encrypt != nil {
+		return
+	}
+	v.known = make(map[int64]int, len(before.x.Table))
+	for n, e := range before.x.Table {
+		if e.Free || e.Compressed || e.Offset == nil || *e.Offset <= 0 || *e.Offset >= int64(len(before.Data)) ||
+			n == before.x.Root.ObjectNumber.Value() {
+			continue
+		}
+		switch e.Object.(type) {
+		case nil, types.ObjectStreamDict, types.XRefStreamDict, types.LazyObjectStreamObject:
+			continue
+		}
+		v.known[*e.Offset] = n
+	}
+}
+
+// restore puts back what was left out.
+func (v *view) restore(x *model.Context, before *Doc) error {
 	v.hiding = false
 	for n, e := range x.Table {
-		if e.Free || e.Compressed || e.Offset == nil || !v.hidden[*e.Offset] {
+		if e.Free || e.Compressed || e.Offset == nil {
+			continue
+		}
+		if number, ok := v.known[*e.Offset]; ok {
+			old := before.x.Table[n]
+			if number != n || e.Object != nil || e.Generation == nil || old.Generation == nil || *e.Generation != *old.Generation {
+				return errPlain
+			}
+			e.Object = old.Object
+			continue
+		}
+		if !v.hidden[*e.Offset] {
 			continue
 		}
 		if _, ok := e.Object.(types.Dict); !ok || e.Generation == nil {

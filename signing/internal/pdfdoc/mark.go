@@ -8,7 +8,6 @@ import (
 	"io"
 	"math"
 	"strings"
-	"sync"
 
 	"congvan/signing/internal/typeface"
 
@@ -193,20 +192,46 @@ func toUnicode(t *typeface.Text) []byte {
 	return b.Bytes()
 }
 
-// compressors are kept, because a new one costs more memory than everything else of a mark.
-var compressors = sync.Pool{New: func() any { return zlib.NewWriter(io.Discard) }}
+// shortStream is below which a stream is compressed the fast way: what that leaves out would save a few hundred bytes and
+// take longer than the rest of a seal.
+const shortStream = 64 << 10
+
+// fastCompressors keeps a few, because a new one costs more memory than everything else of a mark, and a sync.Pool is
+// emptied too often.
+var fastCompressors = make(chan *zlib.Writer, 4)
+
+func compressor(size int) (*zlib.Writer, error) {
+	if size >= shortStream {
+		return zlib.NewWriter(io.Discard), nil
+	}
+	select {
+	case w := <-fastCompressors:
+		return w, nil
+	default:
+		return zlib.NewWriterLevel(io.Discard, zlib.BestSpeed)
+	}
+}
 
 // stream compresses data into a stream object.
 func stream(data []byte, d types.Dict) (*types.StreamDict, error) {
 	var b bytes.Buffer
-	w := compressors.Get().(*zlib.Writer)
-	defer compressors.Put(w)
+	w, err := compressor(len(data))
+	if err != nil {
+		return nil, fmt.Errorf("compress stream: %w", err)
+	}
 	w.Reset(&b)
 	if _, err := w.Write(data); err != nil {
 		return nil, fmt.Errorf("compress stream: %w", err)
 	}
 	if err := w.Close(); err != nil {
 		return nil, fmt.Errorf("compress stream: %w", err)
+	}
+	if len(data) < shortStream {
+		w.Reset(io.Discard)
+		select {
+		case fastCompressors <- w:
+		default:
+		}
 	}
 	n := int64(b.Len())
 	d["Filter"], d["Length"] = types.Name(filter.Flate), types.Integer(n)

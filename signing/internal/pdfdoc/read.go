@@ -53,7 +53,15 @@ type Doc struct {
 }
 
 // Open reads data as one PDF file. The empty user password is tried, no other. Doc keeps data and pieces of it.
-func Open(ctx context.Context, data []byte) (*Doc, error) {
+func Open(ctx context.Context, data []byte) (*Doc, error) { return open(ctx, data, nil) }
+
+// Reopen reads a file to which an increment was added. before is the reading it was made with, and objects that stand where
+// they stood are taken over from there; before must not be used afterwards.
+func Reopen(ctx context.Context, data []byte, before *Doc) (*Doc, error) {
+	return open(ctx, data, before)
+}
+
+func open(ctx context.Context, data []byte, before *Doc) (*Doc, error) {
 	if len(data) == 0 {
 		return nil, ErrEmpty
 	}
@@ -70,7 +78,7 @@ func Open(ctx context.Context, data []byte) (*Doc, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	if d.x, err = read(ctx, data); err != nil {
+	if d.x, err = read(ctx, data, before); err != nil {
 		return nil, classify(ctx, err)
 	}
 	if at := d.x.Write.OffsetPrevXRef; at == nil || *at != d.xrefAt {
@@ -126,13 +134,44 @@ func lastXRef(data []byte) (at int64, stream bool, err error) {
 	switch {
 	case bytes.HasPrefix(data[at:], []byte("xref")):
 		return at, false, nil
-	case objectHeader.Match(data[at:min(len(data), int(at)+40)]):
+	case isObject(data[at:]):
 		return at, true, nil
 	}
 	return 0, false, fmt.Errorf("%w: startxref does not point at a cross reference section", ErrDamaged)
 }
 
-var objectHeader = regexp.MustCompile(`^[ \t\r\n\f\x00]*([0-9]{1,10})[ \t\r\n\f\x00]+([0-9]{1,5})[ \t\r\n\f\x00]+obj`)
+func isObject(data []byte) bool {
+	_, _, ok := objectHeader(data)
+	return ok
+}
+
+// objectHeader reads "12 0 obj" within the first 40 bytes, after white space but no comments.
+func objectHeader(data []byte) (number, generation int, ok bool) {
+	data = data[:min(len(data), 40)]
+	at := 0
+	space := func() bool {
+		from := at
+		for at < len(data) && isSpace(data[at]) {
+			at++
+		}
+		return at > from
+	}
+	digits := func(most int) (n int, ok bool) {
+		from := at
+		for ; at < len(data) && data[at] >= '0' && data[at] <= '9'; at++ {
+			n = n*10 + int(data[at]-'0')
+		}
+		return n, at > from && at-from <= most
+	}
+	space()
+	if number, ok = digits(10); !ok || !space() {
+		return 0, 0, false
+	}
+	if generation, ok = digits(5); !ok || !space() {
+		return 0, 0, false
+	}
+	return number, generation, bytes.HasPrefix(data[at:], []byte("obj"))
+}
 
 func configuration(data []byte) *model.Configuration {
 	conf := model.NewDefaultConfiguration()
@@ -149,7 +188,7 @@ func configuration(data []byte) *model.Configuration {
 
 // read runs pdfcpu in a goroutine of its own: when it does not come back in time it is left behind, and its next
 // access to the file ends it.
-func read(ctx context.Context, data []byte) (*model.Context, error) {
+func read(ctx context.Context, data []byte, before *Doc) (*model.Context, error) {
 	type result struct {
 		x   *model.Context
 		err error
@@ -163,7 +202,7 @@ func read(ctx context.Context, data []byte) (*model.Context, error) {
 			}
 			done <- r
 		}()
-		r.x, r.err = load(ctx, data)
+		r.x, r.err = load(ctx, data, before)
 		if r.err == nil && r.x.Root == nil {
 			r.err = fmt.Errorf("%w: no catalog", ErrDamaged)
 		}

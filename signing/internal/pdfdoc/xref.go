@@ -66,14 +66,9 @@ func pointsAt(data []byte, off int64, number int, gen string) bool {
 	if off < 0 || off >= int64(len(data)) {
 		return false
 	}
-	m := objectHeader.FindSubmatch(data[off:min(len(data), int(off)+40)])
-	if m == nil {
-		return false
-	}
-	n, err1 := strconv.Atoi(string(m[1]))
-	g, err2 := strconv.Atoi(gen)
-	have, err3 := strconv.Atoi(string(m[2]))
-	return err1 == nil && err2 == nil && err3 == nil && n == number && g == have
+	n, have, ok := objectHeader(data[off:])
+	g, err := strconv.Atoi(gen)
+	return ok && err == nil && n == number && g == have
 }
 
 // A lexer walks over PDF syntax without building objects.
