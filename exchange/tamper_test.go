@@ -59,6 +59,8 @@ var noEvidence = map[string]string{
 	"account":          "who may log in; events name the address that acted",
 	"app_password":     "likewise",
 	"web_session":      "likewise",
+	"vacation":         "an officer's notice of absence",
+	"vacation_reply":   "who was told of an absence, and when",
 	"login_place":      "shown to the account's owner",
 	"login_lock":       "places that may not try passwords for a while",
 	"mailbox_visit":    "when a mailbox was looked at: counted for reminders",

@@ -17,6 +17,7 @@ type homePage struct {
 	Profile     bool // there are servers for one
 	Apps        []mailcore.AppPassword
 	Delegations []mailcore.Delegation
+	Absence     *absence
 	Sessions    []sessionLine
 	Logins      []loginLine
 }
@@ -44,6 +45,9 @@ func (s *Server) showHome(v *visit, status int, problem string) error {
 		return err
 	}
 	if p.Apps, err = store.AppPasswords(ctx, account.ID); err != nil {
+		return err
+	}
+	if p.Absence, err = s.absence(v); err != nil {
 		return err
 	}
 	if p.Delegations, err = store.ActsFor(ctx, account.ID, time.Now()); err != nil {

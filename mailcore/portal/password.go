@@ -77,4 +77,6 @@ var notices = map[string]string{
 	"strong":  "Đã đặt mật khẩu mới. Độ mạnh: tốt. Giờ hãy đăng nhập lại trong ứng dụng thư.",
 	"revoked": "Đã hủy mật khẩu ứng dụng. Máy dùng mật khẩu đó bị đăng xuất ngay.",
 	"closed":  "Đã đăng xuất phiên đó.",
+	"away":    "Đã đặt lời báo vắng mặt.",
+	"back":    "Đã bỏ lời báo vắng mặt.",
 }

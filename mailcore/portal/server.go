@@ -74,6 +74,8 @@ func (s *Server) routes() http.Handler {
 	signed("POST "+Path+"/password", s.changePassword)
 	signed("POST "+Path+"/apps", s.createApp)
 	signed("POST "+Path+"/apps/revoke", s.revokeApp)
+	signed("POST "+Path+"/vacation", s.setVacation)
+	signed("POST "+Path+"/vacation/end", s.endVacation)
 	signed("POST "+Path+"/sessions/close", s.closeSession)
 	signed("POST "+Path+"/sessions/end", s.endSessions)
 	mux.Handle(Path+"/", s.handle(func(*visit) error { return errNotFound }))

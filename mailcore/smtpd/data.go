@@ -198,6 +198,10 @@ func (s *session) deliver(ctx context.Context, e *envelope, m *message, id strin
 	if err != nil {
 		return err
 	}
+	answers, err := s.vacations(ctx, e, m, copies)
+	if err != nil {
+		return err
+	}
 	store := s.run.opt.Store
 	return store.DB().Write(ctx, func(tx *sqldb.Tx) error {
 		if len(copies) > 0 {
@@ -209,6 +213,9 @@ func (s *session) deliver(ctx context.Context, e *envelope, m *message, id strin
 			if _, err := store.EnqueueTx(ctx, tx, m.body, out); err != nil {
 				return err
 			}
+		}
+		if err := answers(tx); err != nil {
+			return err
 		}
 		return receipt(tx)
 	})
