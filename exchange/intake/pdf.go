@@ -260,41 +260,49 @@ func (f *pdfFile) readPage(i int, fonts bool) (p page, scan bool, err error) {
 	}
 	defer h.free()
 	p.width, p.height = h.geom.size()
+	if scan, err = f.readLayer(h, &p, fonts); err == nil && !scan {
+		p.drawn = f.draws(h)
+	}
+	return p, scan, err
+}
+
+// readLayer reads the text layer of a page that is loaded.
+func (f *pdfFile) readLayer(h *pageHandle, p *page, fonts bool) (scan bool, err error) {
 	t, err := f.openText(h)
 	if err != nil {
-		return p, false, err
+		return false, err
 	}
 	defer t.free()
 	if !fonts {
 		text, err := f.plainText(t)
 		if err != nil {
-			return p, false, err
+			return false, err
 		}
 		if t.chars >= 300 && ordinary(text) {
 			p.text = text
-			return p, false, nil
+			return false, nil
 		}
 	}
-	if err := f.readWords(h, t, &p, fonts); err != nil {
-		return p, false, err
+	if err := f.readWords(h, t, p, fonts); err != nil {
+		return false, err
 	}
 	letters, good := usable(p.words)
 	foreign := bare(p.words)
 	if good && letters >= 300 && !foreign {
-		return p, false, nil
+		return false, nil
 	}
 	cover := f.pictureCover(h)
 	switch {
 	case foreign && letters >= 300 && cover > 0.8: // the hidden text of a scan, read as another language
 	case good && cover < 0.5:
-		return p, false, nil
+		return false, nil
 	case letters == 0 && cover == 0 && !f.shows(h):
-		return p, false, nil // an empty page
+		return false, nil // an empty page
 	case letters > 0 && cover == 0 && letters < 20:
-		return p, false, nil // a page number
+		return false, nil // a page number
 	}
 	p.words, p.encoding = nil, ""
-	return p, true, nil
+	return true, nil
 }
 
 // readWords builds the words of a page and decodes them.

@@ -37,6 +37,7 @@ type page struct {
 	words         []word
 	turned        []turned // texts that run across the lines
 	stamps        []mark   // marks that were found in its pictures
+	drawn         bool     // it has pictures or drawings that may hold a mark
 	text          string   // instead of words, on pages where places do not matter
 	ocr           bool     // the words were read from a picture
 	unread        bool     // the page has content that could not be read
