@@ -57,11 +57,11 @@ func BenchmarkThousandMessages(b *testing.B) {
 }
 
 // idlers is how many connections the benchmark holds open.
-const idlers = 500
+const idlers = 5000
 
 // BenchmarkIdleConnections tells what an idling connection costs the server: the clients are another process.
 func BenchmarkIdleConnections(b *testing.B) {
-	h := newHouse(b, sqlite(b), func(o *imapd.Options) { o.MaxPerAddress = 2 * idlers })
+	h := newHouse(b, sqlite(b), func(o *imapd.Options) { o.MaxPerAddress, o.MaxConns = 2*idlers, 2*idlers })
 	h.deliver(mailcore.Inbox, letter("Thư", 1), "", "")
 	fill(h, 100)
 	for b.Loop() {
@@ -141,4 +141,32 @@ func TestIdlersProcess(t *testing.T) {
 	}
 	fmt.Println("woken")
 	io.Copy(io.Discard, os.Stdin)
+}
+
+// BenchmarkHundredThousand is what a client asks first of a very large mailbox.
+func BenchmarkHundredThousand(b *testing.B) {
+	forEachDB(b, func(b *testing.B, db *sqldb.DB) {
+		h := newHouse(b, db)
+		for range 20 {
+			fill(h, 5000)
+		}
+		p := h.session()
+		p.SetDeadline(time.Time{})
+		for _, c := range []struct{ name, command string }{
+			{"select", "SELECT INBOX"},
+			{"status", "STATUS INBOX (MESSAGES UNSEEN UIDNEXT)"},
+			{"search-unseen", "SEARCH RETURN (COUNT) UNSEEN"},
+			{"search-day", "SEARCH RETURN (COUNT) SINCE 1-Jan-2020"},
+			{"search-subject", `SEARCH RETURN (COUNT) SUBJECT "cong van 17"`},
+			{"flags", "UID FETCH 99900:* (FLAGS)"},
+		} {
+			b.Run(c.name, func(b *testing.B) {
+				p.command(b, "SELECT INBOX")
+				b.ReportAllocs()
+				for b.Loop() {
+					p.command(b, c.command)
+				}
+			})
+		}
+	})
 }
