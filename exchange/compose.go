@@ -164,9 +164,9 @@ func (l *letter) header() mail.Header {
 	if strings.Contains(l.to, "@") {
 		h.SetAddressList("To", []*mail.Address{{Address: l.to}})
 	} else { // an empty group (RFC 5322 §3.4): whoever else got the document stands in the document
-		h.Set("To", mime.QEncoding.Encode("utf-8", l.to)+":;")
+		h.Set("To", mime.QEncoding.Encode("utf-8", viettext.NFC(l.to))+":;")
 	}
-	h.SetAddressList("From", []*mail.Address{&l.from})
+	h.SetAddressList("From", []*mail.Address{{Name: viettext.NFC(l.from.Name), Address: l.from.Address}})
 	h.SetDate(l.date.In(hanoi))
 	h.Set("Mime-Version", "1.0")
 	return h
@@ -199,7 +199,7 @@ func (l *letter) writeEntity(out io.Writer, h message.Header) error {
 		if err != nil {
 			return err
 		}
-		return copyAndClose(w, strings.NewReader(l.text))
+		return copyAndClose(w, strings.NewReader(viettext.NFC(l.text)))
 	}
 	h.SetContentType("multipart/mixed", map[string]string{"boundary": l.boundary("")})
 	w, err := message.CreateWriter(out, h)
@@ -208,7 +208,7 @@ func (l *letter) writeEntity(out io.Writer, h message.Header) error {
 	}
 	var text message.Header
 	textHeader(&text)
-	if err := addPart(w, text, strings.NewReader(l.text)); err != nil {
+	if err := addPart(w, text, strings.NewReader(viettext.NFC(l.text))); err != nil {
 		return err
 	}
 	for _, f := range l.files {
