@@ -115,7 +115,7 @@ func (p *province) eml(from, to, subject string) string {
 
 func TestE2EClients(t *testing.T) {
 	p := prepareProvince(t, "testdata/e2e/units.csv")
-	p.configure(t, `submissions = ""`, fmt.Sprintf("submissions = %q", p.submissions), `imaps       = ""`, fmt.Sprintf("imaps = %q", p.imaps))
+	p.configure(t, "plain_from_loopback = true", "plain_from_loopback = false", `submissions = ""`, fmt.Sprintf("submissions = %q", p.submissions), `imaps       = ""`, fmt.Sprintf("imaps = %q", p.imaps))
 	p.serve(t)
 	stc, snv := p.oracle(t, "stc"), p.oracle(t, "snv")
 	for _, c := range []struct {
