@@ -103,7 +103,7 @@ func TestSweepTakesOnlyWhatNothingNames(t *testing.T) {
 			return err
 		})
 		stray := body(t, s, text(5)) // nobody came to name it
-		half := filepath.Join(pathOf(t, s, stray.Digest), "../../../.tmp-half")
+		half := filepath.Join(pathOf(t, s, stray.Digest), "../../.tmp-half")
 		if err := errors.Join(os.WriteFile(half, []byte("half"), 0o600), os.Chtimes(half, time.Time{}, time.Now().Add(-25*time.Hour))); err != nil {
 			t.Fatal(err)
 		}

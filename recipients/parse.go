@@ -45,6 +45,7 @@ func makeEntry(text string) (Entry, bool) {
 	if isArchive(text) {
 		e.Kind = EntryArchive
 		e.Text, e.Units, e.Copies = readArchive(text)
+		e.Text = strings.TrimSpace(e.Text)
 		return e, true
 	}
 	e.Text = text

@@ -209,7 +209,7 @@ func FuzzCompare(f *testing.F) {
 		s := intake.Said{Reference: ref, Date: date, Type: text, Abstract: text, Issuer: text, Signer: text, Secrecy: text, Urgency: text,
 			KinhGui: []string{lines}, NoiNhan: []string{lines, text}, Annexes: []string{text, lines}, Files: []string{ref}}
 		for _, d := range intake.Compare(page(), s) {
-			if d.Message == "" || utf8.ValidString(ref+date+text+lines) && !utf8.ValidString(d.Message) {
+			if d.Message == "" || utf8.ValidString(strings.Join([]string{ref, date, text, lines}, " ")) && !utf8.ValidString(d.Message) {
 				t.Errorf("bad message in %+v", d)
 			}
 		}
