@@ -16,9 +16,6 @@ import (
 	"congvan/signing"
 )
 
-// maxDocument bounds a PDF, and with it what reading one back into memory costs.
-const maxDocument = 100 << 20
-
 // RefuseSecret records that a document with a mark of secrecy was refused: agency, time, actor and độ mật, nothing else.
 func (s *Store) RefuseSecret(ctx context.Context, by Actor, agency recipients.UnitCode, secrecy string) error {
 	s.Log.Info("document refused", "reason", "secret", "agency", agency, "by", by.String())

@@ -121,7 +121,7 @@ func TestDocumentWithoutRecipientsIsADraftWithAProblem(t *testing.T) {
 }
 
 func TestTimeLimitKillsTheReading(t *testing.T) {
-	r, err := intake.Open(t.Context(), intake.Options{CacheDir: filepath.Join(os.TempDir(), "congvan-test-wasm"), Timeout: 40 * time.Millisecond, Workers: 1})
+	r, err := intake.Open(t.Context(), intake.Options{CacheDir: filepath.Join(os.TempDir(), "congvan-test-wasm"), Workers: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestTimeLimitKillsTheReading(t *testing.T) {
 	}
 	slow := textPDF(90, content.String())
 	start := time.Now()
-	_, err = r.Read(t.Context(), "chậm.pdf", slow)
+	_, err = r.ReadCall(t.Context(), "chậm.pdf", slow, intake.Call{Timeout: 40 * time.Millisecond})
 	var p *intake.Problem
 	if !errors.As(err, &p) || p.Code != intake.TooSlow {
 		t.Fatalf("error %v", err)

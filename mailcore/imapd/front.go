@@ -205,7 +205,7 @@ func (f *front) Write(p []byte) (int, error) {
 	idling := f.cmd == "IDLE"
 	f.mu.Unlock()
 	if f.out == nil && len(out) > 0 && len(out) < maxOut && !idling {
-		f.out = outs.Get().([]byte)[:0]
+		f.out = outs.Get().(*[maxOut]byte)[:0]
 	}
 	if len(f.out)+len(out) < maxOut && !idling { // sent by the time the library waits for the client
 		f.out = append(f.out, out...)
@@ -221,7 +221,7 @@ func (f *front) Write(p []byte) (int, error) {
 // command is one packet, and one TLS record, instead of ten.
 const maxOut = 16 << 10
 
-var outs = sync.Pool{New: func() any { return make([]byte, 0, maxOut) }}
+var outs = sync.Pool{New: func() any { return new([maxOut]byte) }}
 
 // flush sends what was collected.
 func (f *front) flush() error {
@@ -238,7 +238,7 @@ func (f *front) send(more []byte) error {
 	first := f.out
 	f.out = nil
 	if first != nil {
-		defer outs.Put(first[:0])
+		defer outs.Put((*[maxOut]byte)(first[:maxOut]))
 		if len(first)+len(more) <= cap(first) {
 			first, more = append(first, more...), nil
 		}
