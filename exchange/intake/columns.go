@@ -4,6 +4,7 @@ import (
 	"context"
 	"image"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -30,7 +31,10 @@ func (r *Reader) headAgain(ctx context.Context, p *page, s scanned, dpi float64)
 	if err := r.columnsAgain(ctx, p, s, dpi, 0, bottom); err != nil {
 		return err
 	}
-	return r.numberAgain(ctx, p, s, dpi)
+	if err := r.numberAgain(ctx, p, s, dpi); err != nil {
+		return err
+	}
+	return r.dateAgain(ctx, p, s, dpi)
 }
 
 // numberAgain recognises the line of the number by itself, in several sizes, when nothing but its label was read.
@@ -44,7 +48,25 @@ func (r *Reader) numberAgain(ctx context.Context, p *page, s scanned, dpi float6
 	if strings.ContainsAny(n.text(), "0123456789") {
 		return nil // a number without a symbol, as registers have
 	}
-	area := image.Rect(int(left/s.scale)-8, int((n.base-1.1*n.size)/s.scale), int(right/s.scale), int((n.base+0.4*n.size)/s.scale)).Intersect(s.grey.Rect)
+	n.x0, n.x1 = left, right-8*s.scale
+	return r.lineAgain(ctx, p, s, dpi, n, referenceText.MatchString)
+}
+
+var dayWritten = regexp.MustCompile(`\bngay\s+\S{1,3}\s+thang\b`)
+
+// dateAgain recognises the line of the date by itself when a day is written that no month has: tesseract is sure of its 37.
+func (r *Reader) dateAgain(ctx context.Context, p *page, s scanned, dpi float64) error {
+	whole := func(text string) bool { return len(ParseHeading(text).Date) == len("2006-01-02") }
+	h := readHead(*p, false)
+	if h.date == nil || whole(h.date.text()) || !dayWritten.MatchString(fold(h.date.text())) {
+		return nil
+	}
+	return r.lineAgain(ctx, p, s, dpi, *h.date, whole)
+}
+
+// lineAgain recognises a line by itself in several sizes until what comes out is good.
+func (r *Reader) lineAgain(ctx context.Context, p *page, s scanned, dpi float64, l line, good func(string) bool) error {
+	area := image.Rect(int(l.x0/s.scale)-8, int((l.base-1.1*l.size)/s.scale), int(l.x1/s.scale)+8, int((l.base+0.4*l.size)/s.scale)).Intersect(s.grey.Rect)
 	if area.Dx() < 20 || area.Dy() < 10 {
 		return nil
 	}
@@ -59,7 +81,7 @@ func (r *Reader) numberAgain(ctx context.Context, p *page, s scanned, dpi float6
 			f.left, f.top, f.width, f.height = f.left/scale, f.top/scale, f.width/scale, f.height/scale
 		}
 		words := s.words(found, float64(area.Min.X-border), float64(area.Min.Y-border))
-		if lines := linesOf(words, p.number); len(lines) == 1 && referenceText.MatchString(lines[0].text()) {
+		if lines := linesOf(words, p.number); len(lines) == 1 && good(lines[0].text()) {
 			p.words = append(withoutOverlap(p.words, lines[0]), words...)
 			return nil
 		}

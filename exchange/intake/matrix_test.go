@@ -21,6 +21,8 @@ var scansFlag = flag.String("scans", "", `read the whole matrix of scans ("all")
 
 var scansDiffs = flag.Bool("scans.diffs", false, "show what was read otherwise")
 
+var scansRows = flag.String("scans.rows", "", `only the rows of the matrix whose description contains this, such as "200 dpi +0.4"`)
+
 var scansKeep = flag.String("scans.keep", "", "a folder that the documents and scans are kept in")
 
 // A verdict is how one reading came out.
@@ -152,7 +154,7 @@ func text(s *string) string {
 type printed struct {
 	name, producer, file string
 	want                 intake.Record
-	open                 bool // old fonts: what one sees on a scan is no Vietnamese, so nothing can be found, and nothing wrong may be
+	open                 bool // old fonts, see prints
 }
 
 // prints are the samples as they came and as two other producers set them, and a second time through cairo with object
@@ -194,6 +196,8 @@ func prints(t testing.TB, only string, from ...string) []printed {
 		if out[i].producer != "original" {
 			out[i].want = truths[out[i].name]
 		}
+		// This sample shows the codes of TCVN3 in a font that has none of its letters: as a PDF its text is read, but the printed
+		// page bears "th«ng" for "thông", and what nobody can read on paper is no test of reading scans.
 		out[i].open = strings.HasPrefix(out[i].name, "11-")
 	}
 	return out
@@ -247,8 +251,14 @@ func TestScanMatrix(t *testing.T) {
 	r, dir := openReader(t), kontum(t)
 	fmt.Println(verdictHead)
 	for _, p := range prints(t, only, dirs...) {
-		born := []scanner{{}}
-		for _, how := range append(born, matrix...) {
+		rows := []scanner{{}} // as it is
+		if !p.open {
+			rows = append(rows, matrix...)
+		}
+		for _, how := range rows {
+			if !strings.Contains(how.String(), *scansRows) {
+				continue
+			}
 			v, err := p.read(t, r, dir, how)
 			if err != nil {
 				t.Errorf("%s %s %s: %v", p.name, p.producer, how, err)
@@ -297,7 +307,7 @@ func (p printed) demand(t testing.TB, v verdict, how scanner) {
 	switch {
 	case len(v.wrong) > 0:
 		t.Errorf("%s: wrong units %v", v.row(), v.wrong)
-	case how.dpi == 150, p.open && how.dpi > 0:
+	case how.dpi == 150:
 	case !v.exact():
 		t.Errorf("%s: not exact; missing %v", v.row(), v.missing)
 	}

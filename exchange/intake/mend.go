@@ -41,6 +41,9 @@ func mendWords(words []word) []word {
 	texts := make([]string, len(words))
 	for i, w := range words {
 		texts[i] = mendToken(w.text)
+		if i > 0 && standingCommittee.MatchString(texts[i-1]) && strings.HasPrefix(texts[i], "HĐND") {
+			texts[i-1] = "TT"
+		}
 	}
 	for range 2 { // the first pass may make a word sound that the second needs
 		mended := strings.Split(repairMarks(strings.Join(texts, " ")), " ")
@@ -95,6 +98,10 @@ func mendColons(words []word) {
 		}
 	}
 }
+
+// standingCommittee is what OCR makes of "TT" where its two letters run together. Before HĐND no other abbreviation of such
+// letters stands.
+var standingCommittee = regexp.MustCompile(`^(['’‘]?T|[FI1l]T|T[FI1l])$`)
 
 var (
 	signInCapitals = regexp.MustCompile(`(\p{Lu})['’‘(\[|]+(\p{Lu})`)

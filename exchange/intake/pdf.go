@@ -32,6 +32,7 @@ type pdfFile struct {
 	pdf   pdfium.Pdfium
 	doc   references.FPDF_DOCUMENT
 	pages int
+	head  *pageHandle // the first page, kept open when it has text: it is looked at again
 }
 
 // checkBytes finds what is wrong with a file before PDFium sees it.
@@ -108,6 +109,9 @@ type pageHandle struct {
 // load opens page i (from 0). Annotations are drawn into the page first: the number, the date and the seal of many signed
 // documents stand in the appearance of signature fields, not in the page.
 func (f *pdfFile) load(i int) (*pageHandle, error) {
+	if i == 0 && f.head != nil {
+		return &pageHandle{ref: f.head.ref, geom: f.head.geom, free: func() {}}, nil
+	}
 	loaded, err := f.pdf.FPDF_LoadPage(&requests.FPDF_LoadPage{Document: f.doc, Index: i})
 	if err != nil {
 		return nil, fmt.Errorf("load page %d: %w", i+1, err)
@@ -258,7 +262,13 @@ func (f *pdfFile) readPage(i int, fonts bool) (p page, scan bool, err error) {
 		p.unread = true
 		return p, false, nil // one bad page does not take the others with it
 	}
-	defer h.free()
+	defer func() {
+		if i == 0 && f.head == nil && err == nil && !scan {
+			f.head = h // closed with the file
+			return
+		}
+		h.free()
+	}()
 	p.width, p.height = h.geom.size()
 	if scan, err = f.readLayer(h, &p, fonts); err == nil && !scan {
 		p.drawn = f.draws(h)

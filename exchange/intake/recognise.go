@@ -49,6 +49,7 @@ func (r *Reader) recognise(ctx context.Context, p *page, img *image.RGBA, dpi fl
 	}
 	p.ocr = true
 	p.words = s.words(found, 0, 0)
+	p.dropEdge()
 	if p.number == 1 {
 		if err := r.headAgain(ctx, p, s, dpi); err != nil {
 			return err
@@ -57,6 +58,7 @@ func (r *Reader) recognise(ctx context.Context, p *page, img *image.RGBA, dpi fl
 	if err := r.footAgain(ctx, p, s, dpi); err != nil {
 		return err
 	}
+	p.dropEdge()
 	p.mend()
 	return r.redMarks(ctx, p, s, dpi)
 }

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -48,4 +49,26 @@ func tidyEntry(s string) string {
 		s = ocrDesk.ReplaceAllString(strings.ReplaceAll(body, ";", ","), "${1}1") + end
 	}
 	return s
+}
+
+// dropEdge drops what tesseract reads into the dark edge of a bound or crooked page: words it is not sure of that begin at
+// the edge of the sheet, where nothing is printed, and what goes on from them.
+func (p *page) dropEdge() {
+	const sure, edge = 55, 0.025
+	bad := map[[2]float64]bool{} // by place
+	for _, l := range linesOf(p.words, p.number) {
+		words := l.words
+		if len(words) > 0 && words[0].x0 < edge*p.width && words[0].conf < sure {
+			n := 1
+			for n < len(words) && words[n].conf < sure {
+				n++
+			}
+			for _, w := range words[:n] {
+				bad[[2]float64{w.x0, w.y0}] = true
+			}
+		}
+	}
+	if len(bad) > 0 {
+		p.words = slices.DeleteFunc(p.words, func(w word) bool { return bad[[2]float64{w.x0, w.y0}] })
+	}
 }
