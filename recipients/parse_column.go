@@ -470,7 +470,7 @@ func cutTailScraps(l string) string {
 		if i := strings.LastIndexByte(head, ';'); i > 0 && junkRune.MatchString(tail) && utf8.RuneCountInString(strings.TrimSpace(head[i+1:])) < 4 {
 			return head[:i+1]
 		}
-		if strings.ContainsAny(tail, "()&") { // part of the entry
+		if strings.ContainsAny(tail, "()&") || strings.Contains(tail, "...") { // part of the entry, or left blank in it
 			return strings.TrimRight(l, " ")
 		}
 		if strings.ContainsAny(tail[:1], ";,.") && !strings.ContainsAny(head[len(head)-1:], ";,:.") ||
