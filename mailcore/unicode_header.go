@@ -112,7 +112,7 @@ func (h *headerEdit) set(name, value string) {
 	var out []byte
 	written := false
 	for rest := h.rest; len(rest) > 0; {
-		n := fieldSize(rest)
+		n := FieldLength(rest)
 		one := rest[:n]
 		rest = rest[n:]
 		got, _, isField := bytes.Cut(one, []byte(":"))
@@ -136,8 +136,8 @@ func (h *headerEdit) set(name, value string) {
 	h.rest, h.changed = out, true
 }
 
-// fieldSize is the length of the first field with the lines that continue it.
-func fieldSize(b []byte) int {
+// FieldLength is the length of the first field of a header, with the lines that continue it (RFC 5322 §2.2.3).
+func FieldLength(b []byte) int {
 	for n := 0; ; {
 		i := bytes.IndexByte(b[n:], '\n')
 		if i < 0 {

@@ -19,6 +19,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf16"
+
+	"congvan/mailcore/mailtest"
 )
 
 // These tests drive the built binary with programs from Debian, as other people's clients and judges would.
@@ -52,16 +54,6 @@ func try(dir, stdin, name string, args ...string) (string, error) {
 	c.Env = append(os.Environ(), "HOME="+dir, "TERM=xterm", "LC_ALL=C.UTF-8")
 	out, err := c.CombinedOutput()
 	return string(out), err
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 func write(t *testing.T, path, text string) {
@@ -110,7 +102,7 @@ func prepareProvince(t *testing.T, directory string) *province {
 	t.Helper()
 	dir := t.TempDir()
 	p := &province{dir: dir, bin: program(t), data: filepath.Join(dir, "tinh"), passwords: map[string]string{},
-		smtp: freePort(t), submission: freePort(t), imap: freePort(t), submissions: freePort(t), imaps: freePort(t)}
+		smtp: mailtest.FreePort(t), submission: mailtest.FreePort(t), imap: mailtest.FreePort(t), submissions: mailtest.FreePort(t), imaps: mailtest.FreePort(t)}
 	units, err := filepath.Abs(directory)
 	if err != nil {
 		t.Fatal(err)

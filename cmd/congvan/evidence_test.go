@@ -147,30 +147,13 @@ func TestTimeStampAuthorityOfTheConfiguration(t *testing.T) {
 
 // The chapter of README about evidence runs as it stands, in a fresh folder. A comment that begins with a number is the exit code.
 func TestReadmeChapterOnEvidenceRuns(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "\n## Chứng cứ\n")
-	chapter, _, ok := strings.Cut(rest, "\n## ")
-	if !ok {
-		t.Fatal("README has no such chapter")
-	}
-	repository, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Chdir(t.TempDir())
-	for _, err := range []error{os.Symlink(filepath.Join(repository, "cmd"), "cmd"), os.MkdirAll("tinh", 0o700), os.Symlink(sharedCache(t), filepath.Join("tinh", "cache"))} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	chapter := readmeChapter(t, "Chứng cứ")
 	ran := 0
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(chapter, -1) {
 		for line := range strings.Lines(block[1]) {
 			command, comment, _ := strings.Cut(line, " #")
 			args := shellWords(command)
+			var err error
 			switch args[0] {
 			case "mkdir":
 				err = os.Mkdir(args[1], 0o700)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 
 	"congvan/mailcore"
@@ -79,7 +78,7 @@ func (l *learner) learn(ctx context.Context, w lessonOfJunk) error {
 		if err != nil {
 			return err
 		}
-		err = l.rspamd.Learn(ctx, w.junk, io.Reader(f))
+		err = l.rspamd.Learn(ctx, w.junk, f)
 		f.Close()
 		if err != nil {
 			return fmt.Errorf("mail %s: %w", s.Digest, err)

@@ -132,16 +132,6 @@ func spooled(t *testing.T, dir string) (notes []spoolNote) {
 	return notes
 }
 
-func closedPort(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 // serveHere runs the gateway in process and returns the address of IMAP with what a client needs to trust it.
 func serveHere(t *testing.T, dir, imap string) *tls.Config {
 	t.Helper()
@@ -222,8 +212,8 @@ func TestPackageFromTheDeskToTheRecipient(t *testing.T) {
 }
 
 func packageAllTheWay(t *testing.T, database string) {
-	tmp, imapAt := t.TempDir(), closedPort(t)
-	dir := newInstallationOn(t, database, "--imap", imapAt, "--smtp", closedPort(t), "--submission", closedPort(t))
+	tmp, imapAt := t.TempDir(), mailtest.FreePort(t)
+	dir := newInstallationOn(t, database, "--imap", imapAt, "--smtp", mailtest.FreePort(t), "--submission", mailtest.FreePort(t))
 	const password = "một câu dễ nhớ của văn thư"
 	mustRun(t, "", "account", "add", "--data", dir, "--unit", "stc", "--password", password)
 

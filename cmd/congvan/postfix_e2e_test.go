@@ -150,7 +150,7 @@ func (f *postfix) one(t *testing.T, words ...string) string {
 
 func TestE2EPostfixAsAnotherHouse(t *testing.T) {
 	p := prepareProvince(t, "testdata/e2e/units-outside.csv")
-	outside := freePort(t)
+	outside := mailtest.FreePort(t)
 	p.configure(t, `imaps       = ""`, fmt.Sprintf("imaps = %q", p.imaps), "[mail.routes]", fmt.Sprintf("[mail.routes]\n\"bo.test\" = %q\n", outside))
 	p.serve(t)
 	f := newPostfix(t, p, outside)

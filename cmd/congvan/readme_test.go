@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// The chapter of README about issuing runs as it stands, in a fresh folder: its commands one after the other, with the file of
-// decisions that it shows. A comment that begins with a number is the exit code.
-func TestReadmeChapterOnIssuingRuns(t *testing.T) {
+// readmeChapter returns a chapter of README and goes into a fresh folder in which its commands can run.
+func readmeChapter(t *testing.T, title string) string {
+	t.Helper()
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), "\n## Phát hành một văn bản\n")
+	_, rest, _ := strings.Cut(string(text), "\n## "+title+"\n")
 	chapter, _, ok := strings.Cut(rest, "\n## ")
 	if !ok {
 		t.Fatal("README has no such chapter")
@@ -30,6 +30,13 @@ func TestReadmeChapterOnIssuingRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return chapter
+}
+
+// The chapter of README about issuing runs as it stands, in a fresh folder: its commands one after the other, with the file of
+// decisions that it shows. A comment that begins with a number is the exit code.
+func TestReadmeChapterOnIssuingRuns(t *testing.T) {
+	chapter := readmeChapter(t, "Phát hành một văn bản")
 	var all strings.Builder
 	id, ran := "", 0
 	for _, block := range regexp.MustCompile("(?s)```(sh|toml)\n(.*?)```").FindAllStringSubmatch(chapter, -1) {

@@ -94,7 +94,9 @@ func (b *Bucket) Stage(ctx context.Context, r io.Reader, limit int64) (*Staged, 
 		if err := b.upload(ctx, st); err != nil {
 			return err
 		}
-		b.remembered(st.Size)
+		if _, err := b.cache.Size(st.Digest); err != nil { // it will be new here
+			b.remembered(st.Size)
+		}
 		return nil
 	}
 	return st, nil

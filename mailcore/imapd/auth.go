@@ -49,34 +49,11 @@ func (s *session) Authenticate(mech string) (sasl.Server, error) {
 			return s.Login(username, password)
 		}), nil
 	case mech == sasl.Login:
-		return &loginServer{check: s.Login}, nil
+		return mailcore.NewLoginServer(s.Login), nil
 	case mech == scramSHA, mech == scramPlus && mailcore.CanBind(s.front.channel()):
 		return &scramServer{s, s.l.store.NewScram(s.attempt("", ""), s.front.channel(), mech == scramPlus)}, nil
 	}
 	return nil, no("", "This way of logging in is not offered")
-}
-
-// A loginServer speaks LOGIN, which has no RFC: two questions, two answers.
-type loginServer struct {
-	check    func(username, password string) error
-	step     int
-	username string
-}
-
-// Next takes an answer and returns the next question.
-func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err error) {
-	if l.step == 0 && response == nil { // no initial response
-		return []byte("Username:"), false, nil
-	}
-	l.step++
-	switch l.step {
-	case 1:
-		l.username = string(response)
-		return []byte("Password:"), false, nil
-	case 2:
-		return nil, true, l.check(l.username, string(response))
-	}
-	return nil, false, sasl.ErrUnexpectedClientResponse
 }
 
 // A scramServer is a SCRAM login of this session.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"mime"
 	"net"
 	"net/mail"
@@ -24,9 +23,6 @@ import (
 
 // maxSignatures bounds the DKIM signatures of one mail that are checked.
 const maxSignatures = 8
-
-// maxHeader bounds the header that is read for From; smtpd takes no larger one.
-const maxHeader = 1 << 20
 
 // A Verdict is a result of RFC 8601 §2.7.
 type Verdict = authres.ResultValue
@@ -50,7 +46,8 @@ type Checker struct {
 type Origin struct {
 	Remote netip.Addr
 	Helo   string
-	Sender string // of the envelope, "" for a report
+	Sender string   // of the envelope, "" for a report
+	From   []string // values of the From fields, on one line each
 }
 
 // A Result is what was found about one mail.
@@ -93,12 +90,11 @@ func (c *Checker) Check(ctx context.Context, o Origin, r io.Reader) (*Result, er
 	defer cancel()
 	res := &Result{hostname: c.Hostname, sender: o.Sender}
 	c.checkSPF(ctx, o, res)
-	in := &recorder{r: r}
-	if err := c.checkDKIM(ctx, in, res); err != nil {
+	if err := c.checkDKIM(ctx, &watched{r: r}, res); err != nil {
 		return nil, err
 	}
 	var err error
-	if res.From, err = fromDomain(in.head); err != nil {
+	if res.From, err = fromDomain(o.From); err != nil {
 		res.reason, res.doubtful = err.Error(), !errors.Is(err, errNoFrom)
 	}
 	c.checkDMARC(ctx, res)
@@ -122,7 +118,7 @@ func (c *Checker) checkSPF(ctx context.Context, o Origin, res *Result) {
 }
 
 // checkDKIM reads the message to its end.
-func (c *Checker) checkDKIM(ctx context.Context, r *recorder, res *Result) error {
+func (c *Checker) checkDKIM(ctx context.Context, r *watched, res *Result) error {
 	found, err := dkim.VerifyWithOptions(r, &dkim.VerifyOptions{MaxVerifications: maxSignatures,
 		LookupTXT: func(name string) ([]string, error) { return c.Resolver.LookupTXT(ctx, name) }})
 	if r.err != nil {
@@ -237,13 +233,7 @@ func asciiDomain(domain string) string {
 }
 
 // fromDomain returns the domain of the one address in the one From, or why there is none.
-func fromDomain(head []byte) (domain string, err error) {
-	var from []string
-	for field := range fields(string(head)) {
-		if name, value, ok := strings.Cut(field, ":"); ok && strings.EqualFold(strings.TrimRight(name, " \t"), "From") {
-			from = append(from, strings.NewReplacer("\r", "", "\n", "").Replace(value))
-		}
-	}
+func fromDomain(from []string) (domain string, err error) {
 	if len(from) == 0 {
 		return "", errNoFrom
 	}
@@ -267,43 +257,16 @@ func fromDomain(head []byte) (domain string, err error) {
 
 var errNoFrom = errors.New("no From")
 
-// fields yields the fields of a header, each with its continuation lines.
-func fields(head string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		start := 0
-		for i := 0; i < len(head); i++ {
-			if head[i] != '\n' || i+1 < len(head) && (head[i+1] == ' ' || head[i+1] == '\t') {
-				continue
-			}
-			if !yield(head[start : i+1]) {
-				return
-			}
-			start = i + 1
-		}
-		yield(head[start:])
-	}
+// A watched reader keeps the error that ended it: dkim does not tell it from a fault of the mail.
+type watched struct {
+	r   io.Reader
+	err error
 }
 
-// A recorder keeps the header of what passes, and the error that ended it.
-type recorder struct {
-	r    io.Reader
-	head []byte
-	done bool
-	err  error
-}
-
-func (r *recorder) Read(p []byte) (int, error) {
-	n, err := r.r.Read(p)
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.r.Read(p)
 	if err != nil && err != io.EOF {
-		r.err = err
-	}
-	if !r.done {
-		from := max(0, len(r.head)-3)
-		r.head = append(r.head, p[:n]...)
-		if i := strings.Index(string(r.head[from:]), "\r\n\r\n"); i >= 0 {
-			r.head, r.done = r.head[:from+i+4], true
-		}
-		r.done = r.done || len(r.head) > maxHeader
+		w.err = err
 	}
 	return n, err
 }

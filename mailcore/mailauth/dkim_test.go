@@ -7,18 +7,33 @@ import (
 	"testing"
 )
 
-// dkimInput takes a signed mail apart as RFC 6376 §3.7 says and returns the signature and the bytes that it signs, relaxed.
-func dkimInput(t *testing.T, mail string) (signature []byte, signed string) {
-	t.Helper()
+// headerFields parts a mail's header into its fields, each on one line.
+func headerFields(mail string) (fields []string) {
 	head, _, _ := strings.Cut(mail, "\r\n\r\n")
-	var fields []string
 	for _, line := range strings.Split(head, "\r\n") {
-		if line[0] == ' ' || line[0] == '\t' {
+		if len(fields) > 0 && line != "" && (line[0] == ' ' || line[0] == '\t') {
 			fields[len(fields)-1] += " " + line
 		} else {
 			fields = append(fields, line)
 		}
 	}
+	return fields
+}
+
+// fromOf returns what the caller of Check knows of a mail's From.
+func fromOf(mail string) (from []string) {
+	for _, f := range headerFields(mail) {
+		if value, ok := strings.CutPrefix(f, "From:"); ok {
+			from = append(from, value)
+		}
+	}
+	return from
+}
+
+// dkimInput takes a signed mail apart as RFC 6376 §3.7 says and returns the signature and the bytes that it signs, relaxed.
+func dkimInput(t *testing.T, mail string) (signature []byte, signed string) {
+	t.Helper()
+	fields := headerFields(mail)
 	tags := map[string]string{}
 	_, value, _ := strings.Cut(fields[0], ":")
 	for _, tag := range strings.Split(value, ";") {

@@ -156,7 +156,7 @@ func TestWhoseMailItIs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			check := mailauth.Checker{Resolver: z, Hostname: "mail.tinh.test"}
-			res, err := check.Check(context.Background(), mailauth.Origin{Remote: netip.MustParseAddr(c.remote), Helo: "h", Sender: c.sender}, iotest.HalfReader(strings.NewReader(c.mail)))
+			res, err := check.Check(context.Background(), mailauth.Origin{Remote: netip.MustParseAddr(c.remote), Helo: "h", Sender: c.sender, From: fromOf(c.mail)}, iotest.HalfReader(strings.NewReader(c.mail)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -213,7 +213,7 @@ func TestBrokenStoreIsAnError(t *testing.T) {
 func TestSilentDNSEndsInTime(t *testing.T) {
 	check := mailauth.Checker{Resolver: silent{}, Hostname: "mail.tinh.test", Timeout: 50 * time.Millisecond}
 	mail := sign(t, signer(t, zone{}, "so.tinh.gov.vn", "ed25519"), letter)
-	res, err := check.Check(context.Background(), mailauth.Origin{Remote: netip.MustParseAddr("192.0.2.1"), Sender: "a@so.tinh.gov.vn"}, strings.NewReader(mail))
+	res, err := check.Check(context.Background(), mailauth.Origin{Remote: netip.MustParseAddr("192.0.2.1"), Sender: "a@so.tinh.gov.vn", From: fromOf(mail)}, strings.NewReader(mail))
 	if err != nil || res.DMARC != "temperror" || res.Junk() || res.Aligned() {
 		t.Errorf("%+v, %v", res, err)
 	}
@@ -282,7 +282,7 @@ func BenchmarkCheck(b *testing.B) {
 	check := mailauth.Checker{Resolver: z, Hostname: "mail.tinh.test"}
 	b.SetBytes(int64(len(mail)))
 	for b.Loop() {
-		res, err := check.Check(context.Background(), mailauth.Origin{Remote: netip.MustParseAddr("192.0.2.1"), Sender: "a@so.tinh.gov.vn"}, strings.NewReader(mail))
+		res, err := check.Check(context.Background(), mailauth.Origin{Remote: netip.MustParseAddr("192.0.2.1"), Sender: "a@so.tinh.gov.vn", From: fromOf(mail)}, strings.NewReader(mail))
 		if err != nil || !res.Aligned() {
 			b.Fatal(fmt.Sprint(res, err))
 		}

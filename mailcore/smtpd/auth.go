@@ -69,34 +69,11 @@ func (s *session) Auth(mech string) (sasl.Server, error) {
 			return s.login(username, password)
 		}), nil
 	case mech == sasl.Login:
-		return &loginServer{check: s.login}, nil
+		return mailcore.NewLoginServer(s.login), nil
 	case mech == scramSHA, mech == scramPlus && mailcore.CanBind(s.channel()):
 		return &scramServer{s, s.run.opt.Store.NewScram(s.attempt("", ""), s.channel(), mech == scramPlus)}, nil
 	}
 	return nil, errNoMechanism
-}
-
-// A loginServer speaks LOGIN, which has no RFC and which old Outlook asks for: two questions, two answers.
-type loginServer struct {
-	check    func(username, password string) error
-	step     int
-	username string
-}
-
-// Next takes an answer and returns the next question.
-func (l *loginServer) Next(response []byte) (challenge []byte, done bool, err error) {
-	if l.step == 0 && response == nil { // no initial response
-		return []byte("Username:"), false, nil
-	}
-	l.step++
-	switch l.step {
-	case 1:
-		l.username = string(response)
-		return []byte("Password:"), false, nil
-	case 2:
-		return nil, true, l.check(l.username, string(response))
-	}
-	return nil, false, sasl.ErrUnexpectedClientResponse
 }
 
 // A scramServer is a SCRAM login of this session.

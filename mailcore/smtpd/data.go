@@ -125,7 +125,7 @@ func (s *session) judge(ctx context.Context, e *envelope, m *message) (err error
 			return err
 		}
 		defer f.Close()
-		if m.origin, err = s.run.opt.Origin.Check(ctx, mailauth.Origin{Remote: remote, Helo: helo, Sender: e.sender.String()}, f); err != nil {
+		if m.origin, err = s.run.opt.Origin.Check(ctx, mailauth.Origin{Remote: remote, Helo: helo, Sender: e.sender.String(), From: m.header.from}, f); err != nil {
 			return err
 		}
 	}
@@ -149,6 +149,21 @@ func (s *session) judge(ctx context.Context, e *envelope, m *message) (err error
 	return nil
 }
 
+// judged is what was found about a message, the same for all its copies: fields for their heads, whether they are unwanted, and the
+// author if the domain stands behind the mail.
+func (m *message) judged() (fields []byte, junk bool, from mailcore.Address) {
+	if m.finding != nil {
+		fields, junk = m.finding.Field(), m.finding.Junk
+	}
+	if m.origin != nil {
+		fields, junk = append(fields, m.origin.Field()...), junk || m.origin.Junk()
+		if m.origin.Aligned() {
+			from = m.header.author()
+		}
+	}
+	return fields, junk, from
+}
+
 // A brokenReader marks what breaks on the line, to tell it from what breaks in the store.
 type brokenReader struct{ r io.Reader }
 
@@ -168,6 +183,7 @@ func (b *brokenReader) Read(p []byte) (int, error) {
 // deliver writes every row of the message in one transaction.
 func (s *session) deliver(ctx context.Context, e *envelope, m *message, id string) error {
 	now := time.Now()
+	found, junk, from := m.judged()
 	var copies []mailcore.Copy
 	var out []mailcore.Outgoing
 	for _, r := range e.rcpts {
@@ -178,19 +194,9 @@ func (s *session) deliver(ctx context.Context, e *envelope, m *message, id strin
 		}
 		c := mailcore.Copy{
 			Account: r.route.Account,
-			Prefix:  append(fmt.Appendf(nil, "Return-Path: <%s>\r\n", e.sender), received...),
-			Arrived: &mailcore.Arrival{Sender: e.sender, Rcpt: r.addr, AuthAs: s.authAs(), Remote: s.wire.addr},
-		}
-		if m.origin != nil {
-			c.Prefix = append(m.origin.Field(), c.Prefix...)
-			c.Junk = m.origin.Junk()
-			if m.origin.Aligned() {
-				c.Arrived.From = m.header.author()
-			}
-		}
-		if m.finding != nil {
-			c.Prefix = append(m.finding.Field(), c.Prefix...)
-			c.Junk = c.Junk || m.finding.Junk
+			Prefix:  fmt.Appendf(nil, "%sReturn-Path: <%s>\r\n%s", found, e.sender, received),
+			Arrived: &mailcore.Arrival{Sender: e.sender, Rcpt: r.addr, AuthAs: s.authAs(), Remote: s.wire.addr, From: from},
+			Junk:    junk,
 		}
 		copies = append(copies, c)
 	}

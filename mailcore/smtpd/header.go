@@ -119,7 +119,7 @@ func (h *header) author() mailcore.Address {
 func (h *header) remove(name string, unwanted func(value string) bool) {
 	var kept []byte
 	for rest := h.raw; len(rest) > 0; {
-		n := fieldLength(rest)
+		n := mailcore.FieldLength(rest)
 		field := rest[:n]
 		rest = rest[n:]
 		if got, value, ok := strings.Cut(string(field), ":"); ok && strings.EqualFold(strings.TrimRight(got, " \t"), name) && unwanted(value) {
@@ -128,19 +128,6 @@ func (h *header) remove(name string, unwanted func(value string) bool) {
 		kept = append(kept, field...)
 	}
 	h.raw = kept
-}
-
-// fieldLength is the length of the first field with its continuation lines.
-func fieldLength(b []byte) int {
-	for n := 0; ; {
-		i := bytes.IndexByte(b[n:], '\n')
-		if i < 0 {
-			return len(b)
-		}
-		if n += i + 1; n == len(b) || b[n] != ' ' && b[n] != '\t' {
-			return n
-		}
-	}
 }
 
 // addressParser reads names in any charset: only the addresses matter here.

@@ -15,6 +15,7 @@ package sqldb
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -161,53 +162,63 @@ func (tx *Tx) ctx(ctx context.Context) context.Context {
 	return ctx
 }
 
+// statement returns the prepared statement as this Tx runs it, or nil when the text is not worth keeping.
+func (tx *Tx) statement(ctx context.Context, query string) (*sqlx.Stmt, error) {
+	s, err := tx.pool.prepared(ctx, query)
+	if err != nil || s == nil || tx.tx == nil {
+		return s, err
+	}
+	return tx.tx.StmtxContext(ctx, s), nil
+}
+
+// plain asks what is not prepared.
+func (tx *Tx) plain() sqlx.QueryerContext {
+	if tx.tx == nil {
+		return tx.pool
+	}
+	return tx.tx
+}
+
 // ExecContext runs a statement.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if tx.tx == nil {
+		return nil, errors.New("a statement that changes something needs Read's or Write's transaction")
+	}
 	ctx = tx.ctx(ctx)
-	s, err := tx.pool.prepared(ctx, query)
+	s, err := tx.statement(ctx, query)
 	if err != nil {
 		return nil, err
 	}
 	if s == nil {
 		return tx.tx.ExecContext(ctx, query, args...)
 	}
-	return tx.tx.StmtxContext(ctx, s).ExecContext(ctx, args...)
+	return s.ExecContext(ctx, args...)
 }
 
 // GetContext scans one row into dest, sql.ErrNoRows when there is none.
 func (tx *Tx) GetContext(ctx context.Context, dest any, query string, args ...any) error {
 	ctx = tx.ctx(ctx)
-	s, err := tx.pool.prepared(ctx, query)
+	s, err := tx.statement(ctx, query)
 	if err != nil {
 		return err
 	}
-	switch {
-	case tx.tx == nil && s == nil:
-		return tx.pool.GetContext(ctx, dest, query, args...)
-	case tx.tx == nil:
-		return s.GetContext(ctx, dest, args...)
-	case s == nil:
-		return tx.tx.GetContext(ctx, dest, query, args...)
+	if s == nil {
+		return sqlx.GetContext(ctx, tx.plain(), dest, query, args...)
 	}
-	return tx.tx.StmtxContext(ctx, s).GetContext(ctx, dest, args...)
+	return s.GetContext(ctx, dest, args...)
 }
 
 // SelectContext scans all rows into the slice dest.
 func (tx *Tx) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
 	ctx = tx.ctx(ctx)
-	s, err := tx.pool.prepared(ctx, query)
+	s, err := tx.statement(ctx, query)
 	if err != nil {
 		return err
 	}
-	switch {
-	case tx.tx == nil && s == nil:
-		return tx.pool.SelectContext(ctx, dest, query, args...)
-	case tx.tx == nil:
-		return s.SelectContext(ctx, dest, args...)
-	case s == nil:
-		return tx.tx.SelectContext(ctx, dest, query, args...)
+	if s == nil {
+		return sqlx.SelectContext(ctx, tx.plain(), dest, query, args...)
 	}
-	return tx.tx.StmtxContext(ctx, s).SelectContext(ctx, dest, args...)
+	return s.SelectContext(ctx, dest, args...)
 }
 
 // QueryxContext returns rows for large results; the caller closes them before the next statement of this Tx.
