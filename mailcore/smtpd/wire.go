@@ -35,6 +35,7 @@ type wire struct {
 	ahead    []byte    // read by closed and not yet asked for
 	stopping bool      // no more commands
 	hungUp   bool      // the answer under way is the last
+	silent   bool      // and it has been given
 	body     bool      // Data runs
 	tail     bool      // Data has refused, and the library reads what is left of the body
 	until    time.Time // for the whole body
@@ -92,7 +93,12 @@ func (w *wire) afterRead(n int, err error) error {
 func (w *wire) Write(b []byte) (int, error) {
 	w.mu.Lock()
 	w.waiting, w.tail = 0, false
+	silent := w.silent
+	w.silent = w.hungUp
 	w.mu.Unlock()
+	if silent {
+		return 0, net.ErrClosed
+	}
 	return w.Conn.Write(b)
 }
 

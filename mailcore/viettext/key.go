@@ -32,10 +32,23 @@ func Key(s string) string {
 		for j < len(rs) && (unicode.IsLetter(rs[j]) || unicode.Is(unicode.Mn, rs[j])) {
 			j++
 		}
-		keyWord(rs[i:j])
+		if !loose(rs[i:j]) {
+			keyWord(rs[i:j])
+		}
 		i = j
 	}
 	return string(rs)
+}
+
+// loose reports whether w has a mark that no letter composes with. Such a word is not Vietnamese and stays as it is: a
+// letter that lost its tone would take the mark in the tone's place.
+func loose(w []rune) bool {
+	for _, r := range w {
+		if unicode.Is(unicode.Mn, r) {
+			return true
+		}
+	}
+	return false
 }
 
 // keyRune lowers r, unifies the characters that look alike and drops the invisible ones.
