@@ -15,15 +15,19 @@ const (
 	ReplyNone       ReplyAct = "none" // not understood: it changes nothing
 	ReplyAccept     ReplyAct = "accept"
 	ReplyRefuse     ReplyAct = "refuse"
+	ReplyForward    ReplyAct = "forward" // to another unit, whose matter it is
+	ReplyAssign     ReplyAct = "assign"  // to an officer of the unit
 	ReplyInProgress ReplyAct = "in_progress"
 	ReplyComplete   ReplyAct = "complete"
 )
 
 // A Reply is what the first line of a reply says.
 type Reply struct {
-	Act    ReplyAct
-	Number string // số đến, "" when none is told
-	Reason string // of a refusal, as written
+	Act      ReplyAct
+	Number   string // số đến, "" when none is told
+	To       string // of a forward or an assignment, as written: an officer's or a unit's address, its part before @, or a name
+	Deadline string // hạn giải quyết, a civil date as in "2009-11-20", "" when none is told
+	Reason   string // of a refusal, as written
 }
 
 // Patterns work on folded text: without diacritics, lower case. Each must fit from the start of the line, so that "chưa
