@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -32,6 +33,7 @@ type said struct {
 	Year      int64             `json:"year"`
 	Book      Book              `json:"book"`
 	Name      string            `json:"name"`
+	DueOn     string            `json:"due_on"`
 }
 
 func saidBy(e Event) (s said) {
@@ -165,11 +167,14 @@ func (c *checker) dispatchRows(d *Dispatch, events []Event, incoming map[Dispatc
 	want := arrivalRow{Unit: string(d.Unit), Dispatch: d.ID, State: Accepted}
 	accepted := false
 	var opened *int64
-	var changed int64
-	handling := Handling("")
+	var changed, since int64
+	handling, due := Handling(""), ""
 	for _, e := range events {
 		s := saidBy(e)
-		changed = e.At
+		changed, due = e.At, cmp.Or(s.DueOn, due)
+		if isTransport(Transport(e.Kind)) || isHandling(Handling(e.Kind)) {
+			since = e.At
+		}
 		switch e.Kind {
 		case string(Accepted), EventNumbered:
 			if e.Kind == string(Accepted) {
@@ -198,6 +203,9 @@ func (c *checker) dispatchRows(d *Dispatch, events []Event, incoming map[Dispatc
 	}
 	if d.ChangedAt != changed {
 		c.sayf("dispatch %d: changed_at is not that of its last event", d.ID)
+	}
+	if d.Since != since || d.DueOn != due {
+		c.sayf("dispatch %d: since is %d, due_on %q, its events say %d, %q", d.ID, d.Since, d.DueOn, since, due)
 	}
 	if d.ArrivalNumber != want.Number || d.ArrivedOn != want.On {
 		c.sayf("dispatch %d: số đến %q of %q, its events say %q of %q", d.ID, d.ArrivalNumber, d.ArrivedOn, want.Number, want.On)
@@ -228,7 +236,7 @@ func (c *checker) strays(ctx context.Context, tx *sqldb.Tx) error {
 		{"incoming", `SELECT id FROM incoming WHERE NOT EXISTS (SELECT 1 FROM dispatch d WHERE d.id = incoming.dispatch_id)`},
 		{"recipient_line", `SELECT id FROM recipient_line l WHERE NOT EXISTS (SELECT 1 FROM document d WHERE d.id = l.document_id)`},
 		{"package_item of document", `SELECT document_id FROM package_item p WHERE NOT EXISTS (SELECT 1 FROM document d WHERE d.id = p.document_id)`},
-		{"document", `SELECT DISTINCT chain / 1048576 FROM event WHERE chain > 0 AND NOT EXISTS (SELECT 1 FROM document d WHERE d.id = event.chain / 1048576)`},
+		{"document", `SELECT DISTINCT chain / 1048576 FROM event WHERE chain >= 1048576 AND NOT EXISTS (SELECT 1 FROM document d WHERE d.id = event.chain / 1048576)`},
 	} {
 		var ids []int64
 		if err := tx.SelectContext(ctx, &ids, q.query); err != nil {

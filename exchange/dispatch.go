@@ -96,10 +96,15 @@ type Dispatch struct {
 	Events        int64               `db:"events"`
 	Head          []byte              `db:"head"`
 	ChangedAt     int64               `db:"changed_at"`
+	DueOn         string              `db:"due_on"`   // hạn giải quyết, civil; "" where nobody set one
+	Since         int64               `db:"since"`    // when the state changed last, microseconds
+	Calendar      int64               `db:"calendar"` // the calendar that Deadline was reckoned by
+	Rung          int64               `db:"rung"`     // how far an urgent copy has been told up the ladder
+	Alarm         int64               `db:"alarm"`    // when an urgent copy is told next, microseconds; 0 for never
 }
 
 const dispatchColumns = `id, document_id, unit, name, address, way, line, purpose, parent, token, transport, handling,
-	arrival_number, arrived_on, opened_at, owner, deadline, events, head, changed_at`
+	arrival_number, arrived_on, opened_at, owner, deadline, events, head, changed_at, due_on, since, calendar, rung, alarm`
 
 // Closed reports whether nobody has to do anything more about the dispatch.
 func (d *Dispatch) Closed() bool {
@@ -145,6 +150,9 @@ func (d *Dispatch) duty(agency recipients.UnitCode, now time.Time) {
 		}
 	}
 	d.Deadline = now.Add(wait).UnixMicro()
+	if day, err := time.ParseInLocation(time.DateOnly, d.DueOn, hanoi); err == nil && d.Transport == Delivered && d.Handling != Received {
+		d.Deadline = day.Add(17 * time.Hour).UnixMicro()
+	}
 }
 
 // moved returns the state after an event of this kind, or a MoveError. Kinds that are no state are milestones.
@@ -192,13 +200,16 @@ func act(ctx context.Context, tx *sqldb.Tx, d *Dispatch, agency recipients.UnitC
 		return fmt.Errorf("dispatch %d: %w", d.ID, err)
 	}
 	stateChanged := transport != d.Transport || handling != d.Handling
-	was := d.Events
+	was, due := d.Events, d.DueOn
 	d.Transport, d.Handling = transport, handling
 	if change != nil {
 		change(d)
 	}
-	if stateChanged {
+	if stateChanged || d.DueOn != due {
 		d.duty(agency, tx.Now)
+	}
+	if stateChanged {
+		d.Since = tx.Now.UnixMicro()
 	}
 	e, err := newEvent(int64(d.ID), was, kind, tx.Now, by, detail, d.Head)
 	if err != nil {
@@ -206,8 +217,9 @@ func act(ctx context.Context, tx *sqldb.Tx, d *Dispatch, agency recipients.UnitC
 	}
 	d.Events, d.Head, d.ChangedAt = was+1, e.Digest, tx.Now.UnixMicro()
 	ok, err := tx.ExecOne(ctx, `UPDATE dispatch SET transport = $1, handling = $2, arrival_number = $3, arrived_on = $4, opened_at = $5,
-		owner = $6, deadline = $7, events = $8, head = $9, changed_at = $10 WHERE id = $11 AND events = $12`,
-		d.Transport, d.Handling, d.ArrivalNumber, d.ArrivedOn, d.OpenedAt, d.Owner, d.Deadline, d.Events, d.Head, d.ChangedAt, d.ID, was)
+		owner = $6, deadline = $7, events = $8, head = $9, changed_at = $10, due_on = $11, since = $12, calendar = $13, rung = $14, alarm = $15
+		WHERE id = $16 AND events = $17`, d.Transport, d.Handling, d.ArrivalNumber, d.ArrivedOn, d.OpenedAt, d.Owner, d.Deadline, d.Events, d.Head,
+		d.ChangedAt, d.DueOn, d.Since, d.Calendar, d.Rung, d.Alarm, d.ID, was)
 	if err != nil {
 		return fmt.Errorf("dispatch %d %s: %w", d.ID, kind, err)
 	}

@@ -51,10 +51,10 @@ func insertDispatches(ctx context.Context, tx *sqldb.Tx, all []Dispatch) error {
 	rows := make([][]any, len(all))
 	for i, d := range all {
 		rows[i] = []any{d.ID, d.Document, d.Unit, d.Name, d.Address, d.Way, d.Line, d.Purpose, d.Parent, d.Secret, d.Transport, d.Handling,
-			d.Owner, d.Deadline, d.Events, d.Head, tx.Now.UnixMicro()}
+			d.Owner, d.Deadline, d.Events, d.Head, tx.Now.UnixMicro(), tx.Now.UnixMicro(), d.DueOn, d.Calendar, d.Alarm}
 	}
 	return tx.InsertRows(ctx, `INSERT INTO dispatch (id, document_id, unit, name, address, way, line, purpose, parent, token, transport, handling,
-		owner, deadline, events, head, changed_at)`, rows, "")
+		owner, deadline, events, head, changed_at, since, due_on, calendar, alarm)`, rows, "")
 }
 
 // A place is the detail of a local copy's first event: where it lies.
