@@ -48,6 +48,9 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 		if err := c.strays(ctx, tx); err != nil {
 			return err
 		}
+		if err := c.sequences(ctx, tx); err != nil {
+			return fmt.Errorf("sequences: %w", err)
+		}
 		return c.numberRows(ctx, tx)
 	})
 	if err != nil {

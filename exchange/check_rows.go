@@ -34,6 +34,7 @@ type said struct {
 	Book      Book              `json:"book"`
 	Name      string            `json:"name"`
 	DueOn     string            `json:"due_on"`
+	Sequence  int64             `json:"sequence"`
 }
 
 func saidBy(e Event) (s said) {
@@ -171,6 +172,9 @@ func (c *checker) dispatchRows(d *Dispatch, events []Event, incoming map[Dispatc
 	handling, due := Handling(""), ""
 	for _, e := range events {
 		s := saidBy(e)
+		if e.Ordinal == 0 && s.Sequence != 0 && s.Sequence != d.Sequence {
+			c.sayf("dispatch %d: sequence is %d, its first event says %d", d.ID, d.Sequence, s.Sequence)
+		}
 		changed, due = e.At, cmp.Or(s.DueOn, due)
 		if isTransport(Transport(e.Kind)) || isHandling(Handling(e.Kind)) {
 			since = e.At

@@ -101,10 +101,11 @@ type Dispatch struct {
 	Calendar      int64               `db:"calendar"` // the calendar that Deadline was reckoned by
 	Rung          int64               `db:"rung"`     // how far an urgent copy has been told up the ladder
 	Alarm         int64               `db:"alarm"`    // when an urgent copy is told next, microseconds; 0 for never
+	Sequence      int64               `db:"sequence"` // its place, from 1, among the issuer's copies to this recipient
 }
 
 const dispatchColumns = `id, document_id, unit, name, address, way, line, purpose, parent, token, transport, handling,
-	arrival_number, arrived_on, opened_at, owner, deadline, events, head, changed_at, due_on, since, calendar, rung, alarm`
+	arrival_number, arrived_on, opened_at, owner, deadline, events, head, changed_at, due_on, since, calendar, rung, alarm, sequence`
 
 // Closed reports whether nobody has to do anything more about the dispatch.
 func (d *Dispatch) Closed() bool {

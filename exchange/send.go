@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,9 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 	doc.IssuedAt = &at
 	for i := range p.dispatches {
 		p.dispatches[i].ID = doc.ID.copyID(i + 1)
+	}
+	if err := takePlaces(ctx, tx, doc.Agency, p.dispatches); err != nil {
+		return err
 	}
 	places, err := s.deliverCopies(ctx, tx, p)
 	if err != nil {
@@ -47,21 +51,32 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 	return insertEvents(ctx, tx, events)
 }
 
+// insertDispatches writes copies of one document. Those that have no place in the row of copies to their recipient take it here.
 func insertDispatches(ctx context.Context, tx *sqldb.Tx, all []Dispatch) error {
+	if slices.ContainsFunc(all, func(d Dispatch) bool { return d.Sequence == 0 }) {
+		doc, err := document(ctx, tx, all[0].Document)
+		if err != nil {
+			return err
+		}
+		if err := takePlaces(ctx, tx, doc.Agency, all); err != nil {
+			return err
+		}
+	}
 	rows := make([][]any, len(all))
 	for i, d := range all {
 		rows[i] = []any{d.ID, d.Document, d.Unit, d.Name, d.Address, d.Way, d.Line, d.Purpose, d.Parent, d.Secret, d.Transport, d.Handling,
-			d.Owner, d.Deadline, d.Events, d.Head, tx.Now.UnixMicro(), tx.Now.UnixMicro(), d.DueOn, d.Calendar, d.Alarm}
+			d.Owner, d.Deadline, d.Events, d.Head, tx.Now.UnixMicro(), tx.Now.UnixMicro(), d.DueOn, d.Calendar, d.Alarm, d.Sequence}
 	}
 	return tx.InsertRows(ctx, `INSERT INTO dispatch (id, document_id, unit, name, address, way, line, purpose, parent, token, transport, handling,
-		owner, deadline, events, head, changed_at, since, due_on, calendar, alarm)`, rows, "")
+		owner, deadline, events, head, changed_at, since, due_on, calendar, alarm, sequence)`, rows, "")
 }
 
-// A place is the detail of a local copy's first event: where it lies.
+// A place is the detail of a copy's first event: where it lies, and its place in the row of copies to the recipient.
 type place struct {
-	Mailbox mailcore.MailboxID `json:"mailbox,omitempty"`
-	UID     mailcore.UID       `json:"uid,omitempty"`
-	Reason  string             `json:"reason,omitempty"`
+	Sequence int64              `json:"sequence,omitempty"`
+	Mailbox  mailcore.MailboxID `json:"mailbox,omitempty"`
+	UID      mailcore.UID       `json:"uid,omitempty"`
+	Reason   string             `json:"reason,omitempty"`
 }
 
 // deliverCopies puts one mail into each mailbox of ours. Units that share a mailbox get one mail; its ref names all.
@@ -79,7 +94,9 @@ func (s *Store) deliverCopies(ctx context.Context, tx *sqldb.Tx, p *plan) (map[D
 			}
 			shared[id] = append(shared[id], d)
 		case ByOther:
-			out[d.ID] = place{Reason: "no mailbox"}
+			out[d.ID] = place{Sequence: d.Sequence, Reason: "no mailbox"}
+		case ByMail:
+			out[d.ID] = place{Sequence: d.Sequence}
 		}
 	}
 	if len(order) == 0 {
@@ -87,7 +104,7 @@ func (s *Store) deliverCopies(ctx context.Context, tx *sqldb.Tx, p *plan) (map[D
 	}
 	copies := make([]mailcore.Copy, len(order))
 	for i, id := range order {
-		copies[i] = mailcore.Copy{Account: id, Prefix: s.prefix(shared[id][0]), Ref: refOf(shared[id])}
+		copies[i] = mailcore.Copy{Account: id, Prefix: s.prefix(shared[id]...), Ref: refOf(shared[id])}
 	}
 	placed, err := s.Mail.DeliverTx(ctx, tx, p.body, copies)
 	if err != nil {
@@ -95,15 +112,20 @@ func (s *Store) deliverCopies(ctx context.Context, tx *sqldb.Tx, p *plan) (map[D
 	}
 	for i, id := range order {
 		for _, d := range shared[id] {
-			out[d.ID] = place{Mailbox: placed[i].Mailbox, UID: placed[i].UID}
+			out[d.ID] = place{Sequence: d.Sequence, Mailbox: placed[i].Mailbox, UID: placed[i].UID}
 		}
 	}
 	return out, nil
 }
 
-// prefix is what stands before the body in one copy alone: replies name their copy by its token.
-func (s *Store) prefix(d *Dispatch) []byte {
-	return []byte("Reply-To: <" + ReplyMailbox + "+" + d.Token() + "@" + s.Domain + ">\r\n")
+// prefix is what stands before the body in one copy alone: replies name their copy by its token, and each unit that shares the
+// mailbox finds its place in the row of copies to it.
+func (s *Store) prefix(shared ...*Dispatch) []byte {
+	b := []byte("Reply-To: <" + ReplyMailbox + "+" + shared[0].Token() + "@" + s.Domain + ">\r\n")
+	for _, d := range shared {
+		b = append(b, d.sequenceHeader()...)
+	}
+	return b
 }
 
 const refKind = "dispatch:"

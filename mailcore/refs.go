@@ -49,3 +49,11 @@ func (s *Store) CopiesOf(ctx context.Context, ref string) ([]Stored, error) {
 	}
 	return out, nil
 }
+
+// RefsOfTx returns the refs of the copies that lie in the mailboxes of an account, none where there is no such account.
+func (s *Store) RefsOfTx(ctx context.Context, tx *sqldb.Tx, address Address) ([]string, error) {
+	var refs []string
+	err := tx.SelectContext(ctx, &refs, `SELECT DISTINCT c.ref FROM account a JOIN mailbox b ON b.account_id = a.id JOIN mailbox_message c ON c.mailbox_id = b.id
+		WHERE a.address = $1 AND c.ref <> ''`, address)
+	return refs, wrap(err, "copies in the mailboxes of %s", address)
+}
