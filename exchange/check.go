@@ -17,7 +17,8 @@ import (
 // signed heads of the log, every copy in a mailbox of ours is there once, and every issued document has a seal that verifies.
 // What was removed, changed, moved or added is named by table and key.
 func (s *Store) Check(ctx context.Context) ([]string, error) {
-	c := &checker{s: s, refs: map[DispatchID]int{}, mails: map[blob.Digest]string{}, logged: map[int64]int64{}, numbers: map[numberKey]numberRow{}}
+	c := &checker{s: s, refs: map[DispatchID]int{}, mails: map[blob.Digest]string{}, logged: map[int64]int64{}, numbers: map[numberKey]numberRow{},
+		entries: map[numberKey]Entry{}}
 	var docs []Document
 	// One snapshot, so that what others do meanwhile is seen in all tables or in none.
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
@@ -50,6 +51,9 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 		}
 		if err := c.sequences(ctx, tx); err != nil {
 			return fmt.Errorf("sequences: %w", err)
+		}
+		if err := c.entryRows(ctx, tx); err != nil {
+			return err
 		}
 		return c.numberRows(ctx, tx)
 	})
@@ -89,6 +93,7 @@ type checker struct {
 	logged  map[int64]int64        // events by chain, in the log or waiting
 	epoch   int64
 	numbers map[numberKey]numberRow // rows of the registers that events speak of
+	entries map[numberKey]Entry     // of documents on paper
 	old     int64                   // series up to this id are older than their events
 	last    []Series
 	found   []string
@@ -157,6 +162,9 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 	}
 	incoming, err := arrivals(ctx, tx, doc.ID)
 	if err != nil {
+		return err
+	}
+	if err := c.folded(ctx, tx, doc, all); err != nil {
 		return err
 	}
 	c.coverage(doc, all, copies)

@@ -35,6 +35,8 @@ type said struct {
 	Name      string            `json:"name"`
 	DueOn     string            `json:"due_on"`
 	Sequence  int64             `json:"sequence"`
+	Scheme    Scheme            `json:"scheme"`
+	Entry     *Entry            `json:"entry"`
 }
 
 func saidBy(e Event) (s said) {
@@ -296,7 +298,7 @@ func (c *checker) series(ctx context.Context, tx *sqldb.Tx) error {
 		return err
 	}
 	var rows []Series
-	if err := tx.SelectContext(ctx, &rows, `SELECT id, agency, year, book, name, mode, last FROM register_series`); err != nil {
+	if err := tx.SelectContext(ctx, &rows, `SELECT id, agency, year, book, name, mode, last, scheme FROM register_series`); err != nil {
 		return err
 	}
 	var olds []int64
@@ -320,9 +322,13 @@ func (c *checker) series(ctx context.Context, tx *sqldb.Tx) error {
 		w := want[id]
 		switch e.Kind {
 		case SeriesOpened:
-			w = Series{id, recipients.UnitCode(s.Agency), int(s.Year), s.Book, s.Name, s.Mode, 0}
+			w = Series{id, recipients.UnitCode(s.Agency), int(s.Year), s.Book, s.Name, s.Mode, 0, cmp.Or(s.Scheme, OneSeries)}
 		case SeriesMode:
 			w.Mode = s.Mode
+		case SeriesScheme:
+			w.Scheme = s.Scheme
+		case SeriesEntered:
+			c.entered(id, e, s)
 		case SeriesReserved:
 			n, _ := strconv.ParseInt(s.number(), 10, 64)
 			c.numbers[numberKey{id, s.Reference}] = numberRow{Number: n, State: "reserved", TakenAt: e.At, TakenBy: e.Actor, What: s.Abstract}

@@ -61,6 +61,8 @@ const (
 	CodeWrongState    = "wrong_state"
 	CodeNotEntitled   = "not_entitled" // the actor does not act for this unit
 	CodeNoReason      = "no_reason"
+	CodeHasNumbers    = "has_numbers"   // the register of that year has numbers: its scheme stays
+	CodeBadDate       = "bad_date"      // no civil date
 	CodeArrivalTaken  = "arrival_taken" // the unit's register has this arrival number already
 	CodeNoKey         = "no_key"        // the agency has no certificate to seal with
 	CodeNoLogKey      = "no_log_key"    // the private key of the log is not on this machine

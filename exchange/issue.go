@@ -105,10 +105,10 @@ func (s *Store) register(ctx context.Context, tx *sqldb.Tx, by Actor, p *Proposa
 		}
 	}
 	err = tx.GetContext(ctx, &doc.ID, `INSERT INTO document (agency, reference, number, year, symbol, kind, abstract, issued_on, place, signer,
-		urgency, pages, file_name, original, state, created_at, created_by, changed_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) RETURNING id`,
+		urgency, pages, file_name, original, state, created_at, created_by, changed_at, search)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING id`,
 		doc.Agency, doc.Reference, doc.Number, doc.Year, doc.Symbol, doc.Kind, doc.Abstract, doc.IssuedOn, doc.Place, doc.Signer,
-		doc.Urgency, doc.Pages, doc.FileName, doc.Original, doc.State, doc.CreatedAt, doc.CreatedBy, doc.ChangedAt)
+		doc.Urgency, doc.Pages, doc.FileName, doc.Original, doc.State, doc.CreatedAt, doc.CreatedBy, doc.ChangedAt, doc.searchText(p.Lines))
 	if err != nil {
 		return nil, fmt.Errorf("register document %q: %w", p.Reference, err)
 	}
@@ -118,7 +118,7 @@ func (s *Store) register(ctx context.Context, tx *sqldb.Tx, by Actor, p *Proposa
 	if _, err := recordDocument(ctx, tx, doc.ID, string(Draft), by, drafted(doc, p, list)); err != nil {
 		return nil, err
 	}
-	r, err := series(ctx, tx, doc.Agency, doc.Year, OutgoingBook, "")
+	r, err := forNumber(ctx, tx, doc.Agency, doc.Year, doc.Reference)
 	if err != nil {
 		return nil, err
 	}

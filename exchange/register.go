@@ -39,6 +39,7 @@ type Series struct {
 	Name   string              `db:"name"` // "" where the agency has one series
 	Mode   Mode                `db:"mode"`
 	Last   int64               `db:"last"`
+	Scheme Scheme              `db:"scheme"` // of the series "" of outgoing documents: says which others there are
 }
 
 // hanoi is the zone that civil dates and the year of a register are taken in.
@@ -49,19 +50,19 @@ func CivilDate(t time.Time) string { return t.In(hanoi).Format(time.DateOnly) }
 
 // series returns the row of a series, made when it is first asked for.
 func series(ctx context.Context, tx *sqldb.Tx, agency recipients.UnitCode, year int, book Book, name string) (Series, error) {
-	mode := TakenFromPaper
-	if book == IncomingBook {
-		mode = IssuedHere
-	}
 	var s Series
-	made, err := tx.ExecOne(ctx, `INSERT INTO register_series (agency, year, book, name, mode) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (agency, year, book, name) DO NOTHING`, agency, year, book, name, mode)
+	mode, scheme, err := inherited(ctx, tx, agency, year, book, name)
+	made := false
 	if err == nil {
-		err = tx.GetContext(ctx, &s, `SELECT id, agency, year, book, name, mode, last FROM register_series
+		made, err = tx.ExecOne(ctx, `INSERT INTO register_series (agency, year, book, name, mode, scheme) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (agency, year, book, name) DO NOTHING`, agency, year, book, name, mode, scheme)
+	}
+	if err == nil {
+		err = tx.GetContext(ctx, &s, `SELECT id, agency, year, book, name, mode, last, scheme FROM register_series
 			WHERE agency = $1 AND year = $2 AND book = $3 AND name = $4`, agency, year, book, name)
 	}
 	if err == nil && made {
-		err = recordSeries(ctx, tx, s.ID, SeriesOpened, Gateway, seriesDetail{Agency: agency, Year: year, Book: book, Name: name, Mode: mode})
+		err = recordSeries(ctx, tx, s.ID, SeriesOpened, Gateway, seriesDetail{Agency: agency, Year: year, Book: book, Name: name, Mode: mode, Scheme: scheme.told()})
 	}
 	if err != nil {
 		return s, fmt.Errorf("series %s %d of %s: %w", book, year, agency, err)
@@ -76,6 +77,8 @@ const (
 	SeriesMode     = "mode"     // who numbers it was set
 	SeriesReserved = "reserved" // a number was taken before its paper was stamped
 	SeriesVoided   = "voided"   // a number was given up
+	SeriesScheme   = "scheme"   // how the agency numbers was set
+	SeriesEntered  = "entered"  // a document on paper alone was entered
 )
 
 // seriesDetail is the detail of these events.
@@ -89,6 +92,8 @@ type seriesDetail struct {
 	Reference string              `json:"reference,omitempty"`
 	Reason    string              `json:"reason,omitempty"`
 	Abstract  string              `json:"abstract,omitempty"`
+	Scheme    Scheme              `json:"scheme,omitempty"`
+	Entry     *Entry              `json:"entry,omitempty"`
 }
 
 // recordSeries appends an event to the chain of a series, holding its row so that two do so one after the other.

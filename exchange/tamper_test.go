@@ -38,6 +38,7 @@ var evidence = []struct {
 	{"incoming", "id", map[string]string{"id": "nothing refers to it; arrivals go by dispatch"}, "", ""},
 	{"register_series", "id", nil, "", ""},
 	{"register_number", "series_id, reference", nil, "", ""},
+	{"register_entry", "series_id, reference", nil, "", ""},
 	{"attempt", "id", map[string]string{"id": "nothing refers to it", "at": "the queue's own clock; the event says when its end was learnt", "ended_at": "likewise",
 		"phase": "for operators; how it ended and the words are kept"}, "", ""},
 	{"blob", "digest", map[string]string{"touched_at": "the sweep's clock"}, "WHERE pinned", ""},
@@ -272,6 +273,15 @@ func (h *house) busy(t *testing.T) {
 	if err := h.VoidNumber(ctx, clerk, "stc", 2009, "", "02/STC-VP", "in hỏng"); err != nil {
 		t.Fatal(err)
 	}
+	for _, e := range []exchange.Entry{{Reference: "03/STC-VP", DatedOn: "2009-03-17", Kind: "Công văn", Abstract: "Về việc gửi giấy", Recipients: "Bộ Thử", Signer: "Nguyễn Thử", Filed: "VT", Copies: 3, Note: "gửi bưu điện"},
+		{Reference: "04/STC-VP", DatedOn: "2009-03-18"}} {
+		if _, err := h.Enter(ctx, clerk, "stc", exchange.OutgoingBook, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := h.Enter(ctx, clerk, "giay", exchange.IncomingBook, exchange.Entry{Author: "Bộ Thử", Document: "12/BT-VP", DatedOn: "2009-03-10", DueOn: "2009-04-01"}); err != nil {
+		t.Fatal(err)
+	}
 	h.issue(t, proposal("01/SNV-VP", "Sở Y tế=syt", "Sở Tài chính, UBND=stc ubnd", "Trung tâm X>Trung tâm X <vt@x.test>", "Lưu!lưu"))
 	h.move(t, "syt", "Đã tiếp nhận")
 	h.move(t, "stc", "Hoàn thành")
@@ -391,7 +401,7 @@ var unordered = []string{"log_head", "log_queue", "attempt", "blob"}
 // places are words of which one must stand in what Check says about a table.
 var places = map[string][]string{"document": {"document", "dispatch"}, "recipient_line": {"recipient_line"}, "package_item": {"package_item", "package"},
 	"dispatch": {"dispatch"}, "event": {"event", "document", "dispatch", "register_series"}, "incoming": {"incoming"}, "register_series": {"series"},
-	"register_number": {"register_number", "series"}, "attempt": {"attempt", "outbox"}, "copy_sequence": {"copy_sequence"}, "blob": {"blob", "digest"}, "checkpoint": {"checkpoint"}, "log_batch": {"log_batch", "leaf", "log:"},
+	"register_number": {"register_number", "series"}, "register_entry": {"register_entry"}, "attempt": {"attempt", "outbox"}, "copy_sequence": {"copy_sequence"}, "blob": {"blob", "digest"}, "checkpoint": {"checkpoint"}, "log_batch": {"log_batch", "leaf", "log:"},
 	"log_tile": {"log_tile"}, "log_queue": {"log_queue", "waiting"}, "log_head": {"log_head", "checkpoint", "leaves"}}
 
 // exchangeRows gives each of two rows the other's place.
