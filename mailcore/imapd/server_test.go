@@ -175,54 +175,6 @@ func (p *peer) until(t testing.TB, want string) string {
 	}
 }
 
-// However ugly a message is, a mailbox with it can be listed and read to the end, byte for byte.
-func TestUglyMessagesBlockNothing(t *testing.T) {
-	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
-		h := newHouse(t, db)
-		files, _ := filepath.Glob("testdata/ugly-*.eml")
-		if len(files) < 7 {
-			t.Fatalf("only %d ugly messages", len(files))
-		}
-		var want [][]byte
-		for _, file := range files {
-			data := eml(t, filepath.Base(file))
-			if len(data) == 0 {
-				data = []byte("\r\n")
-			}
-			h.deliver(mailcore.Inbox, data, "X-Copy: 1\r\n", "")
-			want = append(want, append([]byte("X-Copy: 1\r\n"), data...))
-		}
-		c := h.client(nil)
-		if _, err := c.Select("INBOX", nil).Wait(); err != nil {
-			t.Fatal(err)
-		}
-		whole := &imap.FetchItemBodySection{Peek: true}
-		parts := []*imap.FetchItemBodySection{whole, {Specifier: imap.PartSpecifierHeader, Peek: true}, {Specifier: imap.PartSpecifierText, Peek: true},
-			{Part: []int{1}, Peek: true}, {Part: []int{1, 1, 1}, Specifier: imap.PartSpecifierMIME, Peek: true},
-			{Specifier: imap.PartSpecifierHeader, HeaderFields: []string{"From", "Subject"}, Peek: true}}
-		all := imap.SeqSet{{Start: 1, Stop: 0}}
-		got, err := c.Fetch(all, &imap.FetchOptions{Envelope: true, BodyStructure: &imap.FetchItemBodyStructure{Extended: true},
-			RFC822Size: true, BodySection: parts}).Collect()
-		if err != nil || len(got) != len(want) {
-			t.Fatalf("%d of %d messages, %v", len(got), len(want), err)
-		}
-		for i, m := range got {
-			if body := m.FindBodySection(whole); !bytes.Equal(body, want[i]) || m.RFC822Size != int64(len(want[i])) {
-				t.Errorf("%s: %d bytes, size %d, want %d", files[i], len(body), m.RFC822Size, len(want[i]))
-			}
-			if m.BodyStructure == nil || m.Envelope == nil {
-				t.Errorf("%s: no structure", files[i])
-			}
-		}
-		for _, criteria := range []*imap.SearchCriteria{{Body: []string{"không có"}}, {Text: []string{"không có"}},
-			{Header: []imap.SearchCriteriaHeaderField{{Key: "X-None", Value: ""}}}} {
-			if data, err := c.Search(criteria, nil).Wait(); err != nil || len(data.AllSeqNums()) > 0 {
-				t.Errorf("search: %v, %v", data, err)
-			}
-		}
-	})
-}
-
 func TestThousandMessagesAreFetched(t *testing.T) {
 	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
 		h := newHouse(t, db)

@@ -77,14 +77,19 @@ func bodyStructure(p *mailcore.Part, depth int) imap.BodyStructure {
 		single.Type, single.Subtype = "application", "octet-stream"
 	case single.Type == "text":
 		single.Text = &imap.BodyStructureText{NumLines: p.Lines}
-	case single.MediaType() == "message/rfc822" && p.Message != nil && p.Message.Root != nil && depth < maxDepth:
+	case isMessage(single) && p.Message != nil && p.Message.Root != nil && depth < maxDepth:
 		single.MessageRFC822 = &imap.BodyStructureMessageRFC822{
 			Envelope: envelope(&p.Message.Envelope), BodyStructure: bodyStructure(p.Message.Root, depth+1), NumLines: p.Lines,
 		}
-	case single.MediaType() == "message/rfc822":
+	case isMessage(single):
 		single.Type, single.Subtype = "application", "octet-stream"
 	}
 	return single
+}
+
+// isMessage tells whether clients expect an envelope here (RFC 9051 §7.5.2: also of a message/global).
+func isMessage(p *imap.BodyStructureSinglePart) bool {
+	return strings.EqualFold(p.MediaType(), "message/rfc822") || strings.EqualFold(p.MediaType(), "message/global")
 }
 
 func orText(s, def string) string {
