@@ -168,6 +168,7 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 		return err
 	}
 	c.coverage(doc, all, copies)
+	c.children(copies, journal)
 	for i := range copies {
 		c.dispatch(doc, &copies[i], journal[int64(copies[i].ID)], issue)
 		c.dispatchRows(&copies[i], journal[int64(copies[i].ID)], incoming)

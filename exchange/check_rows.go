@@ -37,6 +37,7 @@ type said struct {
 	Sequence  int64             `json:"sequence"`
 	Scheme    Scheme            `json:"scheme"`
 	Entry     *Entry            `json:"entry"`
+	Voided    string            `json:"voided"` // the số đến that a refusal gave up
 }
 
 func saidBy(e Event) (s said) {
@@ -191,6 +192,12 @@ func (c *checker) dispatchRows(d *Dispatch, events []Event, incoming map[Dispatc
 			if s.Series != 0 && want.Number != "" {
 				n, _ := strconv.ParseInt(want.Number, 10, 64)
 				c.take(s.Series, want.Number, numberRow{Number: n, Owner: fmt.Sprint(refKind, int64(d.ID)), State: "taken", TakenAt: e.At, TakenBy: e.Actor})
+			}
+		case string(Refused):
+			if k := (numberKey{s.Series, s.Voided}); s.Voided != "" {
+				row := c.numbers[k]
+				row.State, row.Reason = "voided", s.Reason
+				c.numbers[k] = row
 			}
 		case EventOpened:
 			if opened == nil && s.Opened != 0 {

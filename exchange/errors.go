@@ -69,6 +69,17 @@ const (
 	CodeNotIssued     = "not_issued"    // nothing was sent yet that could be confirmed
 	CodeNoDecision    = "no_decision"   // the key would sign unattended, and no decision of the head allows it
 
+	CodeHasCopy         = "has_copy"          // the unit has a copy that it works on or has completed
+	CodeForwardLoop     = "forward_loop"      // the copy came from there, or the unit gave it away already
+	CodeForwardToIssuer = "forward_to_issuer" // back to the issuing agency a copy goes by refusing it
+	CodeNoOfficer       = "no_officer"        // no officer of the unit has this address
+	CodeNoLead          = "no_lead"           // an assignment needs exactly one chủ trì
+	CodeBadDeadline     = "bad_deadline"      // no civil date, or one that is over
+	CodeNotAssigned     = "not_assigned"      // the officer does not work on this copy
+	CodeBadAnswer       = "bad_answer"        // the document cannot be the answer to this copy
+	CodeDamagedHere     = "damaged_here"      // the stored bytes are not those that were issued: sending them again helps nobody
+	CodeVague           = "vague"             // a name that could be several units or officers, or none
+
 	CodePackageTooLarge = "package_too_large" // all files together do not fit into one mail
 	CodePackageDiffers  = "package_differs"   // the same main file was registered with other annexes
 )

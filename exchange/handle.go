@@ -19,7 +19,8 @@ type Receipt struct {
 	Changed  bool   // false: it had been done before
 	Note     string // Vietnamese, for the recipient: what came out otherwise than said
 
-	eml string // digest of the mail that the act came by, "" for none
+	eml  string // digest of the mail that the act came by, "" for none
+	mail int64  // the mail event that the act came by, 0 for none
 }
 
 // Accept takes a copy into the unit's register of arrivals (NĐ 30/2020 Điều 22). number is the số đến from the unit's own
@@ -31,11 +32,10 @@ func (s *Store) Accept(ctx context.Context, by Actor, id DispatchID, number stri
 	})
 }
 
-// Refuse returns a copy with a reason, also one accepted by mistake (QĐ 28/2018 Điều 5.4).
+// Refuse returns a copy with a reason, also one accepted by mistake (QĐ 28/2018 Điều 5.4): its arrival number is then voided and
+// never given again. reason is a code of Refusals or free text. The issuing agency is told, and so is the unit that forwarded it.
 func (s *Store) Refuse(ctx context.Context, by Actor, id DispatchID, reason string) (*Receipt, error) {
-	return s.handle(ctx, by, id, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
-		return refuse(ctx, tx, r, by, reason, 0)
-	})
+	return s.carryOut(ctx, by, id, s.refusing(by, reason))
 }
 
 // Advance tells that the recipient works on a copy (InProgress) or has done so (Completed). Steps left out are written too.
@@ -45,17 +45,47 @@ func (s *Store) Advance(ctx context.Context, by Actor, id DispatchID, to Handlin
 	})
 }
 
+// An order is a verb with its arguments. prepare does outside the transaction what asks other rooms: addresses, letters, bytes.
+// do is the act, which may run again.
+type order struct {
+	entitled func(r *Receipt, by Actor) bool // nil: whoever acts for the recipient
+	prepare  func(ctx context.Context, r *Receipt) error
+	do       func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error
+}
+
 func (s *Store) handle(ctx context.Context, by Actor, id DispatchID, fn func(context.Context, *sqldb.Tx, *Receipt) error) (*Receipt, error) {
+	return s.carryOut(ctx, by, id, order{do: fn})
+}
+
+func (s *Store) carryOut(ctx context.Context, by Actor, id DispatchID, o order) (*Receipt, error) {
+	allowed := func(r *Receipt) error {
+		if o.entitled != nil && !o.entitled(r, by) || o.entitled == nil && !r.entitled(by) {
+			return &Error{Forbidden, CodeNotEntitled, by.String()}
+		}
+		return nil
+	}
+	if o.prepare != nil {
+		var r *Receipt
+		if err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { r, err = receipt(ctx, tx, id); return err }); err != nil {
+			return nil, err
+		}
+		if err := allowed(r); err != nil {
+			return nil, err
+		}
+		if err := o.prepare(ctx, r); err != nil {
+			return nil, err
+		}
+	}
 	var r *Receipt
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		var err error
 		if r, err = receipt(ctx, tx, id); err != nil {
 			return err
 		}
-		if !r.entitled(by) {
-			return &Error{Forbidden, CodeNotEntitled, by.String()}
+		if err := allowed(r); err != nil {
+			return err
 		}
-		return fn(ctx, tx, r)
+		return o.do(ctx, tx, r)
 	})
 	if err != nil {
 		return nil, err
@@ -198,6 +228,25 @@ func arrivalNumber(ctx context.Context, tx *sqldb.Tx, d *Dispatch, on, told stri
 	return r.ID, number, note, nil
 }
 
+// refusing is the order to refuse, with the letters that tell whoever sent the copy.
+func (s *Store) refusing(by Actor, reason string) order {
+	var told []*parcel
+	return order{
+		prepare: func(ctx context.Context, r *Receipt) (err error) {
+			if strings.TrimSpace(reason) != "" && r.Dispatch.Handling != Refused {
+				told, err = s.refusalLetters(ctx, r, reason)
+			}
+			return err
+		},
+		do: func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
+			if err := refuse(ctx, tx, r, by, reason, r.mail); err != nil || !r.Changed {
+				return err
+			}
+			return s.post(ctx, tx, told...)
+		},
+	}
+}
+
 func refuse(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, reason string, mail int64) error {
 	if strings.TrimSpace(reason) == "" {
 		return &Error{Invalid, CodeNoReason, ""}
@@ -208,10 +257,40 @@ func refuse(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, reason stri
 	if err := r.arrive(ctx, tx, by); err != nil {
 		return err
 	}
-	if err := r.act(ctx, tx, string(Refused), by, cause(map[string]any{"reason": reason, "mail": mail}, r), nil); err != nil {
+	code, text := RefusalOf(reason)
+	detail := cause(map[string]any{"reason": text, "code": code, "mail": mail}, r)
+	if _, _, err := r.Dispatch.moved(string(Refused)); err == nil {
+		if err := voidArrival(ctx, tx, r.Dispatch, text, detail); err != nil {
+			return err
+		}
+	}
+	if err := r.act(ctx, tx, string(Refused), by, detail, nil); err != nil {
 		return err
 	}
 	return moveIncoming(ctx, tx, r.Dispatch)
+}
+
+// voidArrival gives up the số đến of a copy accepted by mistake. It stays in the register with the reason, so that nobody else
+// gets it; detail tells of it.
+func voidArrival(ctx context.Context, tx *sqldb.Tx, d *Dispatch, reason string, detail map[string]any) error {
+	if d.ArrivalNumber == "" || d.Unit == "" {
+		return nil
+	}
+	var year int
+	fmt.Sscanf(d.ArrivedOn, "%d", &year)
+	r, err := series(ctx, tx, d.Unit, year, IncomingBook, "")
+	if err != nil {
+		return err
+	}
+	ok, err := tx.ExecOne(ctx, `UPDATE register_number SET state = 'voided', reason = $1 WHERE series_id = $2 AND reference = $3 AND owner = $4 AND state = 'taken'`,
+		reason, r.ID, d.ArrivalNumber, fmt.Sprint(refKind, int64(d.ID)))
+	if err != nil {
+		return fmt.Errorf("void arrival number %q: %w", d.ArrivalNumber, err)
+	}
+	if ok {
+		detail["voided"], detail["series"] = d.ArrivalNumber, r.ID
+	}
+	return nil
 }
 
 // cause adds the mail that an act came by.

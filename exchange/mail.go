@@ -335,7 +335,7 @@ func (s *Store) answerAccounts(ctx context.Context, answers []*letter) ([]mailco
 
 // letterData is what the templates of answers show.
 type letterData struct {
-	Unit, Agency, Reference, Date, Number, ArrivedOn, Note, What, Reason, Problem, Sender, Verdict, Text string
+	Unit, Agency, Reference, Date, Number, ArrivedOn, Note, What, Reason, Problem, Sender, Verdict, Text, Todo, To, Deadline, SHA256 string
 }
 
 func (s *Store) letterData(ctx context.Context, r *Receipt) letterData {

@@ -86,6 +86,8 @@ var noEvidence = map[string]string{
 	"outage":            "when the gateway did not run, as it saw itself",
 	"heartbeat":         "likewise",
 	"post":              "the directory of today",
+	"assignment":        "no verb writes it yet",
+	"answer":            "no verb writes it yet",
 	"refusal":           "that somebody tried to issue a secret document: nothing was sent that could be disputed",
 }
 
