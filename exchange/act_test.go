@@ -71,7 +71,7 @@ func TestMoveIntoAFolderIsTheAct(t *testing.T) {
 			{"Đã tiếp nhận", exchange.Accepted, "delivered accepted"},
 			{"Đang xử lý", exchange.InProgress, "delivered accepted in_progress"},
 			{"Hoàn thành", exchange.Completed, "delivered accepted in_progress completed"},
-			{"Từ chối", exchange.Received, "delivered"}, // needs a reason
+			{"Từ chối", exchange.Received, "delivered asked"}, // needs a reason
 			{"Thùng rác", exchange.Received, "delivered"},
 		} {
 			st := h.issue(t, proposal(fmt.Sprintf("%d/SNV-VP", 20+i), "Sở Y tế=syt"))

@@ -69,6 +69,11 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 			c.refs[id] += n
 		}
 	}
+	for ref := range c.waiting { // a deletion that nobody has heard of yet
+		for _, id := range refIDs(ref) {
+			c.refs[id]++
+		}
+	}
 	for _, id := range c.lying {
 		if c.refs[id] == 0 {
 			c.sayf("dispatch %d: its mail is in no mailbox", id)
@@ -275,9 +280,10 @@ func (c *checker) dispatch(doc *Document, d *Dispatch, events []Event, issue []b
 	c.copies(d, events)
 }
 
-// copies: a mail of this dispatch lies in some mailbox, however often it was moved, unless somebody deleted it.
+// copies: a mail of this dispatch lies in some mailbox, however often it was moved, unless somebody deleted it and nobody has to
+// do anything more about it.
 func (c *checker) copies(d *Dispatch, events []Event) {
-	deleted := slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EventDeleted })
+	deleted := d.Closed() && slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EventDeleted })
 	if d.Way == ByMailbox && !deleted {
 		c.lying = append(c.lying, d.ID)
 	}

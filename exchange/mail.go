@@ -11,7 +11,6 @@ import (
 
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
-	"congvan/recipients"
 	"congvan/templates"
 
 	"github.com/emersion/go-message/mail"
@@ -128,52 +127,6 @@ func milestone(ctx context.Context, tx *sqldb.Tx, r *Receipt, ev mailcore.Event)
 	return r.act(ctx, tx, ev.Kind, by, nil, nil)
 }
 
-// handleDeletion notes that a copy left its mailbox. One that nobody has dealt with comes back to the inbox, with the same
-// bytes and a letter that says why: an open copy is never lost by deleting it.
-func (s *Store) handleDeletion(ctx context.Context, ev mailcore.Event) error {
-	var open []*Receipt
-	for _, id := range refIDs(ev.Ref) {
-		var r *Receipt
-		err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { r, err = receipt(ctx, tx, id); return err })
-		if err != nil {
-			return err
-		}
-		if !r.Dispatch.Closed() && r.Dispatch.Handling == Received {
-			open = append(open, r)
-		}
-	}
-	if len(open) == 0 {
-		return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error { return milestone(ctx, tx, r, ev) })
-	}
-	copyBody, err := s.Mail.StoredBody(ctx, ev.Message) // the same bytes and the same signature
-	if errors.Is(err, mailcore.ErrNoMessage) {
-		copyBody, err = s.compose(ctx, open[0].Document)
-	}
-	if err != nil {
-		return err
-	}
-	l, err := s.answer(open[0], "restored.txt", "Chưa tiếp nhận", s.letterData(ctx, open[0]))
-	if err != nil {
-		return err
-	}
-	l.id, l.date, l.automatic = fmt.Sprintf("tl-%d@%s", ev.ID, s.Domain), ev.At, true
-	l.from = mail.Address{Name: "Công Văn", Address: ReplyMailbox + "@" + s.Domain}
-	notice, err := s.saveLetter(ctx, l)
-	if err != nil {
-		return err
-	}
-	return s.each(ctx, ev, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
-		if err := r.act(ctx, tx, EventRestored, Actor{Address: ev.Actor, Delegation: ev.Delegation}, nil, nil); err != nil || r.Dispatch.ID != open[0].Dispatch.ID {
-			return err
-		}
-		if _, err := s.Mail.DeliverTx(ctx, tx, copyBody, []mailcore.Copy{{Account: ev.Account, Prefix: s.prefix(r.Dispatch), Ref: ev.Ref}}); err != nil {
-			return err
-		}
-		_, err := s.Mail.DeliverTx(ctx, tx, notice, []mailcore.Copy{{Account: ev.Account, Prefix: []byte("Return-Path: <>\r\n")}})
-		return err
-	})
-}
-
 // delivery moves the transport of an outside copy by what the queue saw. The detail of the mail event goes along: it holds
 // the other server and its words.
 func (s *Store) delivery(ctx context.Context, tx *sqldb.Tx, r *Receipt, ev mailcore.Event) error {
@@ -197,30 +150,7 @@ func orNull(detail string) string {
 	return detail
 }
 
-// folders says which folder is which act (names as mailcore makes them for a unit's mailbox).
-var folders = map[string]Handling{"Đã tiếp nhận": Accepted, "Đang xử lý": InProgress, "Hoàn thành": Completed, "Từ chối": Refused}
-
-// handleMove takes the move of a copy into a folder of the workflow as the act that the folder is named after.
-func (s *Store) handleMove(ctx context.Context, ev mailcore.Event) error {
-	var move struct{ From, To string }
-	if err := json.Unmarshal([]byte(ev.Detail), &move); err != nil {
-		return fmt.Errorf("detail of a move: %w", err)
-	}
-	to, ok := folders[move.To]
-	if !ok {
-		return s.finish(ctx, ev, nil)
-	}
-	account, err := s.Mail.AccountByID(ctx, ev.Account)
-	if err != nil {
-		return err
-	}
-	by := Actor{Address: ev.Actor, Unit: recipients.UnitCode(account.Unit), Delegation: ev.Delegation}
-	return s.actAndAnswer(ctx, ev, refIDs(ev.Ref), by, Reply{Act: folderActs[to]})
-}
-
-var folderActs = map[Handling]ReplyAct{Accepted: ReplyAccept, InProgress: ReplyInProgress, Completed: ReplyComplete, Refused: ReplyRefuse}
-
-// actAndAnswer does what a move or a reply says for each dispatch and answers by mail. The act is one transaction, the
+// actAndAnswer does what a reply says for each dispatch and answers by mail. The act is one transaction, the
 // answer with the event's end another: a crash between them repeats the act, which then changes nothing, and answers.
 func (s *Store) actAndAnswer(ctx context.Context, ev mailcore.Event, ids []DispatchID, by Actor, reply Reply) error {
 	var answers []*letter
@@ -285,10 +215,7 @@ func (s *Store) cameBy(ctx context.Context, id DispatchID, mailEvent mailcore.Ev
 func (s *Store) finish(ctx context.Context, ev mailcore.Event, answers []*letter) error {
 	bodies := make([]*mailcore.Body, len(answers))
 	for i, l := range answers {
-		l.id, l.date, l.automatic = fmt.Sprintf("tl-%d-%d@%s", ev.ID, i, s.Domain), ev.At, true
-		if l.from.Address == "" {
-			l.from = mail.Address{Name: "Công Văn", Address: ReplyMailbox + "@" + s.Domain}
-		}
+		s.addressLetter(l, fmt.Sprintf("tl-%d-%d@%s", ev.ID, i, s.Domain), ev.At)
 		var err error
 		if bodies[i], err = s.saveLetter(ctx, l); err != nil {
 			return err
@@ -313,6 +240,14 @@ func (s *Store) finish(ctx context.Context, ev mailcore.Event, answers []*letter
 		}
 		return nil
 	})
+}
+
+// addressLetter makes a letter an answer of the gateway.
+func (s *Store) addressLetter(l *letter, id string, at time.Time) {
+	l.id, l.date, l.automatic = id, at, true
+	if l.from.Address == "" {
+		l.from = mail.Address{Name: "Công Văn", Address: ReplyMailbox + "@" + s.Domain}
+	}
 }
 
 // answerAccounts finds where answers go. Only mailboxes of ours are answered: an outside sender gets no mail that a forged

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	"congvan/mailcore/sqldb"
 )
@@ -31,6 +30,7 @@ type copyRow struct {
 	Message MessageID `db:"message_id"`
 	Flags   string    `db:"flags"`
 	Ref     string    `db:"ref"`
+	Prefix  []byte    `db:"prefix"`
 }
 
 // isPerson reports whether an act by this account is somebody's: neither the gateway's own accounts nor its workers open mail.
@@ -105,7 +105,7 @@ func (c *copyRow) event(kind string, by Account, m Mailbox, detail string) Event
 // copiesOf returns the copies with these UIDs, by UID; all of the mailbox when uids is nil.
 func copiesOf(ctx context.Context, tx *sqldb.Tx, id MailboxID, uids []UID) ([]copyRow, error) {
 	var out []copyRow
-	const from = `SELECT uid, message_id, flags, ref FROM mailbox_message WHERE mailbox_id = $1`
+	const from = `SELECT uid, message_id, flags, ref, prefix FROM mailbox_message WHERE mailbox_id = $1`
 	if uids == nil {
 		err := tx.SelectContext(ctx, &out, from+` ORDER BY uid`, id)
 		return out, err
@@ -193,27 +193,6 @@ func (s *Store) noteDownloaded(ctx context.Context, by Account, id MailboxID, ui
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return insertEvents(ctx, tx, events) })
 }
 
-// Append adds a saved body to a mailbox. at is its INTERNALDATE, now when zero. ErrOverQuota.
-func (s *Store) Append(ctx context.Context, by Account, id MailboxID, b *Body, flags []string, at time.Time) (UID, error) {
-	var placed []Placed
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		when := at
-		if when.IsZero() {
-			when = tx.Now
-		}
-		if err := s.makeRoom(ctx, tx, id, b.Size); err != nil {
-			return err
-		}
-		var err error
-		placed, err = s.deliver(ctx, tx, b, []Copy{{Account: by.ID, Mailbox: id, Flags: flags}}, when)
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("append to mailbox %d: %w", id, err)
-	}
-	return placed[0].UID, nil
-}
-
 // CopyMessages copies messages to another mailbox, Ref included; those that are not there are left out. For each copy with
 // a Ref this is the event "moved" with "copy". ErrOverQuota, but never for what is there by a Ref: copying it may be an act.
 func (s *Store) CopyMessages(ctx context.Context, by Account, from MailboxID, uids []UID, to MailboxID) ([]UIDPair, error) {
@@ -234,13 +213,18 @@ type transfer struct {
 	by       Account
 	from, to MailboxID
 	move     bool
-	leaves   bool // from one account to another: there it means nothing to the room above
+	leaves   bool // from one account to another: there it means nothing to the room above, unless it is among twins
+	twins    map[UID]*twin
 }
 
 func (s *Store) transfer(ctx context.Context, t transfer, uids []UID) ([]UIDPair, error) {
 	uids = sorted(uids)
 	var pairs []UIDPair
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+	var err error
+	if t.twins, err = s.twinsAcross(ctx, t.from, t.to, uids); err != nil {
+		return nil, err
+	}
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
 		pairs, err = t.run(ctx, tx, uids)
 		return err
 	})
@@ -283,6 +267,9 @@ func (t transfer) run(ctx context.Context, tx *sqldb.Tx, uids []UID) ([]UIDPair,
 	for i := range copies {
 		pairs[i] = UIDPair{copies[i].UID, first + UID(i)}
 	}
+	if err := t.adopt(ctx, tx, boxes[t.to], pairs); err != nil {
+		return nil, err
+	}
 	return pairs, t.tell(ctx, tx, boxes[t.from], boxes[t.to], copies, first)
 }
 
@@ -322,11 +309,7 @@ func (t transfer) tell(ctx context.Context, tx *sqldb.Tx, from, to Mailbox, copi
 	case t.leaves: // it is gone from where it belongs
 		return tellDeleted(ctx, tx, t.by, from, copies)
 	}
-	detail, err := json.Marshal(struct {
-		From string `json:"from"`
-		To   string `json:"to"`
-		Copy bool   `json:"copy,omitempty"`
-	}{from.Name, to.Name, !t.move})
+	detail, err := json.Marshal(Move{From: from.Name, FromUse: from.SpecialUse, To: to.Name, ToUse: to.SpecialUse, Copy: !t.move})
 	if err != nil {
 		return err
 	}
@@ -398,7 +381,9 @@ func (s *Store) Expunge(ctx context.Context, by Account, id MailboxID, uids []UI
 	return out, wrap(err, "expunge mailbox %d", id)
 }
 
-// tellDeleted writes "deleted" for each Ref among the removed copies that is in no mailbox of the account any more.
+// tellDeleted writes "deleted" for each Ref among the removed copies that is in no mailbox of the account any more. Whoever
+// removes copies with a Ref waits for the others at the account's row: two that remove the last two at once would each see
+// the other's still there.
 func tellDeleted(ctx context.Context, tx *sqldb.Tx, by Account, m Mailbox, gone []copyRow) error {
 	last := map[string]copyRow{}
 	var refs []string
@@ -407,6 +392,12 @@ func tellDeleted(ctx context.Context, tx *sqldb.Tx, by Account, m Mailbox, gone 
 			last[c.Ref] = c
 			refs = append(refs, c.Ref)
 		}
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE account SET uid_validity = uid_validity WHERE id = $1`, m.Account); err != nil {
+		return err
 	}
 	for chunk := range slices.Chunk(refs, maxChunk) {
 		a := args{m.Account}
@@ -420,13 +411,13 @@ func tellDeleted(ctx context.Context, tx *sqldb.Tx, by Account, m Mailbox, gone 
 			delete(last, ref)
 		}
 	}
-	detail, err := json.Marshal(map[string]string{"from": m.Name})
-	if err != nil {
-		return err
-	}
 	var events []Event
 	for _, ref := range refs {
 		if c, ok := last[ref]; ok {
+			detail, err := json.Marshal(Deletion{m.Name, m.SpecialUse, c.Prefix})
+			if err != nil {
+				return err
+			}
 			events = append(events, c.event(EventDeleted, by, m, string(detail)))
 		}
 	}

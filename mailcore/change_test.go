@@ -279,7 +279,7 @@ func TestCopyThenExpungeIsAMoveInTwoSteps(t *testing.T) {
 		if got := must[[]mailcore.UID](t)(s.Expunge(ctx, a, from.ID, nil)); !slices.Equal(got, []mailcore.UID{2}) {
 			t.Errorf("expunged %v", got)
 		}
-		if got := events(t, s); !slices.Equal(got, []string{`deleted d:2 a1@kontum.test {"from":"INBOX"}`}) {
+		if got := events(t, s); !slices.Equal(got, []string{`deleted d:2 a1@kontum.test {"from":"INBOX","prefix":"WC1Db3B5OiBkOjINCg=="}`}) {
 			t.Errorf("events %q", got)
 		}
 		if got := must[[]mailcore.UID](t)(s.Expunge(ctx, a, from.ID, nil)); len(got) != 0 {

@@ -13,13 +13,32 @@ const (
 	EventArrived    = "arrived"    // a mail came in; Detail is an Arrival
 	EventDownloaded = "downloaded" // a client fetched a copy without opening it; once a copy
 	EventOpened     = "opened"     // a person read a copy; once a copy
-	EventMoved      = "moved"      // {"from":…,"to":…,"copy":true when it was copied}; Mailbox and UID are the new ones
-	EventDeleted    = "deleted"    // the last copy in the account is gone; {"from":mailbox}
+	EventMoved      = "moved"      // Detail is a Move; Mailbox and UID are the new ones
+	EventDeleted    = "deleted"    // the last copy in the account is gone; Detail is a Deletion
 	EventRelayed    = "relayed"    // outbox: the other server took it; {"outbox","host","code","enhanced","text","rcpt"}
 	EventLater      = "later"      // outbox: to be tried again; likewise
 	EventFailed     = "failed"     // outbox: refused for good; likewise
 	EventUncertain  = "uncertain"  // outbox: the line broke after the final dot; likewise
 )
+
+// A Move is how a copy came to lie in a mailbox; it becomes the detail of the event "moved". Names and special uses are those
+// of that moment.
+type Move struct {
+	From    string `json:"from"` // name of the mailbox, "" when it came from outside the account
+	FromUse string `json:"from_use,omitempty"`
+	To      string `json:"to"`
+	ToUse   string `json:"to_use,omitempty"`
+	Copy    bool   `json:"copy,omitempty"`    // the one in From stays
+	Append  bool   `json:"append,omitempty"`  // a client brought the bytes
+	Altered bool   `json:"altered,omitempty"` // it bears the copy's Message-ID, but it is another mail: it has no Ref
+}
+
+// A Deletion is how the last copy left an account; it becomes the detail of the event "deleted".
+type Deletion struct {
+	From    string `json:"from"`
+	FromUse string `json:"from_use,omitempty"`
+	Prefix  []byte `json:"prefix,omitempty"` // of the copy
+}
 
 // An Event is something that happened to mail, for the room above.
 type Event struct {

@@ -281,7 +281,7 @@ func (s *Store) DeleteMailbox(ctx context.Context, by Account, account AccountID
 			return err
 		}
 		var gone []copyRow
-		if err := tx.SelectContext(ctx, &gone, `SELECT uid, message_id, flags, ref FROM mailbox_message
+		if err := tx.SelectContext(ctx, &gone, `SELECT uid, message_id, flags, ref, prefix FROM mailbox_message
 			WHERE mailbox_id = $1 AND ref <> ''`, m.ID); err != nil {
 			return err
 		}

@@ -112,7 +112,7 @@ func TestDeleteMailboxTellsOfCopiesThatAreGone(t *testing.T) {
 		if err := s.DeleteMailbox(ctx, a, a.ID, "cũ"); err != nil {
 			t.Fatal(err)
 		}
-		if got := events(t, s); !slices.Equal(got, []string{`deleted d:2 a1@kontum.test {"from":"cũ"}`}) {
+		if got := events(t, s); !slices.Equal(got, []string{`deleted d:2 a1@kontum.test {"from":"cũ","prefix":"WC1Db3B5OiBkOjINCg=="}`}) {
 			t.Errorf("events %q", got)
 		}
 		if got := own(t, s, a); !slices.Equal(got, []string{"cũ/con"}) {

@@ -57,3 +57,11 @@ func (s *Store) RefsOfTx(ctx context.Context, tx *sqldb.Tx, address Address) ([]
 		WHERE a.address = $1 AND c.ref <> ''`, address)
 	return refs, wrap(err, "copies in the mailboxes of %s", address)
 }
+
+// HasRefTx reports whether a copy with this ref lies in the account.
+func (s *Store) HasRefTx(ctx context.Context, tx *sqldb.Tx, account AccountID, ref string) (bool, error) {
+	var n int
+	err := tx.GetContext(ctx, &n, `SELECT count(*) FROM mailbox_message c JOIN mailbox m ON m.id = c.mailbox_id
+		WHERE c.ref = $1 AND c.ref <> '' AND m.account_id = $2`, ref, account)
+	return n > 0, wrap(err, "look for %s in account %d", ref, account)
+}

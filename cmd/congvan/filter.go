@@ -74,6 +74,9 @@ func (l *learner) learn(ctx context.Context, w lessonOfJunk) error {
 		return err
 	}
 	for _, s := range stored {
+		if s.Ref != "" {
+			continue // a copy of ours is official, whoever threw it among the junk
+		}
 		f, err := l.mail.Blobs().Open(s.Digest)
 		if err != nil {
 			return err
