@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"html"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
@@ -18,10 +16,6 @@ import (
 	"congvan/recipients"
 	"congvan/signing"
 	"congvan/templates"
-
-	"github.com/emersion/go-message"
-	_ "github.com/emersion/go-message/charset" // or every text that is not UTF-8 comes back raw
-	"github.com/emersion/go-message/mail"
 )
 
 // maxReply bounds how much of a reply is read to understand it.
@@ -133,7 +127,10 @@ func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mail
 		}
 		text = signedText(report, text)
 	}
-	reply := ParseReply(text)
+	reply := ParseReply(text, ev.At)
+	if !reply.about(r.Document.Reference) {
+		reply = Reply{Act: ReplyNone} // it speaks of another document
+	}
 	if r.vouched(report) && reply.Act != ReplyNone {
 		if err := s.noteSigned(ctx, ev, d.ID, report); err != nil {
 			return err
@@ -293,50 +290,4 @@ func reported(ctx context.Context, tx *sqldb.Tx, r *Receipt, rcpt dsn.Recipient)
 		return nil // a report that comes too late to say anything
 	}
 	return r.act(ctx, tx, string(to), Gateway, detail, nil)
-}
-
-// replyText returns the plain text of a mail, and whether a machine wrote it. What cannot be read is "".
-func replyText(f io.Reader) (text string, automatic bool) {
-	e, err := message.Read(io.LimitReader(f, maxReply))
-	if e == nil || err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err) {
-		return "", false
-	}
-	if v := strings.ToLower(e.Header.Get("Auto-Submitted")); v != "" && v != "no" {
-		return "", true
-	}
-	var page string
-	r := mail.NewReader(e)
-	for {
-		p, err := r.NextPart()
-		if err != nil {
-			break
-		}
-		h, ok := p.Header.(*mail.InlineHeader)
-		if !ok {
-			continue
-		}
-		kind, _, _ := h.ContentType()
-		b, _ := io.ReadAll(io.LimitReader(p.Body, maxReply))
-		switch {
-		case (kind == "text/plain" || kind == "") && len(b) > 0:
-			return string(b), false
-		case kind == "text/html" && page == "":
-			page = string(b)
-		}
-	}
-	return plain(page), false
-}
-
-var (
-	breaks = regexp.MustCompile(`(?i)<(?:br|/p|/div|/li|/tr|blockquote)[^>]*>`)
-	unseen = regexp.MustCompile(`(?is)<(style|script|head)\b.*?</(style|script|head)>`)
-	tags   = regexp.MustCompile(`<[^>]*>`)
-	quoted = regexp.MustCompile(`(?is)<blockquote\b.*`)
-)
-
-// plain makes readable lines of HTML, which some phones send alone.
-func plain(page string) string {
-	text := quoted.ReplaceAllString(unseen.ReplaceAllString(page, ""), "")
-	text = tags.ReplaceAllString(breaks.ReplaceAllString(text, "\n"), "")
-	return html.UnescapeString(text)
 }

@@ -1,53 +1,180 @@
-package exchange_test
+package exchange
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
-	"congvan/exchange"
+	"congvan/mailcore/viettext"
 )
 
-func TestReplyIsUnderstoodOrChangesNothing(t *testing.T) {
-	for text, want := range map[string]exchange.Reply{
-		"Đã tiếp nhận, số đến 123": {Act: exchange.ReplyAccept, Number: "123"},
-		"da tiep nhan so den 45":   {Act: exchange.ReplyAccept, Number: "45"},
-		"Đã tiếp nhận.":            {Act: exchange.ReplyAccept},
-		"Đã nhận được văn bản":     {Act: exchange.ReplyAccept},
-		"Tiếp nhận, số đến: 0078":  {Act: exchange.ReplyAccept, Number: "78"},
-		"Số đến 12a":               {Act: exchange.ReplyAccept, Number: "12a"},
-		"Số đến: 9":                {Act: exchange.ReplyAccept, Number: "9"},
-		"Kính gửi văn thư,\n\nĐã tiếp nhận, số đến 5\n\n> cũ":                  {Act: exchange.ReplyAccept, Number: "5"},
-		"Đã tiếp nhận văn bản số 74/UBND-TH, số đến: 0123/ĐU ngày 25/11/2026.": {Act: exchange.ReplyAccept, Number: "123"},
-		"Đã tiếp nhận văn bản số 74/UBND-TH":                                   {Act: exchange.ReplyAccept},
-		"Đã tiếp nhận công văn số 74/UBND-TH của UBND tỉnh, số đến 9":          {Act: exchange.ReplyAccept, Number: "9"},
-		"Đã tiếp nhận nhưng chưa vào sổ, số đến 9 là của văn bản khác":         {Act: exchange.ReplyNone},
-		"Đang xử lý":                         {Act: exchange.ReplyInProgress},
-		"Hoàn thành":                         {Act: exchange.ReplyComplete},
-		"Đã xử lý xong":                      {Act: exchange.ReplyComplete},
-		"Từ chối: gửi nhầm đơn vị":           {Act: exchange.ReplyRefuse, Reason: "gửi nhầm đơn vị"},
-		"Tu choi vi gui nham":                {Act: exchange.ReplyRefuse, Reason: "gui nham"},
-		"Không tiếp nhận: tệp hỏng":          {Act: exchange.ReplyRefuse, Reason: "tệp hỏng"},
-		"Từ chối":                            {Act: exchange.ReplyRefuse},
-		"Chưa tiếp nhận được vì tệp hỏng":    {Act: exchange.ReplyNone},
-		"Đã tiếp nhận chưa?":                 {Act: exchange.ReplyNone},
-		"Đã tiếp nhận nhưng thiếu phụ lục 3": {Act: exchange.ReplyNone},
-		"Chưa hoàn thành":                    {Act: exchange.ReplyNone},
-		"Cảm ơn":                             {Act: exchange.ReplyNone},
-		"> Đã tiếp nhận, số đến 4":           {Act: exchange.ReplyNone},
-		"":                                   {Act: exchange.ReplyNone},
-	} {
-		if got := exchange.ParseReply(text); got != want {
-			t.Errorf("%q\n got %+v\nwant %+v", text, got, want)
+// A replyCase is one row of testdata/replies*.jsonl: a plain body or a whole mail, and what it says.
+type replyCase struct {
+	ID, Text, Mail, Sent, Act, Number, To, Deadline, Reason string
+	Odd                                                     bool // reading it as none is right too: two acts, bad typing
+}
+
+func replyCases(t testing.TB, name string) (cases []replyCase) {
+	t.Helper()
+	f, err := os.Open(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var c replyCase
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		cases = append(cases, c)
+	}
+	return cases
+}
+
+func (c replyCase) read(t testing.TB) Reply {
+	sent, err := time.ParseInLocation(time.DateOnly, c.Sent, hanoi)
+	if err != nil {
+		t.Fatalf("%s: %v", c.ID, err)
+	}
+	text, automatic := c.Text, false
+	if c.Mail != "" {
+		text, automatic = replyText(strings.NewReader(c.Mail))
+	}
+	if automatic {
+		return Reply{Act: ReplyNone}
+	}
+	return ParseReply(text, sent.Add(9*time.Hour))
+}
+
+// A replyScore counts how the replies of a file were read. A wrong reply is one whose act, number, recipient or deadline is
+// other than what was written; "none" for an act is no mistake but a question back.
+type replyScore struct{ acts, plain, understood, nothing, wrong int }
+
+func (s *replyScore) add(t testing.TB, c replyCase) {
+	got := c.read(t)
+	want := Reply{ReplyAct(c.Act), c.Number, c.To, c.Deadline, c.Reason, got.Reference}
+	same := viettext.NFC(fmt.Sprint(got)) == viettext.NFC(fmt.Sprint(want))
+	switch {
+	case want.Act == ReplyNone:
+		s.nothing++
+	case !c.Odd:
+		s.plain++
+		fallthrough
+	default:
+		s.acts++
+	}
+	switch {
+	case got.Act != ReplyNone && !same:
+		s.wrong++
+		t.Errorf("%s %q: wrong\n got %+v\nwant %+v", c.ID, c.Text+c.Mail, got, want)
+	case same && want.Act != ReplyNone && !c.Odd:
+		s.understood++
+	case !same && !c.Odd:
+		t.Logf("%s not understood: %q", c.ID, c.Text)
+	}
+}
+
+// TestRepliesOfOfficers holds the floors of the two halves of the corpus: no wrong act, nine of ten plain ones understood.
+//
+//	                            replies  plain  understood  wrong
+//	replies-heldout, first sight    134     87   83  95.4%      1
+//	replies-heldout, now            134     87   86  98.9%      0
+//	replies                         197    101  101 100.0%      0
+//
+// The held-out half was written before the parser and nothing was fitted to it: what it gained since came with mending the
+// other half.
+func TestRepliesOfOfficers(t *testing.T) {
+	t.Logf("%-24s %8s %8s %12s %8s", "", "replies", "plain", "understood", "wrong")
+	for _, name := range []string{"replies.jsonl", "replies-heldout.jsonl"} {
+		var s replyScore
+		for _, c := range replyCases(t, name) {
+			s.add(t, c)
+		}
+		t.Logf("%-24s %8d %8d %6d %4.1f%% %8d", name, s.acts+s.nothing, s.plain, s.understood, 100*float64(s.understood)/float64(s.plain), s.wrong)
+		if s.wrong > 0 || 10*s.understood < 9*s.plain || s.nothing < 30 {
+			t.Errorf("%s: %d wrong acts, %d of %d plain replies understood", name, s.wrong, s.understood, s.plain)
 		}
 	}
 }
 
 func FuzzParseReply(f *testing.F) {
-	f.Add("Đã tiếp nhận, số đến 123")
-	f.Add("Từ chối:x")
-	f.Add("từ  chối\n>")
+	for _, name := range []string{"replies.jsonl", "replies-heldout.jsonl"} {
+		for _, c := range replyCases(f, name) {
+			f.Add(c.Text)
+		}
+	}
+	sent := time.Date(2009, 11, 16, 9, 0, 0, 0, hanoi)
 	f.Fuzz(func(t *testing.T, text string) {
-		if r := exchange.ParseReply(text); r.Act == "" {
-			t.Error("no act")
+		r := ParseReply(text, sent)
+		switch r.Act {
+		case ReplyAccept, ReplyInProgress, ReplyComplete:
+			if r.To != "" || r.Deadline != "" || r.Reason != "" {
+				t.Errorf("%+v", r)
+			}
+		case ReplyForward, ReplyAssign:
+			if r.To == "" || strings.ContainsAny(r.To, "\n\r") {
+				t.Errorf("to nobody: %+v", r)
+			}
+		case ReplyRefuse:
+		case ReplyNone:
+			if r != (Reply{Act: ReplyNone}) {
+				t.Errorf("half an act: %+v", r)
+			}
+		default:
+			t.Errorf("act %q", r.Act)
+		}
+		if r.Deadline != "" && r.Deadline < "2009-11-16" {
+			t.Errorf("deadline %s has passed", r.Deadline)
+		}
+		if strings.Contains(text, "?") && r.Act != ReplyNone && r.Act != ReplyRefuse && !strings.ContainsAny(text, ">\n") {
+			t.Logf("a question: %q", text)
 		}
 	})
+}
+
+// Whatever can be put around a plain reply by mail programs leaves its act as it is.
+func TestQuotedTextAndSignaturesAreNotRead(t *testing.T) {
+	sent := time.Date(2009, 11, 16, 9, 0, 0, 0, hanoi)
+	want := Reply{Act: ReplyAccept, Number: "12"}
+	for _, form := range []string{"%s", "%s\n\nTrân trọng,\nHoàn thành", "%s\n-- \nTừ chối", "Kính gửi Văn phòng,\n\n%s", "%s\n\nSent from my iPhone",
+		"%s\r\n\r\nOn Mon, 16 Nov 2009 at 08:00, VP <vp@kontum.test> wrote:\r\n> Từ chối\r\n", "%s\n-----Original Message-----\nFrom: x\nTừ chối",
+		"On Mon, 16 Nov 2009 at 08:00, VP <vp@kontum.test>\nwrote:\n> Từ chối: gửi nhầm\n\n%s", "%s\n________________________________\nTừ chối",
+		"%s\n\nVào 08:15 16 tháng 11 năm 2009, VP <vp@kontum.test> đã viết:\nTừ chối", "%s\n\nFrom: VP\nSent: Monday\nSubject: x\nHoàn thành"} {
+		if got := ParseReply(fmt.Sprintf(form, "Đã tiếp nhận, số đến 12"), sent); got != want {
+			t.Errorf("%q\n got %+v", form, got)
+		}
+	}
+}
+
+func TestReplyAboutAnotherDocument(t *testing.T) {
+	sent := time.Date(2009, 11, 16, 9, 0, 0, 0, hanoi)
+	r := ParseReply("Đã tiếp nhận văn bản số 074/ubnd-th, số đến 5", sent)
+	if r.Act != ReplyAccept || !r.about("74/UBND-TH") || r.about("75/UBND-TH") {
+		t.Errorf("%+v", r)
+	}
+	if r := ParseReply("Đã tiếp nhận", sent); !r.about("75/UBND-TH") {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A body of any size ends in time that grows with its size.
+func TestLongRepliesAreBounded(t *testing.T) {
+	for _, text := range []string{strings.Repeat("sở ", 1<<18), strings.Repeat("đã ", 1<<18), strings.Repeat(">\n", 1<<18), strings.Repeat("Giao phòng và ", 1<<16)} {
+		if r := ParseReply(text, time.Now()); r.Act != ReplyNone {
+			t.Errorf("%.20q…: %+v", text, r)
+		}
+	}
+	var b bytes.Buffer
+	b.WriteString("Content-Type: text/html\r\n\r\n" + strings.Repeat("<blockquote", 1<<16))
+	if text, _ := replyText(&b); len(text) > 1<<20 {
+		t.Error(len(text))
+	}
 }
