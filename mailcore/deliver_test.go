@@ -149,6 +149,57 @@ func TestArrivalIsToldInTheTransactionOfTheDelivery(t *testing.T) {
 	})
 }
 
+// The transaction that wrote its event first commits last. Who reads between the two, and again afterwards, is told of both: nobody
+// keeps a high-water mark over ids. In a mailbox that both deliver to, the later commit has the later change. SQLite has one
+// writer and cannot do this.
+func TestCommitsInReverseOrderLoseNoEvent(t *testing.T) {
+	s := newStore(t, mailtest.Open(t, mailtest.NewPostgres(t)))
+	made := accounts(t, s, 2)
+	saved, other := body(t, s, letter), body(t, s, letter+"khác\r\n") // of one body, the second to come waits
+	arrival := func(a mailcore.Account) mailcore.Copy {
+		return mailcore.Copy{Account: a.ID, Arrived: &mailcore.Arrival{Sender: "x@bo.test", Rcpt: a.Address}}
+	}
+	written, commit, first := make(chan bool), make(chan bool), make(chan error, 1)
+	go func() {
+		var once sync.Once
+		first <- txErr(s, func(tx *sqldb.Tx) error {
+			_, err := s.DeliverTx(ctx, tx, saved, []mailcore.Copy{arrival(made[0])})
+			once.Do(func() { close(written) })
+			<-commit
+			return err
+		})
+	}()
+	<-written
+	must[[]mailcore.Placed](t)(s.Deliver(ctx, other, []mailcore.Copy{arrival(made[1])}))
+	between := must[[]mailcore.Event](t)(s.PendingEvents(ctx, 10))
+	if len(between) != 1 || between[0].Account != made[1].ID {
+		t.Fatalf("between the commits: %+v", between)
+	}
+	if _, _, seen, err := s.Changes(ctx, inbox(t, s, made[0]).ID, 0); err != nil || seen > 1 {
+		t.Errorf("a change of what is not committed: %d, %v", seen, err)
+	}
+	if got := events(t, s); len(got) != 1 {
+		t.Errorf("handled between the commits: %q", got)
+	}
+	later := make(chan error, 1)
+	go func() { // waits for the mailbox's row, so that it is the later change there
+		_, err := s.Deliver(ctx, other, []mailcore.Copy{{Account: made[0].ID, Ref: "later"}})
+		later <- err
+	}()
+	close(commit)
+	if err := errors.Join(<-first, <-later); err != nil {
+		t.Fatal(err)
+	}
+	after := must[[]mailcore.Event](t)(s.PendingEvents(ctx, 10))
+	if len(after) != 1 || after[0].Account != made[0].ID || after[0].ID >= between[0].ID {
+		t.Errorf("after both commits: %+v; an event with a lower id than %d is still to come", after, between[0].ID)
+	}
+	rows, _, err := s.Rows(ctx, inbox(t, s, made[0]).ID)
+	if err != nil || len(rows) != 2 || rows[1].Ref != "later" || rows[1].ModSeq <= rows[0].ModSeq {
+		t.Errorf("rows %+v, %v", rows, err)
+	}
+}
+
 // Eight nodes deliver to the same mailboxes in different orders while a reader follows each: UIDs ascend without doubles,
 // and who applies the changes in turn ends with what is there.
 func TestConcurrentDeliveriesKeepUIDsAndChangesWhole(t *testing.T) {
