@@ -386,7 +386,7 @@ func (p *replyParser) noOtherAct() bool {
 
 // doubts are words after which what was said before may not hold; acting are those of a second act.
 var (
-	doubts = wordSet("nhưng|tuy|song|chưa|không|ko|kg|chẳng|nếu|thiếu|nhầm|sai|hỏng|lỗi|hủy|huỷ|còn|mất|ngoài|trừ|hoặc|hay|chỉ|mâu|rút|dừng|đính|yêu|nghị|khi|lại|hỏi|chờ|xem|cần|phải|hãy")
+	doubts = wordSet("nhưng|tuy|song|chưa|không|ko|kg|chẳng|nếu|thiếu|nhầm|sai|hỏng|lỗi|hủy|huỷ|còn|mất|ngoài|trừ|hoặc|hay|chỉ|mâu|rút|dừng|đính|yêu|nghị|khi|lại|hỏi|chờ|xem|cần|phải|hãy|bị")
 	acting = wordSet("chối|xong|chuyển|giao|đang|hạn|nhận|đến|phân|hoàn|gia|trả")
 	future = phrases("se|du kien|khi xong|sau do se|va se|xin se|dang du kien")
 	thanks = phrases("tran trong|xin tran trong|cam on|xin cam on|xin chan thanh cam on|chan thanh cam on|rat cam on|kinh bao|xin bao|bao de|bao cao de|thong bao de|chuc|kinh chuc|tks|thanks|thank|than men|than ai|kinh thu|best regards|regards|tt|xin thong bao|thong bao den")
@@ -468,15 +468,15 @@ func (p *replyParser) document() bool {
 	if p.word("so"); !p.done() && isReference(p.words[p.at].fold) {
 		p.out.Reference = p.words[p.at].text
 		p.at++
-		mark = p.at
+	} else {
+		p.at = mark
 	}
-	p.at = mark
+	mark = p.at
 	if p.word("ngay") {
 		if _, ok := p.day(); !ok {
 			p.at = mark
 		}
 	}
-	mark = p.at
 	if p.word("cua") {
 		for n := 0; n < 10 && !p.done() && !p.words[p.at].isSign(); n++ {
 			if p.words[p.at].fold == "da" || p.words[p.at].fold == "dang" || p.words[p.at].in(doubts) {

@@ -68,6 +68,8 @@ func (p *replyParser) nearDay() (time.Time, bool) {
 		return p.sent.AddDate(0, 0, 2), true
 	case p.any(phrases("hom nay|ngay hom nay|trong ngay|ngay nay|nay")):
 		return p.sent, true
+	case p.at > 0 && p.words[p.at-1].fold == "trong" && p.word("ngay") && p.end(): // "hạn trong ngày"
+		return p.sent, true
 	}
 	return time.Time{}, false
 }

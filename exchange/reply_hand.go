@@ -2,6 +2,7 @@ package exchange
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ var (
 	purposes = phrases("de|xu ly|giai quyet|tham muu|thuc hien|xem xet|chu tri|theo doi|nghien cuu|trien khai|phu trach|bao cao|tra loi|tham muu van ban tra loi|tham muu tra loi|theo tham quyen|theo quy dinh|" +
 		"dung quy dinh|theo chuc nang|gap|khan truong|som|va|xem xet giai quyet|van ban nay|van ban|tham muu giai quyet|de thuc hien|de giai quyet|de xu ly|nhe|a|giup|bao cao lanh dao|bao cao ket qua|hoan thanh|xong")
 	dueWords = phrases("han|thoi han|han xu ly|han giai quyet|han hoan thanh|thoi han xu ly|thoi han giai quyet|han cuoi|han chot|han tra loi|deadline|truoc|trong|den|cham nhat|cham nhat la|muon nhat|truoc khi het|het")
-	dueMore  = phrases("la|den|het|truoc|trong|vao|vong|trong vong|cham nhat|tu|khoang|xong|cuoi|den het|trong ngay|ngay lam viec")
+	dueMore  = phrases("la|den|het|truoc|trong|vao|vong|trong vong|cham nhat|tu|khoang|xong|cuoi|den het")
 )
 
 // officerForm is an officer's address by QĐ 22/2009 Điều 4, whole or before its "@"; mailForm any address.
@@ -30,7 +31,10 @@ var (
 // handOn reads "chuyển …" and "giao …". Handing to a person, or entrusting somebody of the house, is an assignment; handing to
 // a unit is forwarding.
 func (p *replyParser) handOn() bool {
-	asked := p.any(phrases("de nghi|kinh de nghi|kinh|xin|xin kinh|nho"))
+	asked := p.any(phrases("de nghi|kinh de nghi|kinh|xin|xin kinh"))
+	if p.at > 0 && p.words[p.at-1].in(past) {
+		return false // done already, by other ways
+	}
 	forward := p.any(handing)
 	if !forward && !p.any(entrust) {
 		if !asked {
@@ -52,10 +56,30 @@ func (p *replyParser) handOn() bool {
 		return false
 	}
 	p.out.Act = ReplyAssign
-	if forward && !person {
+	if forward && !person && !p.room() {
 		p.out.Act = ReplyForward
 	}
 	return p.due()
+}
+
+var (
+	past  = wordSet("đã|vừa")
+	rooms = phrases("phong|bo phan|to|van phong so|van thu|chanh van phong")
+	// families begin the names of people who are named without a title.
+	families = wordSet("nguyễn|trần|lê|phạm|hoàng|huỳnh|phan|vũ|võ|đặng|bùi|đỗ|hồ|ngô|dương|lý|đinh|trương|đoàn|lương|mai|tô|trịnh|cao|tạ|hà|đào|lâm|phùng|thái|châu|quách|a|y")
+)
+
+// room reports whether what was named is a part of the house: handing on to it is an assignment.
+func (p *replyParser) room() bool {
+	q := &replyParser{words: replyWords([]string{p.out.To})}
+	return q.any(rooms)
+}
+
+// fullName reads the name of a person without a title: capitals, and a family name first.
+func (p *replyParser) fullName() bool {
+	start := p.at
+	return p.words[start].in(families) && p.name(5) && p.at-start > 1 &&
+		!slices.ContainsFunc(p.words[start:p.at], func(w replyWord) bool { return w.text == strings.ToLower(w.text) })
 }
 
 // target reads to whom: an address, a titled person, a unit.
@@ -71,9 +95,11 @@ func (p *replyParser) target() (person, ok bool) {
 	case codeForm.MatchString(w.fold) && plainASCII(w.text) && !viettext.IsSyllable(w.fold) && !p.startsName():
 	case p.startsName():
 		return false, w.text != "ban" && p.name(14) // "giao ban" is a meeting
-	case p.any(honorific):
+	case w.text != "A" && w.text != "C" && p.any(honorific):
 		p.sign(".")
 		return true, p.name(5)
+	case w.in(families):
+		return true, p.fullName()
 	default:
 		return false, false
 	}
@@ -94,7 +120,7 @@ func plainASCII(s string) bool {
 }
 
 // inName are words that no name has: with them it is a sentence of another kind.
-var inName = wordSet("lại|giúp|em|được|thì|nếu|không|chưa|nhưng|nhé|rồi|mà|cũng|sẽ|ai|nào|gì|đó|vì|hay|hoặc|bản|tệp|file|sáng|chiều|lúc|số|khoản")
+var inName = wordSet("lại|giúp|em|được|thì|nếu|không|chưa|nhưng|nhé|rồi|mà|cũng|sẽ|ai|nào|gì|đó|vì|hay|hoặc|bản|tệp|file|xem|cho|sáng|chiều|lúc|số|khoản")
 
 // name reads the words of a name up to a purpose, a term or the end of the clause.
 func (p *replyParser) name(most int) bool {
@@ -162,6 +188,7 @@ func (p *replyParser) due() bool {
 		if t, ok := p.term(); ok {
 			p.out.Deadline = t.Format(time.DateOnly)
 			p.run(purposes)
+			p.run(phrases("em|anh|chi|nhe|nha|a"))
 			return p.end()
 		}
 		if p.any(dueWords) {
