@@ -247,6 +247,9 @@ func (s *Store) sign(ctx context.Context, st *logState) (*Checkpoint, error) {
 		}
 		return nameCheckpoint(ctx, tx, c)
 	})
+	if err == nil {
+		s.journal(JournalEntry{Kind: journalHead, Epoch: c.Epoch, Size: c.Size, Root: c.Note})
+	}
 	return c, err
 }
 

@@ -44,6 +44,7 @@ const (
 	CodeSameFile      = "same_file"       // another agency has issued these very bytes
 	CodeNoReference   = "no_reference"    // số, ký hiệu could not be read
 	CodeNumberTaken   = "number_taken"    // another document has this number
+	CodeSeriesBlocked = "series_blocked"  // after a restore nobody has told the register's last number yet
 	CodeNotTakenHere  = "not_taken_here"  // the series is numbered here and this number was not taken from it
 	CodeUnknownUnit   = "unknown_unit"    // a decision names a unit that the directory does not have
 	CodeBadAddress    = "bad_address"     // a decision gives an address that is none

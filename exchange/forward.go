@@ -99,6 +99,9 @@ func (s *Store) addCopies(ctx context.Context, tx *sqldb.Tx, doc *Document, p *p
 	for i := range p.dispatches {
 		p.dispatches[i].ID = doc.ID.copyID(next + i)
 	}
+	if err := takePlaces(ctx, tx, doc.Agency, p.dispatches); err != nil {
+		return err
+	}
 	places, err := s.deliverCopies(ctx, tx, p)
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ type Receipt struct {
 	Changed  bool   // false: it had been done before
 	Note     string // Vietnamese, for the recipient: what came out otherwise than said
 
+	book Mode   // of the register that the act entered the copy in, or its number; "" for none
 	eml  string // digest of the mail that the act came by, "" for none
 	mail int64  // the mail event that the act came by, 0 for none
 }
@@ -90,6 +91,7 @@ func (s *Store) carryOut(ctx context.Context, by Actor, id DispatchID, o order) 
 	if err != nil {
 		return nil, err
 	}
+	s.journalAccept(r, by)
 	return r, nil
 }
 
@@ -146,11 +148,11 @@ func accept(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number stri
 		return renumber(ctx, tx, r, by, number)
 	}
 	on := CivilDate(tx.Now)
-	sid, number, note, err := arrivalNumber(ctx, tx, d, on, number, by)
+	book, number, note, err := arrivalNumber(ctx, tx, d, &on, number, by)
 	if err != nil {
 		return err
 	}
-	r.Note = note
+	r.Note, r.book = note, book.Mode
 	if d.Unit != "" {
 		_, err = tx.ExecContext(ctx, `INSERT INTO incoming (unit, dispatch_id, arrival_number, arrived_on, state, accepted_by, changed_at)
 			VALUES ($1, $2, $3, $4, 'accepted', $5, $6)`, d.Unit, d.ID, number, on, by.String(), tx.Now.UnixMicro())
@@ -158,7 +160,7 @@ func accept(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number stri
 			return fmt.Errorf("register arrival of dispatch %d: %w", d.ID, err)
 		}
 	}
-	detail := acceptance{Number: number, On: on, SHA256: string(r.Document.SealedPDF), Mail: mail, EML: r.eml, Series: sid}
+	detail := acceptance{Number: number, On: on, SHA256: string(r.Document.SealedPDF), Mail: mail, EML: r.eml, Series: book.ID}
 	return r.act(ctx, tx, string(Accepted), by, detail, func(d *Dispatch) { d.ArrivalNumber, d.ArrivedOn = number, on })
 }
 
@@ -175,57 +177,70 @@ func renumber(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number st
 		r.Note = fmt.Sprintf("Văn bản này đã vào sổ với số đến %s; số %s không được ghi.", d.ArrivalNumber, number)
 		return nil
 	}
-	sid, number, note, err := arrivalNumber(ctx, tx, d, d.ArrivedOn, number, by)
+	on := d.ArrivedOn
+	book, number, note, err := arrivalNumber(ctx, tx, d, &on, number, by)
 	if err != nil {
 		return err
 	}
-	r.Note = note
+	r.Note, r.book = note, book.Mode
 	if _, err := tx.ExecContext(ctx, `UPDATE incoming SET arrival_number = $1, changed_at = $2 WHERE dispatch_id = $3`, number, tx.Now.UnixMicro(), d.ID); err != nil {
 		return fmt.Errorf("number arrival of dispatch %d: %w", d.ID, err)
 	}
-	return r.act(ctx, tx, EventNumbered, by, acceptance{Number: number, On: d.ArrivedOn, SHA256: string(r.Document.SealedPDF), EML: r.eml, Series: sid}, func(d *Dispatch) { d.ArrivalNumber = number })
+	return r.act(ctx, tx, EventNumbered, by, acceptance{Number: number, On: d.ArrivedOn, SHA256: string(r.Document.SealedPDF), EML: r.eml, Series: book.ID}, func(d *Dispatch) { d.ArrivalNumber = number })
 }
 
 // arrivalNumber takes the số đến. A unit that tells a number before we have ever given it one keeps its own bound book: its
-// series becomes one that is taken from paper. Where we number, our number stands and the note says so.
-func arrivalNumber(ctx context.Context, tx *sqldb.Tx, d *Dispatch, on, told string, by Actor) (sid int64, number, note string, err error) {
+// series becomes one that is taken from paper. Where we number, our number stands and the note says so. A copy that had its
+// number and day before a backup was restored keeps both.
+func arrivalNumber(ctx context.Context, tx *sqldb.Tx, d *Dispatch, on *string, told string, by Actor) (book Series, number, note string, err error) {
 	if d.Unit == "" {
-		return 0, told, "", nil // outside: their book is not ours
+		return book, told, "", nil // outside: their book is not ours
 	}
-	var year int
-	fmt.Sscanf(on, "%d", &year)
-	r, err := series(ctx, tx, d.Unit, year, IncomingBook, "")
+	had, err := restoredArrival(ctx, tx, d)
 	if err != nil {
-		return 0, "", "", err
+		return book, "", "", err
+	}
+	if had != nil {
+		*on = had.On
+	}
+	r, err := series(ctx, tx, d.Unit, yearOf(*on), IncomingBook, "")
+	if err != nil {
+		return book, "", "", err
 	}
 	owner := fmt.Sprint(refKind, int64(d.ID))
+	if had != nil && had.Number != "" {
+		if r.Mode == IssuedHere {
+			return r, had.Number, "", claimReserved(ctx, tx, r, had.Number, owner)
+		}
+		told = had.Number
+	}
 	if told != "" && r.Mode == IssuedHere && r.Last == 0 {
 		if err := setMode(ctx, tx, r, TakenFromPaper); err != nil {
-			return 0, "", "", err
+			return book, "", "", err
 		}
 		r.Mode = TakenFromPaper
 	}
 	if r.Mode == TakenFromPaper {
 		if told == "" {
-			return 0, "", "", nil
+			return Series{Mode: r.Mode}, "", "", nil
 		}
 		if err := takeFromPaper(ctx, tx, r, told, told, owner, by); err != nil {
 			if IsCode(err, CodeNumberTaken) {
-				return 0, "", "", &Error{Conflict, CodeArrivalTaken, told}
+				return book, "", "", &Error{Conflict, CodeArrivalTaken, told}
 			}
-			return 0, "", "", err
+			return book, "", "", err
 		}
-		return r.ID, told, "", nil
+		return r, told, "", nil
 	}
 	n, err := takeNext(ctx, tx, r, func(n int64) string { return fmt.Sprint(n) }, owner, "taken", by)
 	if err != nil {
-		return 0, "", "", err
+		return book, "", "", err
 	}
 	number = fmt.Sprint(n)
 	if told != "" && told != number {
 		note = fmt.Sprintf("Sổ đến của đơn vị do hệ thống cấp số: văn bản này mang số đến %s, không phải %s.", number, told)
 	}
-	return r.ID, number, note, nil
+	return r, number, note, nil
 }
 
 // refusing is the order to refuse, with the letters that tell whoever sent the copy.

@@ -64,6 +64,7 @@ func (s *Store) Register(ctx context.Context, by Actor, p *Proposal, pdf []byte)
 	if err != nil {
 		return nil, err
 	}
+	s.journalRegistered(doc)
 	s.Log.Info("document registered", "document", doc.ID, "reference", doc.Reference, "agency", doc.Agency, "by", by.String())
 	return doc, nil
 }
@@ -104,9 +105,13 @@ func (s *Store) register(ctx context.Context, tx *sqldb.Tx, by Actor, p *Proposa
 			return nil, err
 		}
 	}
+	column, value, err := restoredID(ctx, tx, doc)
+	if err != nil {
+		return nil, err
+	}
 	err = tx.GetContext(ctx, &doc.ID, `INSERT INTO document (agency, reference, number, year, symbol, kind, abstract, issued_on, place, signer,
-		urgency, pages, file_name, original, state, created_at, created_by, changed_at, search)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING id`,
+		urgency, pages, file_name, original, state, created_at, created_by, changed_at, search`+column+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19`+value+`) RETURNING id`,
 		doc.Agency, doc.Reference, doc.Number, doc.Year, doc.Symbol, doc.Kind, doc.Abstract, doc.IssuedOn, doc.Place, doc.Signer,
 		doc.Urgency, doc.Pages, doc.FileName, doc.Original, doc.State, doc.CreatedAt, doc.CreatedBy, doc.ChangedAt, doc.searchText(p.Lines))
 	if err != nil {
@@ -236,6 +241,9 @@ func (s *Store) Issue(ctx context.Context, by Actor, id DocumentID) (*Document, 
 	if err != nil {
 		return nil, err
 	}
+	if err := s.keepIDs(ctx, doc, plan); err != nil {
+		return nil, err
+	}
 	start := time.Now()
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if doc, err = document(ctx, tx, id); err != nil {
@@ -252,6 +260,12 @@ func (s *Store) Issue(ctx context.Context, by Actor, id DocumentID) (*Document, 
 	if err != nil {
 		return nil, fmt.Errorf("issue document %d: %w", id, err)
 	}
+	s.journalIssue(doc, plan.dispatches)
+	if plan.again {
+		if _, err := s.replay(ctx, doc.ID); err != nil {
+			return nil, fmt.Errorf("issue document %d again: %w", id, err)
+		}
+	}
 	s.Log.Info("document issued", "document", id, "reference", doc.Reference, "copies", len(plan.dispatches), "took", time.Since(start), "by", by.String())
 	return doc, nil
 }
@@ -262,6 +276,8 @@ type plan struct {
 	dispatches []Dispatch
 	accounts   map[mailcore.Address]mailcore.AccountID
 	domain     string
+	again      bool         // it was issued before a backup was restored
+	dots       []DispatchID // of its copies, those that may have left then
 }
 
 // plan joins the lines with today's directory and accounts: one dispatch for each distinct unit and each off-system line.

@@ -2,6 +2,8 @@ package exchange
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -134,7 +136,12 @@ func setMode(ctx context.Context, tx *sqldb.Tx, r Series, mode Mode) error {
 // takeNext takes the next number of a series issued here. A rollback gives it back.
 func takeNext(ctx context.Context, tx *sqldb.Tx, r Series, reference func(int64) string, owner string, state string, by Actor) (int64, error) {
 	var n int64
-	if err := tx.GetContext(ctx, &n, `UPDATE register_series SET last = last + 1 WHERE id = $1 RETURNING last`, r.ID); err != nil {
+	err := tx.GetContext(ctx, &n, `UPDATE register_series SET last = last + 1 WHERE id = $1
+		AND NOT EXISTS (SELECT 1 FROM series_blocked b WHERE b.series_id = register_series.id) RETURNING last`, r.ID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, &Error{Conflict, CodeSeriesBlocked, string(r.Agency)}
+	}
+	if err != nil {
 		return 0, fmt.Errorf("next number of series %d: %w", r.ID, err)
 	}
 	return n, insertNumber(ctx, tx, r, n, reference(n), owner, state, by)
@@ -198,6 +205,7 @@ func (s *Store) TakeNumber(ctx context.Context, by Actor, agency recipients.Unit
 // TakeNumberFor does the same for a document whose trích yếu is known already; it is compared with the page at issue.
 func (s *Store) TakeNumberFor(ctx context.Context, by Actor, agency recipients.UnitCode, year int, name, symbol, abstract string) (string, error) {
 	var reference string
+	var number int64
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		r, err := series(ctx, tx, agency, year, OutgoingBook, name)
 		if err != nil {
@@ -216,8 +224,12 @@ func (s *Store) TakeNumberFor(ctx context.Context, by Actor, agency recipients.U
 		if _, err := tx.ExecContext(ctx, `UPDATE register_number SET abstract = $1 WHERE series_id = $2 AND reference = $3`, viettext.NFC(abstract), r.ID, reference); err != nil {
 			return fmt.Errorf("abstract of number %q: %w", reference, err)
 		}
+		number = n
 		return recordSeries(ctx, tx, r.ID, SeriesReserved, by, seriesDetail{Number: n, Reference: reference, Abstract: viettext.NFC(abstract)})
 	})
+	if err == nil {
+		s.journal(JournalEntry{Kind: journalNumber, Agency: agency, Year: year, Book: OutgoingBook, Name: name, Mode: IssuedHere, Reference: reference, Number: number})
+	}
 	return reference, err
 }
 

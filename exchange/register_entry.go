@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,14 +42,19 @@ func (s *Store) Enter(ctx context.Context, by Actor, unit recipients.UnitCode, b
 		return "", err
 	}
 	var reference string
+	var year int
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
 		e := e
 		if e.EnteredOn == "" {
 			e.EnteredOn = CivilDate(tx.Now)
 		}
+		year = civilYear(e.EnteredOn)
 		reference, err = enter(ctx, tx, by, unit, book, e)
 		return err
 	})
+	if n, _ := strconv.ParseInt(reference, 10, 64); err == nil && book == IncomingBook && e.Reference == "" {
+		s.journal(JournalEntry{Kind: journalNumber, Agency: unit, Year: year, Book: book, Mode: IssuedHere, Reference: reference, Number: n})
+	}
 	return reference, err
 }
 

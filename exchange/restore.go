@@ -1,9 +1,12 @@
 package exchange
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
+	"slices"
 
 	"congvan/mailcore/blob"
 	"congvan/mailcore/sqldb"
@@ -63,4 +66,119 @@ func restoredPlaces(ctx context.Context, tx *sqldb.Tx) (map[string]int64, error)
 		}
 	}
 	return out, err
+}
+
+// restoredID finds the id that a document had before a backup was restored: "" where it had none.
+func restoredID(ctx context.Context, tx *sqldb.Tx, doc *Document) (column, value string, err error) {
+	var ids []int64
+	err = tx.SelectContext(ctx, &ids, `SELECT id FROM restored_document r WHERE agency = $1 AND original = $2 AND again_at IS NULL
+		AND NOT EXISTS (SELECT 1 FROM document d WHERE d.id = r.id) ORDER BY id`, doc.Agency, doc.Original)
+	if err != nil || len(ids) == 0 {
+		return "", "", err
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE restored_document SET again_at = $1 WHERE id = $2 AND copies = ''`, tx.Now.UnixMicro(), ids[0]); err != nil {
+		return "", "", err
+	}
+	return ", id", fmt.Sprint(", ", ids[0]), nil
+}
+
+// keepIDs gives the copies of a document that was issued before a backup was restored the numbers, secrets and places that
+// they had.
+func (s *Store) keepIDs(ctx context.Context, doc *Document, p *plan) error {
+	var had []RestoredDocument
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &had, `SELECT id, agency, reference, original, copies FROM restored_document WHERE id = $1 AND again_at IS NULL AND copies <> ''`, doc.ID)
+	})
+	if err != nil || len(had) == 0 {
+		return err
+	}
+	copies, err := had[0].list()
+	if err != nil {
+		return fmt.Errorf("copies that document %d had: %w", doc.ID, err)
+	}
+	p.again = true
+	highest := int64(0)
+	by := map[string][]journalCopy{}
+	for _, c := range copies {
+		by[c.Recipient] = append(by[c.Recipient], c)
+		highest = max(highest, c.Number)
+	}
+	for i := range p.dispatches {
+		d := &p.dispatches[i]
+		if was := by[d.recipient()]; len(was) > 0 {
+			d.ID, d.Secret, d.Sequence = doc.ID.copyID(int(was[0].Number)), was[0].Secret, was[0].Sequence
+			if was[0].Dot {
+				p.dots = append(p.dots, d.ID)
+			}
+			by[d.recipient()] = was[1:]
+		} else {
+			highest++
+			d.ID = doc.ID.copyID(int(highest))
+		}
+	}
+	slices.SortFunc(p.dispatches, func(a, b Dispatch) int { return cmp.Compare(a.ID, b.ID) })
+	return nil
+}
+
+// issuedAgain ends the waiting of a document that was issued before a backup was restored. What may have left then is not sent
+// blindly.
+func (s *Store) issuedAgain(ctx context.Context, tx *sqldb.Tx, doc *Document, p *plan) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE restored_document SET again_at = $1 WHERE id = $2`, tx.Now.UnixMicro(), doc.ID); err != nil {
+		return err
+	}
+	refs := make([]string, len(p.dots))
+	for i, id := range p.dots {
+		refs[i] = fmt.Sprint(refKind, int64(id))
+	}
+	if len(refs) == 0 {
+		return nil
+	}
+	_, err := s.Mail.DoubtTx(ctx, tx, refs)
+	return err
+}
+
+// An arrival is what the journal knows of a copy that was accepted.
+type arrival struct {
+	Dispatch DispatchID `db:"dispatch_id"`
+	Number   string     `db:"number"`
+	On       string     `db:"arrived_on"`
+	By       string     `db:"actor"`
+}
+
+func restoredArrival(ctx context.Context, tx *sqldb.Tx, d *Dispatch) (*arrival, error) {
+	var found []arrival
+	err := tx.SelectContext(ctx, &found, `SELECT dispatch_id, number, arrived_on, actor FROM restored_arrival WHERE dispatch_id = $1 AND unit = $2`, d.ID, d.Unit)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+// replay accepts again what had been accepted before a backup was restored, with the same number and day; doc 0 is all documents.
+func (s *Store) replay(ctx context.Context, doc DocumentID) (int, error) {
+	least, greatest := int64(0), int64(math.MaxInt64)
+	if doc != 0 {
+		least, greatest = doc.span()
+	}
+	var list []arrival
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &list, `SELECT a.dispatch_id, a.number, a.arrived_on, a.actor FROM restored_arrival a JOIN dispatch d ON d.id = a.dispatch_id AND d.unit = a.unit
+			WHERE d.arrived_on = '' AND a.dispatch_id BETWEEN $1 AND $2 ORDER BY a.dispatch_id`, least, greatest)
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range list {
+		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+			r, err := receipt(ctx, tx, a.Dispatch)
+			if err != nil || r.Dispatch.ArrivedOn != "" || r.Dispatch.Closed() {
+				return err
+			}
+			return accept(ctx, tx, r, Actor{Name: a.By}, a.Number, 0)
+		})
+		if err != nil {
+			return 0, fmt.Errorf("accept dispatch %d again: %w", a.Dispatch, err)
+		}
+	}
+	return len(list), nil
 }

@@ -24,7 +24,9 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 	}
 	doc.IssuedAt = &at
 	for i := range p.dispatches {
-		p.dispatches[i].ID = doc.ID.copyID(i + 1)
+		if !p.again {
+			p.dispatches[i].ID = doc.ID.copyID(i + 1)
+		}
 	}
 	if err := takePlaces(ctx, tx, doc.Agency, p.dispatches); err != nil {
 		return err
@@ -48,7 +50,10 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 	if err := insertDispatches(ctx, tx, p.dispatches); err != nil {
 		return err
 	}
-	return insertEvents(ctx, tx, events)
+	if err := insertEvents(ctx, tx, events); err != nil || !p.again {
+		return err
+	}
+	return s.issuedAgain(ctx, tx, doc, p)
 }
 
 // insertDispatches writes copies of one document. Those that have no place in the row of copies to their recipient take it here.

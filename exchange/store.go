@@ -40,6 +40,8 @@ type Options struct {
 	Stamper *signing.Timestamper
 	// MaxMessage bounds the mail that carries a document, in bytes; 0 for none.
 	MaxMessage int64
+	// Journal is kept on another path than the database's, for the day that a backup is restored; nil keeps none.
+	Journal *Journal
 	// Verify checks a sealed PDF; Check calls it. nil leaves that out.
 	Verify func(ctx context.Context, pdf []byte) error
 }

@@ -40,7 +40,7 @@ var evidence = []struct {
 	{"register_number", "series_id, reference", nil, "", ""},
 	{"register_entry", "series_id, reference", nil, "", ""},
 	{"attempt", "id", map[string]string{"id": "nothing refers to it", "at": "the queue's own clock; the event says when its end was learnt", "ended_at": "likewise",
-		"phase": "for operators; how it ended and the words are kept"}, "", ""},
+		"phase": "for operators; how it ended and the words are kept", "dotted": "compared with the journal after a restore"}, "", ""},
 	{"blob", "digest", map[string]string{"touched_at": "the sweep's clock"}, "WHERE pinned", ""},
 	{"checkpoint", "epoch, size", nil, "", ""},
 	{"log_batch", "first", nil, "", ""},

@@ -43,16 +43,22 @@ func (s *Store) BeginAttempt(ctx context.Context, id OutboxID, host string) (att
 // MarkDot is called before the final dot leaves: a death after it is "uncertain". ErrStale when the lease is over; then the
 // dot must not leave.
 func (s *Store) MarkDot(ctx context.Context, attemptID int64) error {
+	var row struct {
+		ID  OutboxID `db:"id"`
+		Ref string   `db:"ref"`
+	}
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		var id OutboxID
-		if err := tx.GetContext(ctx, &id, `SELECT outbox_id FROM attempt WHERE id = $1`, attemptID); err != nil {
+		if err := tx.GetContext(ctx, &row, `SELECT o.id, o.ref FROM attempt t JOIN outbox o ON o.id = t.outbox_id WHERE t.id = $1`, attemptID); err != nil {
 			return orStale(err)
 		}
-		if err := holdOutbox(ctx, tx, id); err != nil {
+		if err := holdOutbox(ctx, tx, row.ID); err != nil {
 			return err
 		}
-		return changeOne(ctx, tx, ErrStale, `UPDATE attempt SET phase = $1 WHERE id = $2 AND outcome = ''`, phaseDot, attemptID)
+		return changeOne(ctx, tx, ErrStale, `UPDATE attempt SET phase = $1, dotted = TRUE WHERE id = $2 AND outcome = ''`, phaseDot, attemptID)
 	})
+	if err == nil && s.pastData != nil && row.Ref != "" {
+		s.pastData(row.Ref)
+	}
 	return wrap(err, "mark the dot of attempt %d", attemptID)
 }
 

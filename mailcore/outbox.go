@@ -96,7 +96,7 @@ type Outcome struct {
 
 // outboxMoves lists every move of an outbox row. Nothing else decides this.
 var outboxMoves = map[string][]string{
-	OutboxQueued:    {OutboxSending, OutboxCancelled, OutboxSent}, // sent: a receipt proves an earlier try
+	OutboxQueued:    {OutboxSending, OutboxCancelled, OutboxSent, OutboxUncertain}, // sent: a receipt proves an earlier try; uncertain: a restored backup does not know of one
 	OutboxSending:   {OutboxSent, OutboxQueued, OutboxFailed, OutboxUncertain},
 	OutboxUncertain: {OutboxQueued, OutboxSent, OutboxFailed},
 	OutboxFailed:    {OutboxQueued, OutboxSent}, // sent again by a person; rescued by a late receipt

@@ -41,6 +41,8 @@ type Store struct {
 	blobs blob.Store
 	log   *slog.Logger
 
+	pastData func(ref string)
+
 	cost   HashCost
 	quota  int64 // of accounts without one of their own, 0 for none
 	logins *logins
@@ -61,6 +63,9 @@ func NewStore(db *sqldb.DB, blobs blob.Store, log *slog.Logger) *Store {
 
 // SetHashCost sets what new hashes of passwords cost; call it before the store is used.
 func (s *Store) SetHashCost(c HashCost) { s.cost = c }
+
+// SetPastData has a function told, before each final dot leaves, which copies leave; call it before the store is used.
+func (s *Store) SetPastData(tell func(ref string)) { s.pastData = tell }
 
 // DB is the database that the store's transactions run on.
 func (s *Store) DB() *sqldb.DB { return s.db }
