@@ -127,7 +127,7 @@ func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mail
 		}
 		text = signedText(report, text)
 	}
-	reply := ParseReply(text, ev.At)
+	reply := understand(r.Dispatch, text, ev.At)
 	if !reply.about(r.Document.Reference) {
 		reply = Reply{Act: ReplyNone} // it speaks of another document
 	}

@@ -367,7 +367,10 @@ func (r *bundleReader) copyEvents(bd bundleDispatch, events []bundleEvent, issue
 			return false
 		}
 		var err error
-		if d.Transport, d.Handling, err = d.moved(e.Kind); err != nil {
+		if d.Transport, d.Handling, err = d.moved(e.Kind); err == nil {
+			d.Recall, err = d.recallAfter(e.Kind)
+		}
+		if err != nil {
 			r.failf(eventCheck, "move", "Bản gửi %s (%s): sự kiện %d không thể xảy ra: %v.", d.Unit, d.Name, i, err)
 			return false
 		}

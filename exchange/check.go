@@ -193,7 +193,7 @@ func (c *checker) documentEvents(doc *Document, events []Event) (issue []byte) {
 		if e.Ordinal != int64(i) || !bytes.Equal(e.digest(prev), e.Digest) {
 			c.sayf("document %d: event %d does not follow from the one before", doc.ID, e.Ordinal)
 		}
-		if e.Kind == EventWaits && state == Registered {
+		if slices.Contains(milestones[state], e.Kind) {
 			prev = e.Digest
 			continue
 		}
@@ -266,7 +266,14 @@ func (c *checker) dispatch(doc *Document, d *Dispatch, events []Event, issue []b
 		if err != nil {
 			c.sayf("dispatch %d: event %d: %v", d.ID, e.Ordinal, err)
 		}
-		fold.Transport, fold.Handling, prev = t, h, e.Digest
+		recall, err := fold.recallAfter(e.Kind)
+		if err != nil {
+			c.sayf("dispatch %d: event %d: %v", d.ID, e.Ordinal, err)
+		}
+		fold.Transport, fold.Handling, fold.Recall, prev = t, h, recall, e.Digest
+	}
+	if fold.Recall != d.Recall {
+		c.sayf("dispatch %d: recall is %q, events say %q", d.ID, d.Recall, fold.Recall)
 	}
 	if fold.Transport != d.Transport || fold.Handling != d.Handling {
 		c.sayf("dispatch %d: state is %s/%s, events say %s/%s", d.ID, d.Transport, d.Handling, fold.Transport, fold.Handling)
@@ -284,7 +291,7 @@ func (c *checker) dispatch(doc *Document, d *Dispatch, events []Event, issue []b
 // do anything more about it.
 func (c *checker) copies(d *Dispatch, events []Event) {
 	deleted := d.Closed() && slices.ContainsFunc(events, func(e Event) bool { return e.Kind == EventDeleted })
-	if d.Way == ByMailbox && !deleted {
+	if d.Way == ByMailbox && !deleted && d.Transport != Recalled {
 		c.lying = append(c.lying, d.ID)
 	}
 }

@@ -307,6 +307,14 @@ func tellHandling(e bundleEvent, t *told) string {
 		return "TỪ CHỐI, lý do: " + oneLine(t.Reason) + doneBy(e, t)
 	case string(Forwarded):
 		return reasoned("chuyển tiếp", t.Reason) + doneBy(e, t)
+	case EventRecallAsked:
+		return "được đề nghị trả lại văn bản" + inParentheses(oneLine(t.Reason))
+	case EventRecallRefused:
+		return "KHÔNG ĐỒNG Ý trả lại, lý do: " + oneLine(t.Reason) + doneBy(e, t)
+	case EventRecallAgreed:
+		return "đồng ý trả lại" + doneBy(e, t)
+	case EventFetched:
+		return "lấy văn bản qua địa chỉ nhận" + inParentheses(e.Actor)
 	case EventSigned:
 		return "có thư trả lời ký số của " + t.Signer + inParentheses(t.From)
 	case EventUnverified:

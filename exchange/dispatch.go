@@ -102,10 +102,11 @@ type Dispatch struct {
 	Rung          int64               `db:"rung"`     // how far an urgent copy has been told up the ladder
 	Alarm         int64               `db:"alarm"`    // when an urgent copy is told next, microseconds; 0 for never
 	Sequence      int64               `db:"sequence"` // its place, from 1, among the issuer's copies to this recipient
+	Recall        RecallState         `db:"recall"`   // whether the recipient was asked to give it back, and its answer
 }
 
 const dispatchColumns = `id, document_id, unit, name, address, way, line, purpose, parent, token, transport, handling,
-	arrival_number, arrived_on, opened_at, owner, deadline, events, head, changed_at, due_on, since, calendar, rung, alarm, sequence`
+	arrival_number, arrived_on, opened_at, owner, deadline, events, head, changed_at, due_on, since, calendar, rung, alarm, sequence, recall`
 
 // Closed reports whether nobody has to do anything more about the dispatch.
 func (d *Dispatch) Closed() bool {
@@ -169,6 +170,10 @@ func (d *Dispatch) moved(kind string) (Transport, Handling, error) {
 		}
 	}
 	if to := Handling(kind); isHandling(to) {
+		switch transport {
+		case Cancelled, Recalled, Superseded: // nobody handles what was taken back
+			return "", "", &MoveError{string(transport), kind}
+		}
 		if !slices.Contains(handlings[handling], to) {
 			return "", "", &MoveError{string(handling), kind}
 		}
@@ -201,8 +206,12 @@ func act(ctx context.Context, tx *sqldb.Tx, d *Dispatch, agency recipients.UnitC
 		return fmt.Errorf("dispatch %d: %w", d.ID, err)
 	}
 	stateChanged := transport != d.Transport || handling != d.Handling
+	recall, err := d.recallAfter(kind)
+	if err != nil {
+		return fmt.Errorf("dispatch %d: %w", d.ID, err)
+	}
 	was, due := d.Events, d.DueOn
-	d.Transport, d.Handling = transport, handling
+	d.Transport, d.Handling, d.Recall = transport, handling, recall
 	if change != nil {
 		change(d)
 	}
@@ -218,9 +227,9 @@ func act(ctx context.Context, tx *sqldb.Tx, d *Dispatch, agency recipients.UnitC
 	}
 	d.Events, d.Head, d.ChangedAt = was+1, e.Digest, tx.Now.UnixMicro()
 	ok, err := tx.ExecOne(ctx, `UPDATE dispatch SET transport = $1, handling = $2, arrival_number = $3, arrived_on = $4, opened_at = $5,
-		owner = $6, deadline = $7, events = $8, head = $9, changed_at = $10, due_on = $11, since = $12, calendar = $13, rung = $14, alarm = $15
-		WHERE id = $16 AND events = $17`, d.Transport, d.Handling, d.ArrivalNumber, d.ArrivedOn, d.OpenedAt, d.Owner, d.Deadline, d.Events, d.Head,
-		d.ChangedAt, d.DueOn, d.Since, d.Calendar, d.Rung, d.Alarm, d.ID, was)
+		owner = $6, deadline = $7, events = $8, head = $9, changed_at = $10, due_on = $11, since = $12, calendar = $13, rung = $14, alarm = $15,
+		recall = $16 WHERE id = $17 AND events = $18`, d.Transport, d.Handling, d.ArrivalNumber, d.ArrivedOn, d.OpenedAt, d.Owner, d.Deadline, d.Events, d.Head,
+		d.ChangedAt, d.DueOn, d.Since, d.Calendar, d.Rung, d.Alarm, d.Recall, d.ID, was)
 	if err != nil {
 		return fmt.Errorf("dispatch %d %s: %w", d.ID, kind, err)
 	}

@@ -33,6 +33,13 @@ var states = map[State][]State{
 	Sealed:     {Issued},
 }
 
+// milestones lists the events of a document's own chain that are no state, by the state that they may stand in.
+var milestones = map[State][]string{
+	Registered: {EventWaits},
+	Sealed:     {EventDue, EventUndone},
+	Issued:     {EventRecalled, EventReplaced, EventReplaces, EventCorrected, EventCorrects, EventSupplemented},
+}
+
 // A Document is one outgoing document (văn bản đi).
 type Document struct {
 	ID        DocumentID          `db:"id"`
@@ -56,10 +63,11 @@ type Document struct {
 	CreatedBy string              `db:"created_by"`
 	ChangedAt int64               `db:"changed_at"` // of the last move, microseconds
 	IssuedAt  *int64              `db:"issued_at"`
+	DueAt     int64               `db:"due_at"` // when it goes out unless it is taken back before, microseconds; 0: nobody has asked for it
 }
 
 const documentColumns = `id, agency, reference, number, year, symbol, kind, abstract, issued_on, place, signer, urgency, pages,
-	file_name, original, sealed, state, created_at, created_by, changed_at, issued_at`
+	file_name, original, sealed, state, created_at, created_by, changed_at, issued_at, due_at`
 
 // An Outcome is how a line ended.
 type Outcome string

@@ -140,7 +140,10 @@ func (s *Store) delivery(ctx context.Context, tx *sqldb.Tx, r *Receipt, ev mailc
 		return nil // a late word about what is known better by now
 	}
 	// The other server is told the copy's token; whoever is shown the events later must not learn it.
-	return r.act(ctx, tx, kind, Gateway, json.RawMessage(orNull(strings.ReplaceAll(ev.Detail, d.Secret, masked))), nil)
+	if err := r.act(ctx, tx, kind, Gateway, json.RawMessage(orNull(strings.ReplaceAll(ev.Detail, d.Secret, masked))), nil); err != nil || kind != EventLater {
+		return err
+	}
+	return s.unsent(ctx, tx, r)
 }
 
 func orNull(detail string) string {
@@ -184,6 +187,8 @@ func (s *Store) actOne(ctx context.Context, ev mailcore.Event, id DispatchID, by
 			return advance(ctx, tx, r, by, Completed, int64(ev.ID))
 		case ReplyRefuse:
 			return refuse(ctx, tx, r, by, reply.Reason, int64(ev.ID))
+		case ReplyRecallAgree, ReplyRecallRefuse:
+			return s.answerRecall(ctx, tx, r, by, reply.Act == ReplyRecallAgree, reply.Reason, int64(ev.ID))
 		}
 		return &Error{Invalid, CodeWrongState, string(reply.Act)}
 	})
@@ -296,6 +301,10 @@ func (s *Store) receiptLetter(ctx context.Context, r *Receipt, reply Reply) (*le
 		data.What, head = "đã hoàn thành", "Hoàn thành"
 	case ReplyRefuse:
 		data.What, data.Reason, head = "từ chối tiếp nhận", reply.Reason, "Từ chối"
+	case ReplyRecallAgree:
+		data.What, head = "đồng ý thu hồi", "Đồng ý thu hồi"
+	case ReplyRecallRefuse:
+		data.What, data.Reason, head = "không đồng ý thu hồi", reply.Reason, "Không đồng ý thu hồi"
 	}
 	return s.answer(r, name, head, data)
 }
@@ -323,6 +332,14 @@ func (s *Store) problemLetter(ctx context.Context, id DispatchID, cause error) (
 	switch {
 	case e != nil && e.Code == CodeNoReason:
 		name, head = "asked.txt", "Cần lý do từ chối"
+	case e != nil && e.Code == CodeNoRecallReason:
+		name, head = "recallasked.txt", "Cần lý do không đồng ý thu hồi"
+	case r.Dispatch.Transport == Recalled:
+		data.Problem = "cơ quan ban hành đã thu hồi văn bản này"
+	case r.Dispatch.Transport == Superseded:
+		data.Problem = "văn bản này đã được thay bằng văn bản khác"
+	case m != nil && r.Dispatch.Recall == RecallAsked:
+		data.Problem = "cơ quan ban hành đang đề nghị thu hồi văn bản này; hãy trả lời \"Đồng ý\" hoặc \"Không đồng ý: <lý do>\" trước"
 	case e != nil && e.Code == CodeArrivalTaken:
 		data.Problem = "số đến " + e.Detail + " đã dùng cho văn bản khác trong sổ của đơn vị"
 	case e != nil && e.Code == CodeNotEntitled:
@@ -337,8 +354,8 @@ func (s *Store) problemLetter(ctx context.Context, id DispatchID, cause error) (
 func (s *Store) Expire(ctx context.Context) error {
 	var ids []DispatchID
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		return tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch WHERE transport = $1 AND deadline > 0 AND changed_at < $2 LIMIT 100`,
-			Uncertain, tx.Now.Add(-s.Doubt).UnixMicro())
+		return tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch WHERE transport = $1 AND deadline > 0 AND changed_at < $2 AND recall <> $3 LIMIT 100`,
+			Uncertain, tx.Now.Add(-s.Doubt).UnixMicro(), RecallAsked)
 	})
 	if err != nil {
 		return err
@@ -346,7 +363,7 @@ func (s *Store) Expire(ctx context.Context) error {
 	for _, id := range ids {
 		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 			r, err := receipt(ctx, tx, id)
-			if err != nil || r.Dispatch.Transport != Uncertain {
+			if err != nil || r.Dispatch.Transport != Uncertain || r.Dispatch.Recall == RecallAsked {
 				return err
 			}
 			outbox, err := lastOutbox(ctx, tx, r.Dispatch)

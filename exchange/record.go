@@ -68,7 +68,7 @@ func (r record) digest() string {
 
 // Columns that records leave out, since events tell them otherwise or nobody does.
 var (
-	documentMoves = map[string]bool{"state": true, "sealed": true, "changed_at": true, "issued_at": true, "search": true}
+	documentMoves = map[string]bool{"state": true, "sealed": true, "changed_at": true, "issued_at": true, "search": true, "due_at": true}
 	itemKeys      = map[string]bool{"document_id": true}
 	lineKeys      = map[string]bool{"id": true, "document_id": true}
 )

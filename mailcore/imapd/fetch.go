@@ -141,6 +141,10 @@ func (f *fetching) message(i int, m *mailcore.Stored) error {
 		if jobs, err = f.jobs(c); err != nil {
 			return err
 		}
+		if there, err := f.leaving(i, jobs); err != nil || !there {
+			f.missing = f.missing || !there
+			return err
+		}
 	}
 	r := f.w.CreateMessage(uint32(i + 1))
 	f.rowItems(r, i)
@@ -165,6 +169,24 @@ func (f *fetching) message(i int, m *mailcore.Stored) error {
 	}
 	f.remember(i, jobs)
 	return nil
+}
+
+// leaving records what the fetch of an official copy means before its bytes leave: who takes the copy back must know. It reports
+// whether the copy is still there.
+func (f *fetching) leaving(i int, jobs []job) (there bool, err error) {
+	m := &f.v.msgs[i]
+	var seen, downloaded bool
+	for _, j := range jobs {
+		seen = seen || !j.peek && !f.v.readOnly
+		downloaded = downloaded || j.downloaded
+	}
+	if !m.hasRef || !seen && !downloaded {
+		return true, nil
+	}
+	if there, err = f.s.l.store.NoteLeaving(f.s.ctx, f.v.by, f.v.mailbox.ID, m.uid, seen); err != nil {
+		return true, f.s.problem("note a fetch", err)
+	}
+	return there, nil
 }
 
 // A job is one BODY[…] or BINARY[…] of one message, ready to be written.
