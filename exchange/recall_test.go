@@ -27,7 +27,9 @@ func (h *house) recall(t testing.TB, id exchange.DocumentID) map[string]exchange
 }
 
 // lying is the subjects of what lies in a unit's inbox.
-func (h *house) lying(t testing.TB, unit string) string { return strings.Join(h.subjects(t, unit), " | ") }
+func (h *house) lying(t testing.TB, unit string) string {
+	return strings.Join(h.subjects(t, unit), " | ")
+}
 
 // fetch is a client that fetches everything in the unit's inbox: with peek as a synchroniser does.
 func (h *house) fetch(t testing.TB, unit string, peek bool) {
