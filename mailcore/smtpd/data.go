@@ -40,6 +40,14 @@ func (s *session) Data(r io.Reader) error {
 
 	id := strings.ToLower(rand.Text()[:16])
 	log := s.log.With("id", id, "sender", e.sender, "rcpts", len(e.rcpts))
+	if e.divert != "" {
+		if err := s.divert(ctx, e, r); err != nil {
+			log.Info("message to be issued refused", "why", err)
+			return failure(err)
+		}
+		log.Info("message taken to be issued", "account", s.account.Address)
+		return reply(250, smtp.EnhancedCode{2, 0, 0}, "OK %s", id)
+	}
 	m, err := s.receive(ctx, e, r)
 	if err == nil {
 		err = s.judge(ctx, e, m)

@@ -39,6 +39,7 @@ type Options struct {
 	TLS      *tls.Config       // nil: no STARTTLS, and so no AUTH
 	Origin   *mailauth.Checker // of mail from outside; nil: nobody asks whose it is
 	Filter   *filter.Filter    // for malware and junk; nil: nobody looks
+	Divert   Diverter          // of addresses whose mail must not be stored; nil: none
 	Trusted  []netip.Prefix    // networks whose mail nobody asks about: relays and filters of the house
 	Logger   *slog.Logger      // slog.Default
 
@@ -117,12 +118,14 @@ type run struct {
 	*Server
 	hard   context.Context // ends when patience does: what still waits for the store gives up
 	bodies sync.WaitGroup  // go-smtp receives BDAT in a goroutine of its own
+
+	diverted chan struct{} // a place for each body that a Diverter has in memory
 }
 
 func (s *Server) serve(ctx context.Context, ln net.Listener, implicit bool) error {
 	hard, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	r := &run{Server: s, hard: hard}
+	r := &run{Server: s, hard: hard, diverted: make(chan struct{}, divertedAtOnce)}
 	wires := newListener(s, ln)
 	srv := r.smtpServer()
 	var l net.Listener = wires

@@ -45,6 +45,7 @@ type envelope struct {
 	ret    string // RET
 	size   int64  // as MAIL announced it, 0 when it did not
 	rcpts  []rcpt
+	divert mailcore.Address // the one recipient, when a Diverter takes the mail
 	seen   map[string]bool
 	own    []mailcore.Address // that the account may send as: its own, and those of units that it acts for today
 }
@@ -168,6 +169,9 @@ func (s *session) Rcpt(to string, opt *smtp.RcptOptions) error {
 	if err != nil {
 		return s.refuse(to, err)
 	}
+	if e.divert != "" {
+		return nil
+	}
 	if key := r.key(); !e.seen[key] {
 		e.seen[key] = true
 		e.rcpts = append(e.rcpts, r)
@@ -181,6 +185,12 @@ func (s *session) recipient(e *envelope, to string, opt *smtp.RcptOptions) (r rc
 	}
 	if !e.utf8 && !isASCII(to) {
 		return r, needsUTF8(smtp.EnhancedCode{5, 6, 7})
+	}
+	if away, err := s.diverts(e, r.addr); away || err != nil {
+		if away {
+			e.divert = r.addr
+		}
+		return r, err
 	}
 	ctx, cancel := s.lookup()
 	defer cancel()
