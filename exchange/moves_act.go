@@ -243,6 +243,9 @@ func (s *Store) handleDeletion(ctx context.Context, ev mailcore.Event) error {
 	if err != nil {
 		return err
 	}
+	if back != nil && len(gone.Prefix) > 0 {
+		back.prefix = gone.Prefix
+	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if ok, err := s.Mail.HandledTx(ctx, tx, ev.ID); err != nil || !ok {
 			return err
@@ -257,12 +260,14 @@ func (s *Store) handleDeletion(ctx context.Context, ev mailcore.Event) error {
 // prepareReturn makes ready what may have to come back; nil when nobody needs the copy any more.
 func (s *Store) prepareReturn(ctx context.Context, ev mailcore.Event, cell mailMove) (*restoration, error) {
 	var least *Receipt // the one that is least far is told
+	var all []*Dispatch
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		for _, id := range refIDs(ev.Ref) {
 			r, err := receipt(ctx, tx, id)
 			if err != nil {
 				return err
 			}
+			all = append(all, r.Dispatch)
 			c := cell
 			if c.state = standing(r.Dispatch); ruleFor(c).do == isRestored && (least == nil || further(least, r)) {
 				least = r
@@ -273,7 +278,7 @@ func (s *Store) prepareReturn(ctx context.Context, ev mailcore.Event, cell mailM
 	if err != nil || least == nil {
 		return nil, err
 	}
-	back := &restoration{prefix: s.prefix(least.Dispatch)}
+	back := &restoration{prefix: s.prefix(all...)}
 	back.body, err = s.Mail.StoredBody(ctx, ev.Message) // the same bytes and the same signature
 	if errors.Is(err, mailcore.ErrNoMessage) {
 		back.body, err = s.compose(ctx, least.Document)
