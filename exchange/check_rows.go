@@ -172,14 +172,18 @@ func (c *checker) dispatchRows(d *Dispatch, events []Event, incoming map[Dispatc
 	accepted := false
 	var opened *int64
 	var changed, since int64
-	handling, due := Handling(""), ""
+	fold, handling, due := Dispatch{}, Handling(""), ""
 	for _, e := range events {
 		s := saidBy(e)
 		if e.Ordinal == 0 && s.Sequence != 0 && s.Sequence != d.Sequence {
 			c.sayf("dispatch %d: sequence is %d, its first event says %d", d.ID, d.Sequence, s.Sequence)
 		}
 		changed, due = e.At, cmp.Or(s.DueOn, due)
-		if isTransport(Transport(e.Kind)) || isHandling(Handling(e.Kind)) {
+		was := fold.stage()
+		if t, h, err := fold.moved(e.Kind); err == nil {
+			fold.Transport, fold.Handling = t, h
+		}
+		if fold.stage() != was {
 			since = e.At
 		}
 		switch e.Kind {

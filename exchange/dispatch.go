@@ -121,42 +121,6 @@ func (d *Dispatch) Closed() bool {
 	return false
 }
 
-// Times within which somebody must act, until the calendar of working time decides.
-const (
-	relayPatience  = 24 * time.Hour      // life of a copy in the outbox
-	doubtPatience  = 4 * time.Hour       // an uncertain copy is looked at again
-	acceptPatience = 8 * time.Hour       // accepted the same day (NĐ 30/2020 Điều 21.2)
-	handlePatience = 15 * 24 * time.Hour // handling, where nobody set a deadline
-)
-
-// duty sets the one owner and the one deadline that follow from the state.
-func (d *Dispatch) duty(agency recipients.UnitCode, now time.Time) {
-	if d.Closed() {
-		d.Owner, d.Deadline = "", 0
-		return
-	}
-	d.Owner = string(agency)
-	wait := relayPatience
-	switch d.Transport {
-	case Uncertain:
-		wait = doubtPatience
-	case Exception:
-		wait = acceptPatience
-	case Delivered:
-		if d.Way == ByMailbox && d.Unit != "" {
-			d.Owner = string(d.Unit)
-		}
-		wait = acceptPatience
-		if d.Handling != Received {
-			wait = handlePatience
-		}
-	}
-	d.Deadline = now.Add(wait).UnixMicro()
-	if day, err := time.ParseInLocation(time.DateOnly, d.DueOn, hanoi); err == nil && d.Transport == Delivered && d.Handling != Received {
-		d.Deadline = day.Add(17 * time.Hour).UnixMicro()
-	}
-}
-
 // moved returns the state after an event of this kind, or a MoveError. Kinds that are no state are milestones.
 func (d *Dispatch) moved(kind string) (Transport, Handling, error) {
 	transport, handling := d.Transport, d.Handling
@@ -200,27 +164,41 @@ func isHandling(h Handling) bool {
 
 // act is the one function that changes a dispatch: the table of moves, one guarded UPDATE, one event. change sets what
 // the event brings besides the state (arrival number, opened).
-func act(ctx context.Context, tx *sqldb.Tx, d *Dispatch, agency recipients.UnitCode, kind string, by Actor, detail any, change func(*Dispatch)) error {
+func act(ctx context.Context, tx *sqldb.Tx, d *Dispatch, doc *Document, kind string, by Actor, detail any, change func(*Dispatch)) error {
 	transport, handling, err := d.moved(kind)
 	if err != nil {
 		return fmt.Errorf("dispatch %d: %w", d.ID, err)
 	}
-	stateChanged := transport != d.Transport || handling != d.Handling
 	recall, err := d.recallAfter(kind)
 	if err != nil {
 		return fmt.Errorf("dispatch %d: %w", d.ID, err)
 	}
-	was, due := d.Events, d.DueOn
+	was := *d
 	d.Transport, d.Handling, d.Recall = transport, handling, recall
 	if change != nil {
 		change(d)
 	}
-	if stateChanged || d.DueOn != due {
-		d.duty(agency, tx.Now)
+	if d.stage() != was.stage() {
+		d.Since, d.Rung = tx.Now.UnixMicro(), 0
 	}
-	if stateChanged {
-		d.Since = tx.Now.UnixMicro()
+	person := by != Gateway && (kind == EventOpened || by.Unit == d.Unit && isWork(kind))
+	if d.Transport != was.Transport || d.Handling != was.Handling || d.DueOn != was.DueOn || d.OpenedAt != was.OpenedAt || d.Rung != was.Rung || person {
+		cal, err := calendar(ctx, tx)
+		if err != nil {
+			return err
+		}
+		d.duty(doc, cal, time.UnixMicro(d.Since))
+		if person {
+			if err := noteWork(ctx, tx, d, cal, kind, by); err != nil {
+				return err
+			}
+		}
 	}
+	return d.save(ctx, tx, was.Events, kind, by, detail)
+}
+
+// save writes the changed dispatch and its next event.
+func (d *Dispatch) save(ctx context.Context, tx *sqldb.Tx, was int64, kind string, by Actor, detail any) error {
 	e, err := newEvent(int64(d.ID), was, kind, tx.Now, by, detail, d.Head)
 	if err != nil {
 		return err

@@ -68,6 +68,10 @@ const (
 	CodeNoKey         = "no_key"        // the agency has no certificate to seal with
 	CodeNoLogKey      = "no_log_key"    // the private key of the log is not on this machine
 	CodeNotIssued     = "not_issued"    // nothing was sent yet that could be confirmed
+	CodeBadDay        = "bad_day"       // a day or the kind of a day that the calendar does not know
+	CodeBadHours      = "bad_hours"     // office hours that are none
+	CodeNoSource      = "no_source"     // a change of the calendar that names no document
+	CodeNotListed     = "not_listed"    // nobody has to call about this copy
 	CodeNoDecision    = "no_decision"   // the key would sign unattended, and no decision of the head allows it
 
 	CodeHasCopy         = "has_copy"          // the unit has a copy that it works on or has completed

@@ -118,7 +118,7 @@ func (r *Receipt) entitled(by Actor) bool {
 
 func (r *Receipt) act(ctx context.Context, tx *sqldb.Tx, kind string, by Actor, detail any, change func(*Dispatch)) error {
 	r.Changed = true
-	return act(ctx, tx, r.Dispatch, r.Document.Agency, kind, by, detail, change)
+	return act(ctx, tx, r.Dispatch, r.Document, kind, by, detail, change)
 }
 
 // arrive makes sure that a copy somebody acts on counts as delivered: an act proves it.

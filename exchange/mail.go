@@ -30,6 +30,9 @@ func (s *Store) Run(ctx context.Context) error {
 		if err := s.Expire(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("end timers", "err", err)
 		}
+		if err := s.tendSometimes(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("bells and reminders", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -71,6 +74,9 @@ func (s *Store) HandleMail(ctx context.Context) (int, error) {
 }
 
 func (s *Store) handleEvent(ctx context.Context, ev mailcore.Event) error {
+	if strings.HasPrefix(ev.Ref, dutyRef) {
+		return s.handleDutyMail(ctx, ev)
+	}
 	switch ev.Kind {
 	case mailcore.EventArrived:
 		return s.handleArrival(ctx, ev)

@@ -38,10 +38,14 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 	if err := s.enqueueCopies(ctx, tx, doc, p); err != nil {
 		return err
 	}
+	cal, err := calendar(ctx, tx)
+	if err != nil {
+		return err
+	}
 	events := make([]Event, len(p.dispatches))
 	for i := range p.dispatches {
 		d := &p.dispatches[i]
-		d.duty(doc.Agency, tx.Now)
+		d.duty(doc, cal, tx.Now)
 		if events[i], err = newEvent(int64(d.ID), 0, string(d.Transport), tx.Now, by, places[d.ID], d.genesis(issued.Digest)); err != nil {
 			return err
 		}

@@ -42,6 +42,8 @@ type Options struct {
 	MaxMessage int64
 	// Journal is kept on another path than the database's, for the day that a backup is restored; nil keeps none.
 	Journal *Journal
+	// Posts returns who leads a unit today, for reminders; nil knows nobody.
+	Posts func(ctx context.Context, unit recipients.UnitCode) ([]recipients.Post, error)
 	// Verify checks a sealed PDF; Check calls it. nil leaves that out.
 	Verify func(ctx context.Context, pdf []byte) error
 }
@@ -50,6 +52,8 @@ type Options struct {
 type Store struct {
 	Options
 	db *sqldb.DB
+
+	clock tended
 }
 
 // NewStore returns a Store over an open, migrated database.

@@ -274,3 +274,31 @@ func (s *Store) Visits(ctx context.Context, account AccountID, from, to time.Tim
 	}
 	return out, wrap(err, "visits to account %d", account)
 }
+
+// A Look is that somebody looked into an inbox in which nothing was new.
+type Look struct {
+	Mailbox         Address // of the account whose inbox it is
+	Actor           Address // who logged in
+	FirstAt, LastAt time.Time
+}
+
+// Looks lists, over all accounts, the looks into inboxes with nothing new that fall, at least in part, into a time.
+func (s *Store) Looks(ctx context.Context, from, to time.Time) ([]Look, error) {
+	var rows []struct {
+		Mailbox Address `db:"address"`
+		Actor   Address `db:"actor"`
+		FirstAt int64   `db:"first_at"`
+		LastAt  int64   `db:"last_at"`
+	}
+	hour := func(t time.Time) int64 { return t.UnixMicro() / time.Hour.Microseconds() }
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &rows, `SELECT a.address, v.actor, v.first_at, v.last_at FROM mailbox_visit v JOIN account a ON a.id = v.account_id
+			WHERE v.kind = $1 AND v.hour BETWEEN $2 AND $3 AND v.last_at >= $4 AND v.first_at < $5 ORDER BY v.first_at, a.address, v.actor`,
+			VisitLooked, hour(from), hour(to), from.UnixMicro(), to.UnixMicro())
+	})
+	out := make([]Look, len(rows))
+	for i, r := range rows {
+		out[i] = Look{r.Mailbox, r.Actor, time.UnixMicro(r.FirstAt).UTC(), time.UnixMicro(r.LastAt).UTC()}
+	}
+	return out, wrap(err, "looks into inboxes")
+}

@@ -7,9 +7,10 @@ ALTER TABLE dispatch ADD COLUMN rung BIGINT NOT NULL DEFAULT 0;        -- how fa
 ALTER TABLE dispatch ADD COLUMN alarm BIGINT NOT NULL DEFAULT 0;       -- when an urgent one is told next, 0 for never
 UPDATE dispatch SET since = COALESCE((SELECT MAX(e.at) FROM event e WHERE e.chain = dispatch.id AND e.kind IN (
     'queued', 'relayed', 'uncertain', 'exception', 'delivered', 'settled', 'undelivered', 'cancelled', 'recalled', 'superseded',
-    'received', 'refused', 'accepted', 'assigned', 'in_progress', 'completed', 'noted', 'forwarded')), changed_at);
+    'received', 'refused', 'accepted', 'completed', 'noted', 'forwarded')), changed_at);
 CREATE INDEX dispatch_calendar ON dispatch (calendar) WHERE deadline > 0;
 CREATE INDEX dispatch_owner ON dispatch (owner, deadline) WHERE deadline > 0;
+CREATE INDEX dispatch_unopened ON dispatch (since) WHERE deadline > 0 AND handling = 'received' AND opened_at IS NULL;
 CREATE INDEX dispatch_alarm ON dispatch (alarm) WHERE alarm > 0;
 
 -- What decides over the rules: holidays as announced, days off in lieu, Saturdays worked.
@@ -108,3 +109,5 @@ CREATE TABLE post (
     valid_to   TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (unit, role, name, valid_from)
 );
+
+CREATE INDEX mailbox_visit_by_hour ON mailbox_visit (kind, hour);

@@ -1,0 +1,132 @@
+package recipients
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"congvan/mailcore/sqldb"
+)
+
+// A Role is what somebody is in a unit.
+type Role string
+
+// The roles that reminders know.
+const (
+	HeadRole   Role = "head"   // thủ trưởng
+	DeputyRole Role = "deputy" // cấp phó
+	ClerkRole  Role = "clerk"  // văn thư
+)
+
+var roleNames = map[Role]string{HeadRole: "cấp trưởng", DeputyRole: "cấp phó", ClerkRole: "văn thư"}
+
+// Vietnamese names the role.
+func (r Role) Vietnamese() string { return roleNames[r] }
+
+// A Post is who holds a position in a unit (chức vụ), for reminders that its mailbox does not answer.
+type Post struct {
+	Unit    UnitCode `db:"unit" json:"unit"`
+	Role    Role     `db:"role" json:"role"`
+	Name    string   `db:"name" json:"name"`
+	Address string   `db:"address" json:"address"` // of a mailbox here, "" for none
+	Phone   string   `db:"phone" json:"phone"`
+	From    string   `db:"valid_from" json:"from"` // civil dates; "" is open
+	To      string   `db:"valid_to" json:"to"`
+}
+
+// ReadPosts reads a file of posts: columns unit, role (head, deputy, clerk, or cấp trưởng, cấp phó, văn thư), name and,
+// where wanted, address, phone, from, to. Errors are told by line, together.
+func ReadPosts(in io.Reader) ([]Post, error) {
+	r := &directoryReader{}
+	const file = "posts"
+	var out []Post
+	for _, row := range r.rows(file, in, []string{"unit", "role", "name"}, []string{"address", "phone", "from", "to"}) {
+		p := Post{Unit: UnitCode(row.cells["unit"]), Role: Role(strings.ToLower(row.cells["role"])), Name: row.cells["name"],
+			Address: strings.ToLower(row.cells["address"]), Phone: row.cells["phone"], From: row.cells["from"], To: row.cells["to"]}
+		for role, name := range roleNames {
+			if string(p.Role) == name {
+				p.Role = role
+			}
+		}
+		if roleNames[p.Role] == "" {
+			r.bad(file, row.line, "role", "không có vai trò %q; ghi head, deputy hoặc clerk", row.cells["role"])
+		}
+		if p.Unit == "" || p.Name == "" {
+			r.bad(file, row.line, "name", "thiếu mã đơn vị hoặc họ tên")
+		}
+		if p.Address != "" && !strings.Contains(p.Address, "@") {
+			r.bad(file, row.line, "address", "%q không phải địa chỉ thư", p.Address)
+		}
+		for column, day := range map[string]string{"from": p.From, "to": p.To} {
+			if _, err := time.Parse(time.DateOnly, day); day != "" && err != nil {
+				r.bad(file, row.line, column, "ngày %q phải ghi như 2026-02-16", day)
+			}
+		}
+		out = append(out, p)
+	}
+	return out, errors.Join(r.errs...)
+}
+
+// ImportPosts makes the posts of the directory those of the list. by is who did it, request the number and date of the
+// written request (QĐ 22/2009 Điều 6).
+func (s *Store) ImportPosts(ctx context.Context, posts []Post, by, request string) error {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		before, err := allPosts(ctx, tx)
+		if err != nil {
+			return err
+		}
+		after := slices.Clone(posts)
+		slices.SortFunc(after, comparePosts)
+		if slices.Equal(before, after) {
+			return nil
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM post`); err != nil {
+			return err
+		}
+		rows := make([][]any, len(after))
+		for i, p := range after {
+			rows[i] = []any{p.Unit, p.Role, p.Name, p.Address, p.Phone, p.From, p.To}
+		}
+		if err := tx.InsertRows(ctx, `INSERT INTO post (unit, role, name, address, phone, valid_from, valid_to)`, rows, ""); err != nil {
+			return err
+		}
+		return record(ctx, tx, by, request, map[string]any{"posts": after})
+	})
+	if err != nil {
+		return fmt.Errorf("import posts: %w", err)
+	}
+	return nil
+}
+
+// Posts lists who holds the posts of a unit today, the head first; those of all units for "".
+func (s *Store) Posts(ctx context.Context, unit UnitCode) (out []Post, err error) {
+	var all []Post
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		all, err = allPosts(ctx, tx)
+		return err
+	})
+	today := civilDate(s.db.Now())
+	for _, p := range all {
+		if (unit == "" || p.Unit == unit) && validOn(p.From, p.To, today) {
+			out = append(out, p)
+		}
+	}
+	return out, err
+}
+
+func allPosts(ctx context.Context, tx *sqldb.Tx) (out []Post, err error) {
+	if err := tx.SelectContext(ctx, &out, `SELECT unit, role, name, address, phone, valid_from, valid_to FROM post`); err != nil {
+		return nil, fmt.Errorf("posts: %w", err)
+	}
+	slices.SortFunc(out, comparePosts)
+	return out, nil
+}
+
+func comparePosts(a, b Post) int {
+	rank := map[Role]int{HeadRole: 0, DeputyRole: 1, ClerkRole: 2}
+	return slices.Compare([]string{string(a.Unit), fmt.Sprint(rank[a.Role]), a.Name, a.From}, []string{string(b.Unit), fmt.Sprint(rank[b.Role]), b.Name, b.From})
+}
