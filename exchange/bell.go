@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -282,7 +283,7 @@ func (s *Store) remindTx(ctx context.Context, tx *sqldb.Tx, m *reminder, body *m
 		}
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO reminder (name, kind, unit, day, half, told, at, chain, ordinal) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		m.Name, m.Kind, m.Unit, m.half.Day, m.half.Half, joinWords(m.Told), tx.Now.UnixMicro(), e.Chain, e.Ordinal)
+		m.Name, m.Kind, m.Unit, m.half.Day, m.half.Half, strings.Join(m.Told, " "), tx.Now.UnixMicro(), e.Chain, e.Ordinal)
 	return err == nil, err
 }
 

@@ -109,10 +109,14 @@ func (s *Store) addCopies(ctx context.Context, tx *sqldb.Tx, doc *Document, p *p
 	if err := s.enqueueCopies(ctx, tx, doc, p); err != nil {
 		return err
 	}
+	cal, err := calendar(ctx, tx)
+	if err != nil {
+		return err
+	}
 	events := make([]Event, len(p.dispatches))
 	for i := range p.dispatches {
 		d := &p.dispatches[i]
-		d.duty(doc.Agency, tx.Now)
+		d.duty(doc, cal, tx.Now)
 		o := origin{Why: why, DueOn: d.DueOn}
 		o.place, _ = places[d.ID].(place)
 		if d.Parent != nil {

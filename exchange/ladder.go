@@ -12,8 +12,6 @@ import (
 	"congvan/templates"
 )
 
-func joinWords(list []string) string { return strings.Join(list, " ") }
-
 // leaders returns where a unit's head and deputies get mail, and who they are.
 func (s *Store) leaders(ctx context.Context, unit recipients.UnitCode) (addresses []string, names string, err error) {
 	if s.Posts == nil {
