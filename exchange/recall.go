@@ -305,7 +305,7 @@ func (s *Store) takeBack(ctx context.Context, tx *sqldb.Tx, w *withdrawal, d *Di
 		return "", nil
 	}
 	w.taken++
-	return detail.How, act(ctx, tx, d, w.doc.Agency, string(to), w.by, detail, nil)
+	return detail.How, act(ctx, tx, d, w.doc, string(to), w.by, detail, nil)
 }
 
 // mayBeAsked reports whether the recipient may have the copy, and was not asked for it yet. A copy that the recipient is done with
@@ -322,7 +322,7 @@ func (d *Dispatch) mayBeAsked() bool {
 func (s *Store) askBack(ctx context.Context, tx *sqldb.Tx, w *withdrawal, ask []*Dispatch) error {
 	for _, d := range ask {
 		detail := recallDetail{Code: 13, Reason: w.detail.Reason, Secret: w.detail.Secret}
-		if err := act(ctx, tx, d, w.doc.Agency, EventRecallAsked, w.by, detail, nil); err != nil {
+		if err := act(ctx, tx, d, w.doc, EventRecallAsked, w.by, detail, nil); err != nil {
 			return err
 		}
 		w.asked++

@@ -3,8 +3,6 @@ package exchange
 import (
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
@@ -265,12 +263,6 @@ func dayName(number int) string {
 }
 
 func weekday(number int) time.Weekday { return time.Weekday(((number+4)%7 + 7) % 7) }
-
-func yearOf(day string) int {
-	year, _, _ := strings.Cut(day, "-")
-	n, _ := strconv.Atoi(year)
-	return n
-}
 
 func weekdayName(day string) string {
 	t, err := time.Parse(time.DateOnly, day)
