@@ -246,13 +246,28 @@ func (s *Store) ReservedAbstract(ctx context.Context, agency recipients.UnitCode
 	return found[0], nil
 }
 
-// VoidNumber gives up a reserved or missing number, with a reason that stays in the register.
+// VoidNumber gives up a reserved or missing number, with a reason that stays in the register. name is the series of a number that
+// is not in the register yet; "" leaves it to the agency's scheme.
 func (s *Store) VoidNumber(ctx context.Context, by Actor, agency recipients.UnitCode, year int, name, reference, reason string) error {
-	if reason == "" {
+	return s.void(ctx, by, reference, reason, func(tx *sqldb.Tx) (Series, error) {
+		if name != "" {
+			return series(ctx, tx, agency, year, OutgoingBook, name)
+		}
+		return forNumber(ctx, tx, agency, year, reference)
+	})
+}
+
+// VoidArrival gives up a số đến that is missing in the unit's own bound book.
+func (s *Store) VoidArrival(ctx context.Context, by Actor, unit recipients.UnitCode, year int, number, reason string) error {
+	return s.void(ctx, by, number, reason, func(tx *sqldb.Tx) (Series, error) { return series(ctx, tx, unit, year, IncomingBook, "") })
+}
+
+func (s *Store) void(ctx context.Context, by Actor, reference, reason string, which func(*sqldb.Tx) (Series, error)) error {
+	if strings.TrimSpace(reason) == "" {
 		return &Error{Invalid, CodeNoReason, reference}
 	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		r, err := series(ctx, tx, agency, year, OutgoingBook, name)
+		r, err := which(tx)
 		if err != nil {
 			return err
 		}

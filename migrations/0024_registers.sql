@@ -27,3 +27,4 @@ CREATE TABLE register_entry (
 ALTER TABLE document ADD COLUMN search TEXT NOT NULL DEFAULT '';
 CREATE INDEX document_unfolded ON document (id) WHERE search = '';
 CREATE INDEX incoming_by_number ON incoming (unit, arrival_number);
+CREATE INDEX register_number_order ON register_number (series_id, number, reference);

@@ -60,6 +60,8 @@ var clerkTexts = map[string][2]string{
 	exchange.CodeNotListed:       {"Văn bản %s không có trong danh sách cần gọi điện.", "Xem danh sách: congvan call list."},
 	exchange.CodeNotEntitled:     {"%s không được thao tác thay đơn vị này.", ""},
 	exchange.CodeNoReason:        {"Thiếu lý do hoặc quyết định: %s.", "Ghi lý do; ở nơi nhận thì chọn đơn vị, ghi địa chỉ ngoài hệ thống, hoặc ghi lý do không gửi."},
+	exchange.CodeHasNumbers:      {"Sổ văn bản đi năm %s đã có số: không đổi cách đánh số giữa năm.", "Đặt cho năm sau: --year."},
+	exchange.CodeBadDate:         {"Không có ngày %s.", "Ghi ngày như 2026-03-18."},
 	exchange.CodeArrivalTaken:    {"Số đến %s đã dùng cho văn bản khác.", ""},
 	exchange.CodeWrongState:      {"Văn bản đang ở trạng thái \"%s\", chưa làm được việc này.", ""},
 }

@@ -1,0 +1,296 @@
+package exchange
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"congvan/recipients"
+)
+
+// rows makes lines of a page of numbers, with what other tables say of them.
+func (b *bookReader) rows(ctx context.Context, page []bookLine) ([]BookRow, error) {
+	var docs, copies []int64
+	for _, n := range page {
+		if n.Document != 0 {
+			docs = append(docs, int64(n.Document))
+		}
+		if n.Dispatch != 0 {
+			copies = append(copies, int64(n.Dispatch))
+		}
+	}
+	var cells func(bookLine) []string
+	if b.q.Book == OutgoingBook {
+		who, err := b.whoGets(ctx, docs)
+		if err != nil {
+			return nil, err
+		}
+		sent, err := b.sent(ctx, docs)
+		if err != nil {
+			return nil, err
+		}
+		cells = func(n bookLine) []string { return outgoingCells(&n, who[int64(n.Document)], sent[int64(n.Document)]) }
+	} else {
+		given, err := b.assignments(ctx, copies)
+		if err != nil {
+			return nil, err
+		}
+		cells = func(n bookLine) []string { return b.incomingCells(&n, given[int64(n.Dispatch)]) }
+	}
+	out := make([]BookRow, len(page))
+	for i, n := range page {
+		out[i] = BookRow{Number: cmp.Or(n.Reference, "chờ số đến"), On: n.on(b.q.Book), Cells: cells(n), Note: n.State}
+	}
+	return out, nil
+}
+
+// idList writes ids for IN; they are numbers of ours.
+func idList(ids []int64) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = fmt.Sprint(id)
+	}
+	return strings.Join(texts, ",")
+}
+
+// recipientCells are nơi nhận of a document, and who keeps the file copy.
+type recipientCells struct{ to, filed []string }
+
+// whoGets reads the lines of documents.
+func (b *bookReader) whoGets(ctx context.Context, docs []int64) (map[int64]recipientCells, error) {
+	out := map[int64]recipientCells{}
+	if len(docs) == 0 {
+		return out, nil
+	}
+	rows, err := b.tx.QueryxContext(ctx, `SELECT document_id, kind, text FROM recipient_line WHERE document_id IN (`+idList(docs)+`) ORDER BY document_id, ordinal`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var kind, text string
+		if err := rows.Scan(&id, &kind, &text); err != nil {
+			return nil, err
+		}
+		c := out[id]
+		text = strings.TrimRight(strings.TrimSpace(text), ".;")
+		switch recipients.EntryKind(kind) {
+		case recipients.EntryArchive:
+			c.filed = append(c.filed, strings.TrimSpace(strings.TrimPrefix(strings.TrimPrefix(text, "Lưu"), ":")))
+		case recipients.EntryReference:
+			if strings.Contains(strings.ToLower(text), "như điều") {
+				c.to = append(c.to, text)
+			}
+		default:
+			c.to = append(c.to, text)
+		}
+		out[id] = c
+	}
+	return out, rows.Err()
+}
+
+// sentCells count the copies of a document.
+type sentCells struct{ copies, accepted, refused, recalled, missing int64 }
+
+func (b *bookReader) sent(ctx context.Context, docs []int64) (map[int64]sentCells, error) {
+	out := map[int64]sentCells{}
+	if len(docs) == 0 {
+		return out, nil
+	}
+	rows, err := b.tx.QueryxContext(ctx, `SELECT d.id, count(*), sum(CASE WHEN p.arrived_on <> '' OR p.handling IN ('accepted', 'assigned', 'in_progress', 'completed', 'noted') THEN 1 ELSE 0 END),
+		sum(CASE WHEN p.handling = 'refused' THEN 1 ELSE 0 END), sum(CASE WHEN p.transport IN ('recalled', 'superseded') THEN 1 ELSE 0 END),
+		sum(CASE WHEN p.transport IN ('exception', 'undelivered') THEN 1 ELSE 0 END)
+		FROM document d JOIN dispatch p ON p.id > d.id * 1048576 AND p.id < (d.id + 1) * 1048576 WHERE d.id IN (`+idList(docs)+`) GROUP BY d.id`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var c sentCells
+		if err := rows.Scan(&id, &c.copies, &c.accepted, &c.refused, &c.recalled, &c.missing); err != nil {
+			return nil, err
+		}
+		out[id] = c
+	}
+	return out, rows.Err()
+}
+
+// outgoingCells are the ten columns of the book of outgoing documents. Who signs for a copy on paper does so by hand; for an
+// electronic one it says how many recipients have accepted theirs.
+func outgoingCells(n *bookLine, who recipientCells, sent sentCells) []string {
+	count, received, moved := "", "", ""
+	if n.Copies > 0 {
+		count = fmt.Sprint(n.Copies)
+	}
+	if sent.copies > 0 {
+		count, received = fmt.Sprint(sent.copies), fmt.Sprintf("%d/%d", sent.accepted, sent.copies)
+	}
+	if n.IssuedAt > 0 {
+		moved = CivilDate(time.UnixMicro(n.IssuedAt))
+	} else if n.Document == 0 {
+		moved = n.EntryOn
+	}
+	to := cmp.Or(strings.Join(who.to, "; "), n.Recipients)
+	filed := cmp.Or(strings.Join(who.filed, "; "), n.Filed)
+	return []string{n.Reference, dayMonthYear(n.IssuedOn), n.title(), n.Signer, to, filed, count, dayMonthYear(moved), received, outgoingNote(n, sent)}
+}
+
+func outgoingNote(n *bookLine, sent sentCells) string {
+	var notes []string
+	say := func(when bool, format string, args ...any) {
+		if when {
+			notes = append(notes, fmt.Sprintf(format, args...))
+		}
+	}
+	say(n.Urgency != "", "%s", n.Urgency)
+	say(n.State == "reserved", "Đã lấy số, chưa có văn bản")
+	say(n.State == "voided", "Bỏ số: %s", n.Reason)
+	say(n.State == "taken" && (n.DocState == Registered || n.DocState == Sealed), "Chưa phát hành")
+	say(n.Owner == onPaper, "Bản giấy")
+	say(sent.recalled > 0, "Thu hồi %d bản", sent.recalled)
+	say(sent.refused > 0, "Trả lại %d bản", sent.refused)
+	say(sent.missing > 0, "Chưa đến %d bản", sent.missing)
+	say(n.Note != "", "%s", n.Note)
+	return strings.Join(notes, "; ")
+}
+
+// An assignmentNote is whom a copy was given to inside the unit, and what came of it.
+type assignmentNote struct {
+	to     string
+	on     string // civil date
+	answer string // số, ký hiệu of the document that answers
+	reason string // why it was refused or where it was forwarded
+	due    string // civil date that was told when assigning
+	taken  bool   // somebody has begun to work on it
+}
+
+// assignments reads from the events of copies whom they were given to. Details have the keys that the verbs write.
+func (b *bookReader) assignments(ctx context.Context, copies []int64) (map[int64]assignmentNote, error) {
+	out := map[int64]assignmentNote{}
+	if len(copies) == 0 {
+		return out, nil
+	}
+	rows, err := b.tx.QueryxContext(ctx, `SELECT chain, kind, at, detail FROM event WHERE chain IN (`+idList(copies)+`)
+		AND kind IN ('assigned', 'reassigned', 'in_progress', 'completed', 'answered', 'refused', 'forwarded') ORDER BY chain, ordinal`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var chain, at int64
+		var kind, detail string
+		if err := rows.Scan(&chain, &kind, &at, &detail); err != nil {
+			return nil, err
+		}
+		note := out[chain]
+		note.learn(kind, at, detail)
+		out[chain] = note
+	}
+	return out, rows.Err()
+}
+
+func (a *assignmentNote) learn(kind string, at int64, detail string) {
+	var v struct {
+		To, Lead, Name, Due, Answer, Reference, Reason string
+		DueOn                                          string `json:"due_on"`
+		With                                           []string
+	}
+	json.Unmarshal([]byte(detail), &v) // of another shape: nothing is known
+	switch kind {
+	case "assigned", "reassigned":
+		a.on = CivilDate(time.UnixMicro(at))
+		a.to = cmp.Or(v.Name, v.Lead, v.To, a.to)
+		if len(v.With) > 0 {
+			a.to += " (phối hợp: " + strings.Join(v.With, ", ") + ")"
+		}
+		a.due = cmp.Or(v.DueOn, v.Due, a.due)
+	case "in_progress":
+		a.taken = true
+	case "completed", "answered":
+		a.answer = cmp.Or(v.Answer, v.Reference, a.answer)
+	case "refused", "forwarded":
+		a.reason = cmp.Or(v.Reason, v.Name, v.To)
+	}
+}
+
+// incomingCells are the columns of the book of incoming documents, or of the one that tracks them.
+func (b *bookReader) incomingCells(n *bookLine, given assignmentNote) []string {
+	author := n.Author
+	if u, ok := b.dir.Unit(recipients.UnitCode(n.Agency)); ok {
+		author = u.Name
+	} else if author == "" {
+		author = n.Agency
+	}
+	if n.State == "reserved" || n.State == "voided" {
+		author, n.DocRef = "", ""
+	}
+	number := cmp.Or(n.Reference, "(chờ số)")
+	to := cmp.Or(given.to, n.Recipients)
+	if b.q.Book == TrackingBook {
+		due := cmp.Or(given.due, n.DueOn)
+		if due == "" && n.Deadline > 0 {
+			due = CivilDate(time.UnixMicro(n.Deadline))
+		}
+		what := strings.Join(slices.DeleteFunc([]string{strings.TrimSpace(n.Kind + " " + prefixed("số ", n.DocRef)), prefixed("ngày ", dayMonthYear(n.IssuedOn)),
+			prefixed("của ", author)}, func(s string) bool { return s == "" }), " ")
+		return []string{number, strings.TrimSuffix(what+": "+cmp.Or(n.Abstract, n.Told), ": "), to, dayMonthYear(due), n.progress(), given.answer, incomingNote(n, given)}
+	}
+	moved, signed := cmp.Or(given.on, ""), ""
+	if moved == "" && n.Owner == onPaper && n.Recipients != "" {
+		moved = n.EntryOn
+	}
+	if given.taken {
+		signed = "Đã nhận"
+	}
+	return []string{dayMonthYear(n.on(IncomingBook)), number, author, n.DocRef, dayMonthYear(n.IssuedOn), n.title(), to, dayMonthYear(moved), signed, incomingNote(n, given)}
+}
+
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return prefix + text
+}
+
+// progress is tiến độ giải quyết: what state it is in, and since when.
+func (n *bookLine) progress() string {
+	words := map[Handling]string{Accepted: "Đã tiếp nhận", Assigned: "Đã phân công", InProgress: "Đang xử lý", Completed: "Đã hoàn thành",
+		Refused: "Đã trả lại", Forwarded: "Đã chuyển đúng nơi nhận", Noted: "Đã xem"}
+	word := words[n.Handling]
+	if word == "" {
+		return ""
+	}
+	if n.Since > 0 {
+		word += ", " + writtenDay(time.UnixMicro(n.Since))
+	}
+	return word
+}
+
+// writtenDay is the date in Việt Nam at an instant as people write it: 18/03/2009.
+func writtenDay(t time.Time) string { return t.In(hanoi).Format("02/01/2006") }
+
+func incomingNote(n *bookLine, given assignmentNote) string {
+	var notes []string
+	say := func(when bool, format string, args ...any) {
+		if when {
+			notes = append(notes, fmt.Sprintf(format, args...))
+		}
+	}
+	say(n.Urgency != "", "%s", n.Urgency)
+	say(n.State == "reserved", "Đã lấy số, chưa có văn bản")
+	say(n.State == "voided", "Bỏ số: %s", n.Reason)
+	say(n.State == rowWaiting, "Chờ số đến")
+	say(n.Owner == onPaper, "Bản giấy")
+	say(n.Handling == Refused, "Trả lại%s", prefixed(": ", given.reason))
+	say(n.Handling == Forwarded, "Chuyển tiếp%s", prefixed(": ", given.reason))
+	say(n.Transport == Recalled, "Đã thu hồi")
+	say(n.Transport == Superseded, "Đã thay thế")
+	say(n.Note != "", "%s", n.Note)
+	return strings.Join(notes, "; ")
+}
