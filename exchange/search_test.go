@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"congvan/exchange"
+	"congvan/mailcore/mailtest"
+	"congvan/mailcore/sqldb"
 )
 
 // found lists the hits of a query as "book unit number".
@@ -105,4 +107,59 @@ func TestOldDocumentsAreFolded(t *testing.T) {
 			t.Errorf("%v", got)
 		}
 	})
+}
+
+// BenchmarkSearch looks through 100,000 documents: for a word of one of them, two words of some, and words of all.
+func BenchmarkSearch(b *testing.B) {
+	const documents = 100_000
+	for _, dialect := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {
+		b.Run(string(dialect), func(b *testing.B) {
+			dsn := "sqlite:" + b.TempDir() + "/x.db"
+			if dialect == sqldb.Postgres {
+				dsn = mailtest.NewPostgres(b)
+			}
+			h := newHouse(b, mailtest.Open(b, dsn))
+			h.issue(b, proposal("01/SNV-VP", "Sở Y tế=syt"))
+			h.copyDocuments(b, documents)
+			for _, c := range []struct {
+				name string
+				q    exchange.Query
+				want int
+			}{
+				{"one", exchange.Query{Words: []string{"số riêng 77777"}}, 1},
+				{"some", exchange.Query{Words: []string{"rà soát", "đợt 99"}}, 100},
+				{"all", exchange.Query{Words: []string{"thử nghiệm"}}, 100},
+				{"none", exchange.Query{Words: []string{"không có chữ này"}}, 0},
+			} {
+				b.Run(c.name, func(b *testing.B) {
+					for range b.N {
+						if hits, _, err := h.Search(context.Background(), c.q); err != nil || len(hits) != c.want {
+							b.Fatal(len(hits), err)
+						}
+					}
+				})
+			}
+		})
+	}
+}
+
+// copyDocuments makes many documents of the first, each with a text of its own.
+func (h *house) copyDocuments(t testing.TB, n int) {
+	t.Helper()
+	ctx := context.Background()
+	for from := 2; from <= n; from += 5000 {
+		err := h.db.Write(ctx, func(tx *sqldb.Tx) error {
+			var rows [][]any
+			for i := from; i < min(from+5000, n+1); i++ {
+				text := fmt.Sprintf(" %d snv vp cong van ve viec ra soat he thong hoa van ban quy pham phap luat thu nghiem so rieng %d dot %d tinh thu ngay 18 03 2009 nguyen thu nghia "+
+					"so y te so tai chinh so noi vu so thong tin va truyen thong uy ban nhan dan cac huyen thi xa van phong luu vt ", i, i, i%1000)
+				rows = append(rows, []any{i, "snv", fmt.Sprintf("%d/SNV-VP", i), fmt.Sprint(i), 2009, "SNV-VP", "Công văn", "về việc rà soát, hệ thống hóa văn bản quy phạm pháp luật", "2009-03-18",
+					"Nguyễn Thử Nghĩa", "registered", tx.Now.UnixMicro(), "văn thư", tx.Now.UnixMicro(), text})
+			}
+			return tx.InsertRows(ctx, `INSERT INTO document (id, agency, reference, number, year, symbol, kind, abstract, issued_on, signer, state, created_at, created_by, changed_at, search)`, rows, "")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
