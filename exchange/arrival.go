@@ -131,6 +131,15 @@ func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mail
 	if !reply.about(r.Document.Reference) {
 		reply = Reply{Act: ReplyNone} // it speaks of another document
 	}
+	reply = understood(reply, text)
+	if reply.alone() {
+		ids = []DispatchID{d.ID}
+	}
+	if known && reply.Act.ofTask() {
+		if mine, err := s.hasTask(ctx, d.ID, by.Address); err != nil || mine {
+			return errors.Join(err, s.taskReply(ctx, ev, d.ID, by, reply))
+		}
+	}
 	if r.vouched(report) && reply.Act != ReplyNone {
 		if err := s.noteSigned(ctx, ev, d.ID, report); err != nil {
 			return err

@@ -49,6 +49,9 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 		if err := c.strays(ctx, tx); err != nil {
 			return err
 		}
+		if err := c.handling(ctx, tx); err != nil {
+			return err
+		}
 		if err := c.sequences(ctx, tx); err != nil {
 			return fmt.Errorf("sequences: %w", err)
 		}
@@ -174,6 +177,9 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 	}
 	c.coverage(doc, all, copies)
 	c.children(copies, journal)
+	if err := c.tasks(ctx, tx, doc.ID, copies, journal); err != nil {
+		return err
+	}
 	for i := range copies {
 		c.dispatch(doc, &copies[i], journal[int64(copies[i].ID)], issue)
 		c.dispatchRows(&copies[i], journal[int64(copies[i].ID)], incoming)

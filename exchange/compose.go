@@ -50,6 +50,7 @@ func (s *Store) compose(ctx context.Context, doc *Document) (*mailcore.Body, err
 type attached struct {
 	Name, MediaType string
 	data            []byte
+	params          map[string]string // of the media type
 }
 
 // attachments reads the files of a document's package as recipients get them, the main file first.
@@ -67,7 +68,7 @@ func (s *Store) attachments(ctx context.Context, doc *Document) ([]attached, err
 		if err != nil {
 			return nil, fmt.Errorf("file %d of document %d: %w", it.Ordinal, doc.ID, err)
 		}
-		out[i] = attached{it.FileName, it.MediaType, data}
+		out[i] = attached{it.FileName, it.MediaType, data, nil}
 	}
 	out[0].Name = mainName(doc.Reference)
 	return out, nil
@@ -228,7 +229,7 @@ func addPart(w *message.Writer, h message.Header, body io.Reader) error {
 }
 
 func (f *attached) header() (h message.Header) {
-	h.SetContentType(f.MediaType, nil)
+	h.SetContentType(f.MediaType, f.params)
 	h.Set("Content-Transfer-Encoding", "base64")
 	h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": viettext.NFC(f.Name)}))
 	return h

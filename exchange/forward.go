@@ -44,7 +44,7 @@ func (s *Store) forwarding(by Actor, to recipients.UnitCode, reason string) orde
 			if err := s.forward(ctx, tx, r, by, to, p, reason); err != nil || !r.Changed {
 				return err
 			}
-			return s.post(ctx, tx, told.with(s.prefix(&p.dispatches[0])))
+			return s.post(ctx, tx, told.with(s.replyHeader(&p.dispatches[0])))
 		},
 	}
 }

@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -52,30 +53,40 @@ type order struct {
 	entitled func(r *Receipt, by Actor) bool // nil: whoever acts for the recipient
 	prepare  func(ctx context.Context, r *Receipt) error
 	do       func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error
+
+	mail int64                                                     // the mail event that the order came by, 0 for none
+	keep func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error // keeps that mail; nil for none
 }
 
 func (s *Store) handle(ctx context.Context, by Actor, id DispatchID, fn func(context.Context, *sqldb.Tx, *Receipt) error) (*Receipt, error) {
 	return s.carryOut(ctx, by, id, order{do: fn})
 }
 
-func (s *Store) carryOut(ctx context.Context, by Actor, id DispatchID, o order) (*Receipt, error) {
-	allowed := func(r *Receipt) error {
-		if o.entitled != nil && !o.entitled(r, by) || o.entitled == nil && !r.entitled(by) {
-			return &Error{Forbidden, CodeNotEntitled, by.String()}
+// carryOut does an order. What was prepared holds for the copy as it was then: when somebody else acted on it meanwhile, all
+// begins again.
+func (s *Store) carryOut(ctx context.Context, by Actor, id DispatchID, o order) (r *Receipt, err error) {
+	for range 5 {
+		if r, err = s.carryOutOnce(ctx, by, id, o); !errors.Is(err, ErrStale) {
+			break
 		}
-		return nil
 	}
+	return r, err
+}
+
+func (s *Store) carryOutOnce(ctx context.Context, by Actor, id DispatchID, o order) (*Receipt, error) {
+	seen := int64(-1)
 	if o.prepare != nil {
 		var r *Receipt
 		if err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { r, err = receipt(ctx, tx, id); return err }); err != nil {
 			return nil, err
 		}
-		if err := allowed(r); err != nil {
+		if err := o.allowed(r, by); err != nil {
 			return nil, err
 		}
 		if err := o.prepare(ctx, r); err != nil {
 			return nil, err
 		}
+		seen = r.Dispatch.Events
 	}
 	var r *Receipt
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
@@ -83,8 +94,17 @@ func (s *Store) carryOut(ctx context.Context, by Actor, id DispatchID, o order) 
 		if r, err = receipt(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := allowed(r); err != nil {
+		if seen >= 0 && seen != r.Dispatch.Events {
+			return ErrStale
+		}
+		if err := o.allowed(r, by); err != nil {
 			return err
+		}
+		r.mail = o.mail
+		if o.keep != nil {
+			if err := o.keep(ctx, tx, r); err != nil {
+				return err
+			}
 		}
 		return o.do(ctx, tx, r)
 	})
@@ -93,6 +113,13 @@ func (s *Store) carryOut(ctx context.Context, by Actor, id DispatchID, o order) 
 	}
 	s.journalAccept(r, by)
 	return r, nil
+}
+
+func (o *order) allowed(r *Receipt, by Actor) error {
+	if o.entitled != nil && !o.entitled(r, by) || o.entitled == nil && !r.entitled(by) {
+		return &Error{Forbidden, CodeNotEntitled, by.String()}
+	}
+	return nil
 }
 
 func receipt(ctx context.Context, tx *sqldb.Tx, id DispatchID) (*Receipt, error) {
@@ -368,14 +395,15 @@ func forInformation(purpose string) bool {
 	return slices.Contains(strings.Split(purpose, ", "), "biết")
 }
 
-// peers returns all dispatches of the document that lie in the same mailbox: units may share one.
+// peers returns all dispatches of the document that one mail stands for: units may share a mailbox. A copy that joined later came
+// by a mail of its own.
 func peers(ctx context.Context, tx *sqldb.Tx, d *Dispatch) ([]DispatchID, error) {
-	if d.Way != ByMailbox {
+	if d.Way != ByMailbox || d.Parent != nil {
 		return []DispatchID{d.ID}, nil
 	}
 	var ids []DispatchID
 	least, greatest := d.Document.span()
-	err := tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch WHERE id BETWEEN $1 AND $2 AND address = $3 AND way = $4 ORDER BY id`, least, greatest, d.Address, ByMailbox)
+	err := tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch WHERE id BETWEEN $1 AND $2 AND address = $3 AND way = $4 AND parent IS NULL ORDER BY id`, least, greatest, d.Address, ByMailbox)
 	return ids, err
 }
 

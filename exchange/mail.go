@@ -175,38 +175,6 @@ func (s *Store) actAndAnswer(ctx context.Context, ev mailcore.Event, ids []Dispa
 	return s.finish(ctx, ev, answers)
 }
 
-func (s *Store) actOne(ctx context.Context, ev mailcore.Event, id DispatchID, by Actor, reply Reply) (*letter, error) {
-	proof, err := s.proofOf(ctx, ev)
-	if err != nil {
-		return nil, err
-	}
-	r, err := s.handle(ctx, by, id, func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
-		if err := proof.keepTx(ctx, tx, s, r); err != nil {
-			return err
-		}
-		switch reply.Act {
-		case ReplyAccept:
-			return accept(ctx, tx, r, by, reply.Number, int64(ev.ID))
-		case ReplyInProgress:
-			return advance(ctx, tx, r, by, InProgress, int64(ev.ID))
-		case ReplyComplete:
-			return advance(ctx, tx, r, by, Completed, int64(ev.ID))
-		case ReplyRefuse:
-			return refuse(ctx, tx, r, by, reply.Reason, int64(ev.ID))
-		case ReplyRecallAgree, ReplyRecallRefuse:
-			return s.answerRecall(ctx, tx, r, by, reply.Act == ReplyRecallAgree, reply.Reason, int64(ev.ID))
-		}
-		return &Error{Invalid, CodeWrongState, string(reply.Act)}
-	})
-	if err == nil {
-		if done, e := s.cameBy(ctx, id, ev.ID); !r.Changed && (e != nil || !done) && reply.Number == "" && proof.digest == "" {
-			return nil, e // moved again: one answer is enough; who writes again is told what was recorded the first time
-		}
-		return s.receiptLetter(ctx, r, reply)
-	}
-	return s.problemLetter(ctx, id, err)
-}
-
 // cameBy reports whether one of the dispatch's events was written on account of this mail event: before a crash.
 func (s *Store) cameBy(ctx context.Context, id DispatchID, mailEvent mailcore.EventID) (bool, error) {
 	var details []string
@@ -293,67 +261,11 @@ func (s *Store) letterData(ctx context.Context, r *Receipt) letterData {
 		Number: r.Dispatch.ArrivalNumber, ArrivedOn: vietnameseDate(r.Dispatch.ArrivedOn), Note: r.Note}
 }
 
-func (s *Store) receiptLetter(ctx context.Context, r *Receipt, reply Reply) (*letter, error) {
-	data, name, head := s.letterData(ctx, r), "done.txt", ""
-	switch reply.Act {
-	case ReplyAccept:
-		name, head = "accepted.txt", "Đã tiếp nhận"
-		if data.Number != "" {
-			head += ", số đến " + data.Number
-		}
-	case ReplyInProgress:
-		data.What, head = "đang xử lý", "Đang xử lý"
-	case ReplyComplete:
-		data.What, head = "đã hoàn thành", "Hoàn thành"
-	case ReplyRefuse:
-		data.What, data.Reason, head = "từ chối tiếp nhận", reply.Reason, "Từ chối"
-	case ReplyRecallAgree:
-		data.What, head = "đồng ý thu hồi", "Đồng ý thu hồi"
-	case ReplyRecallRefuse:
-		data.What, data.Reason, head = "không đồng ý thu hồi", reply.Reason, "Không đồng ý thu hồi"
-	}
-	return s.answer(r, name, head, data)
-}
-
 // answer is a letter to the recipient of a copy; replying to it is replying to the copy.
 func (s *Store) answer(r *Receipt, template, head string, data letterData) (*letter, error) {
 	text, err := templates.Mail(template, data)
 	return &letter{to: r.Dispatch.Address, subject: head + ": " + r.Document.Reference, text: text, inReplyTo: s.messageID(r.Document),
 		replyTo: ReplyMailbox + "+" + r.Dispatch.Token() + "@" + s.Domain}, err
-}
-
-// problemLetter answers what could not be done; errors of our own go back to the caller.
-func (s *Store) problemLetter(ctx context.Context, id DispatchID, cause error) (*letter, error) {
-	var e *Error
-	var m *MoveError
-	if !errors.As(cause, &e) && !errors.As(cause, &m) {
-		return nil, cause
-	}
-	var r *Receipt
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { r, err = receipt(ctx, tx, id); return err })
-	if err != nil {
-		return nil, err
-	}
-	data, name, head := s.letterData(ctx, r), "puzzled.txt", "Chưa ghi nhận"
-	switch {
-	case e != nil && e.Code == CodeNoReason:
-		name, head = "asked.txt", "Cần lý do từ chối"
-	case e != nil && e.Code == CodeNoRecallReason:
-		name, head = "recallasked.txt", "Cần lý do không đồng ý thu hồi"
-	case r.Dispatch.Transport == Recalled:
-		data.Problem = "cơ quan ban hành đã thu hồi văn bản này"
-	case r.Dispatch.Transport == Superseded:
-		data.Problem = "văn bản này đã được thay bằng văn bản khác"
-	case m != nil && r.Dispatch.Recall == RecallAsked:
-		data.Problem = "cơ quan ban hành đang đề nghị thu hồi văn bản này; hãy trả lời \"Đồng ý\" hoặc \"Không đồng ý: <lý do>\" trước"
-	case e != nil && e.Code == CodeArrivalTaken:
-		data.Problem = "số đến " + e.Detail + " đã dùng cho văn bản khác trong sổ của đơn vị"
-	case e != nil && e.Code == CodeNotEntitled:
-		data.Problem = "tài khoản gửi không thuộc đơn vị nhận"
-	default:
-		data.Problem = "văn bản đang ở trạng thái không cho phép việc này"
-	}
-	return s.answer(r, name, head, data)
 }
 
 // Expire ends timers that ran out: an uncertain copy is sent again with the same ids.

@@ -54,10 +54,15 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 	if err := insertDispatches(ctx, tx, p.dispatches); err != nil {
 		return err
 	}
-	if err := insertEvents(ctx, tx, events); err != nil || !p.again {
+	if err := insertEvents(ctx, tx, events); err != nil {
 		return err
 	}
-	return s.issuedAgain(ctx, tx, doc, p)
+	if p.again {
+		if err := s.issuedAgain(ctx, tx, doc, p); err != nil {
+			return err
+		}
+	}
+	return answered(ctx, tx, doc, by)
 }
 
 // insertDispatches writes copies of one document. Those that have no place in the row of copies to their recipient take it here.
@@ -130,11 +135,16 @@ func (s *Store) deliverCopies(ctx context.Context, tx *sqldb.Tx, p *plan) (map[D
 // prefix is what stands before the body in one copy alone: replies name their copy by its token, and each unit that shares the
 // mailbox finds its place in the row of copies to it.
 func (s *Store) prefix(shared ...*Dispatch) []byte {
-	b := []byte("Reply-To: <" + ReplyMailbox + "+" + shared[0].Token() + "@" + s.Domain + ">\r\n")
+	b := s.replyHeader(shared[0])
 	for _, d := range shared {
 		b = append(b, d.sequenceHeader()...)
 	}
 	return b
+}
+
+// replyHeader has answers come to a copy's token.
+func (s *Store) replyHeader(d *Dispatch) []byte {
+	return []byte("Reply-To: <" + ReplyMailbox + "+" + d.Token() + "@" + s.Domain + ">\r\n")
 }
 
 const refKind = "dispatch:"
@@ -154,14 +164,19 @@ func (s *Store) enqueueCopies(ctx context.Context, tx *sqldb.Tx, doc *Document, 
 		if d.Way != ByMail {
 			continue
 		}
-		out = append(out, mailcore.Outgoing{Sender: mailcore.Address(BounceMailbox + "+" + d.Token() + "@" + s.Domain), Rcpt: mailcore.Address(d.Address),
-			EnvID: d.Token(), Prefix: append(s.prefix(d), s.askReceipt(d)...), Urgency: urgencyLane(doc.Urgency), Ref: refOf([]*Dispatch{d}), Life: outboxLife})
+		out = append(out, s.outgoing(d, doc))
 	}
 	if len(out) == 0 {
 		return nil
 	}
 	_, err := s.Mail.EnqueueTx(ctx, tx, p.body, out)
 	return err
+}
+
+// outgoing is an outside copy's row in the outbox.
+func (s *Store) outgoing(d *Dispatch, doc *Document) mailcore.Outgoing {
+	return mailcore.Outgoing{Sender: mailcore.Address(BounceMailbox + "+" + d.Token() + "@" + s.Domain), Rcpt: mailcore.Address(d.Address),
+		EnvID: d.Token(), Prefix: append(s.prefix(d), s.askReceipt(d)...), Urgency: urgencyLane(doc.Urgency), Ref: refOf([]*Dispatch{d}), Life: outboxLife}
 }
 
 // urgencyLane orders the outbox: độ khẩn of NĐ 30/2020 Phụ lục I II.10b.

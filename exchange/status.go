@@ -68,6 +68,15 @@ type StatusDispatch struct {
 	Owner         string        `json:"owner"`
 	Deadline      *time.Time    `json:"deadline"`
 	Events        []StatusEvent `json:"events"`
+	Parent        DispatchID    `json:"parent,omitempty"` // the copy that it was forwarded from
+	Tasks         []StatusTask  `json:"assignments"`
+	Answers       []Answer      `json:"answered_by"`
+}
+
+// A StatusTask is what one officer was given to do.
+type StatusTask struct {
+	Task
+	Overdue bool `json:"overdue"`
 }
 
 // A StatusEvent is one event of a copy.
@@ -95,8 +104,12 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 	var all []Line
 	var copies []Dispatch
 	var events []Event
+	var given []Task
+	var links map[DispatchID][]Answer
+	today := ""
 	least, greatest := id.span()
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
+		today = CivilDate(tx.Now)
 		if st.Document, err = document(ctx, tx, id); err != nil {
 			return err
 		}
@@ -110,6 +123,12 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 			return fmt.Errorf("dispatches of document %d: %w", id, err)
 		}
 		if err := st.sealing(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := tx.SelectContext(ctx, &given, `SELECT `+taskColumns+` FROM assignment WHERE dispatch_id BETWEEN $1 AND $2 ORDER BY dispatch_id, role, officer`, least, greatest); err != nil {
+			return err
+		}
+		if links, err = answersOf(ctx, tx, id); err != nil {
 			return err
 		}
 		return tx.SelectContext(ctx, &events, `SELECT chain, kind, at, actor, detail FROM event WHERE chain BETWEEN $1 AND $2 ORDER BY chain, ordinal`, least, greatest)
@@ -134,14 +153,24 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 		journal[e.Chain] = append(journal[e.Chain], StatusEvent{time.UnixMicro(e.At).In(hanoi), e.Kind, e.Actor, e.Detail})
 	}
 	for i := range copies {
-		st.Dispatches = append(st.Dispatches, copies[i].status(journal[int64(copies[i].ID)]))
+		v := copies[i].status(journal[int64(copies[i].ID)])
+		v.Answers = append([]Answer{}, links[copies[i].ID]...)
+		for _, t := range given {
+			if t.Dispatch == copies[i].ID {
+				v.Tasks = append(v.Tasks, StatusTask{t, !copies[i].Closed() && t.Overdue(today)})
+			}
+		}
+		st.Dispatches = append(st.Dispatches, v)
 	}
 	return st, nil
 }
 
 func (d *Dispatch) status(events []StatusEvent) StatusDispatch {
 	v := StatusDispatch{Dispatch: d, Unit: string(d.Unit), Name: d.Name, Address: d.Address, Transport: d.Transport, Handling: d.Handling,
-		ArrivalNumber: d.ArrivalNumber, Owner: d.Owner, Events: events}
+		ArrivalNumber: d.ArrivalNumber, Owner: d.Owner, Events: events, Tasks: []StatusTask{}}
+	if d.Parent != nil {
+		v.Parent = *d.Parent
+	}
 	if v.Unit == "" {
 		v.Unit = d.Name
 	}
