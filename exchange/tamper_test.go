@@ -89,6 +89,8 @@ var noEvidence = map[string]string{
 	"outage":            "when the gateway did not run, as it saw itself",
 	"heartbeat":         "likewise",
 	"post":              "the directory of today",
+	"posted":            "that a letter was told, so that it is told once",
+	"outside_mail":      "mail from outside that was looked at; what was entered of it is an event of the register",
 	"refusal":           "that somebody tried to issue a secret document: nothing was sent that could be disputed",
 }
 
