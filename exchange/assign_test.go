@@ -13,6 +13,7 @@ import (
 
 	"congvan/exchange"
 	"congvan/mailcore"
+	"congvan/recipients"
 
 	"github.com/emersion/go-ical"
 	"github.com/emersion/go-message/mail"
@@ -36,31 +37,30 @@ func (h *house) officers(t testing.TB, unit string, names ...string) (all []mail
 func (h *house) handOut(t testing.TB) {
 	t.Helper()
 	ctx := context.Background()
-	p := h.officers(t, "stc", "an=Nguyễn Thế An", "binh=Lê Bình", "chi=Trần Chi")
+	p := h.officers(t, "ubnd", "an=Nguyễn Thế An", "binh=Lê Bình", "chi=Trần Chi")
 	for i, a := range []exchange.Assignment{{Lead: p[0], Support: p[1:2], DueOn: "2126-11-20"}, {Lead: p[2], Support: p[:1], DueOn: "2126-11-21", Note: "làm sớm"}} {
-		st := h.issue(t, proposal(fmt.Sprintf("%d/SNV-VP", 300+i), "Sở Tài chính=stc"))
-		d := copyTo(t, st, "stc").Dispatch
-		if _, err := h.Assign(ctx, as("stc"), d.ID, a); err != nil {
+		st := h.issue(t, proposal(fmt.Sprintf("%d/SNV-VP", 300+i), "UBND tỉnh=ubnd"))
+		d := copyTo(t, st, "ubnd").Dispatch
+		if _, err := h.Assign(ctx, as("ubnd"), d.ID, a); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := h.Answer(ctx, as("stc"), d.ID, h.answering(t, fmt.Sprintf("%d/STC-VP", 300+i)).ID); err != nil {
+		if _, err := h.Answer(ctx, as("ubnd"), d.ID, h.answering(t, "ubnd", fmt.Sprintf("%d/UBND-VP", 300+i)).ID); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-// answering issues a document of Sở Tài chính.
-func (h *house) answering(t testing.TB, reference string) *exchange.Document {
+// answering issues a document of a unit.
+func (h *house) answering(t testing.TB, unit, reference string) *exchange.Document {
 	t.Helper()
-	return h.answeringTo(t, reference, exchange.Issued)
+	return h.answeringTo(t, unit, reference, exchange.Issued)
 }
 
-func (h *house) answeringTo(t testing.TB, reference string, state exchange.State) *exchange.Document {
+func (h *house) answeringTo(t testing.TB, unit, reference string, state exchange.State) *exchange.Document {
 	t.Helper()
-	ctx, by := context.Background(), as("stc")
+	ctx, by := context.Background(), as(unit)
 	p := proposal(reference, "Sở Nội vụ=snv")
-	p.Agency = "stc"
-	p.IssuedOn = "2010-03-18"
+	p.Agency = recipients.UnitCode(unit)
 	doc, err := h.Register(ctx, by, p, pdfOf(reference))
 	if err == nil && state != exchange.Registered {
 		if doc, err = h.Seal(ctx, by, doc.ID); err == nil && state == exchange.Issued {
@@ -380,14 +380,14 @@ func TestAnswerByADocumentCompletes(t *testing.T) {
 		ctx := context.Background()
 		st := h.issue(t, proposal("210/SNV-VP", "Sở Tài chính=stc", "Sở Y tế=syt"))
 		id := copyTo(t, st, "stc").Dispatch.ID
-		pending := h.answeringTo(t, "12/STC-VP", exchange.Registered)
+		pending := h.answeringTo(t, "stc", "12/STC-VP", exchange.Registered)
 		for i := range 2 { // a document that is not out yet answers nothing until it is
 			r, err := h.Answer(ctx, as("stc"), id, pending.ID)
 			if err != nil || r.Changed != (i == 0) || r.Dispatch.Handling != exchange.Received {
 				t.Fatalf("%+v %v", r, err)
 			}
 		}
-		h.answering(t, "12/STC-VP")
+		h.answering(t, "stc", "12/STC-VP")
 		d := copyTo(t, h.status(t, st.Document.ID), "stc")
 		if d.Handling != exchange.Completed || d.ArrivalNumber != "1" || len(d.Answers) != 1 || d.Answers[0].Reference != "12/STC-VP" {
 			t.Errorf("%+v", d)
