@@ -175,6 +175,8 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 	if err := c.folded(ctx, tx, doc, all); err != nil {
 		return err
 	}
+	c.due(doc, journal[doc.ID.chain()])
+	c.supplements(doc, copies, journal[doc.ID.chain()])
 	c.coverage(doc, all, copies)
 	c.children(copies, journal)
 	if err := c.tasks(ctx, tx, doc.ID, copies, journal); err != nil {
@@ -241,7 +243,7 @@ func (c *checker) coverage(doc *Document, all []Line, copies []Dispatch) {
 	}
 	for _, d := range copies {
 		switch {
-		case d.Parent != nil:
+		case d.Parent != nil, d.supplement():
 		case d.Unit == "":
 			offSystem--
 		case !want[d.Unit]:

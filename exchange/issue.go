@@ -230,6 +230,11 @@ func (s *Store) unitName(ctx context.Context, code recipients.UnitCode) (string,
 // Issue sends a sealed document to everybody named in it, in one transaction: the document, its dispatches, the rows of
 // mailboxes and outbox and the events all stand, or nothing does. An issued document is returned as it is.
 func (s *Store) Issue(ctx context.Context, by Actor, id DocumentID) (*Document, error) {
+	return s.issueWhen(ctx, by, id, 0)
+}
+
+// issueWhen is Issue, of a document that is still due at that moment; 0 of any.
+func (s *Store) issueWhen(ctx context.Context, by Actor, id DocumentID, due int64) (*Document, error) {
 	doc, err := s.Document(ctx, id)
 	if err != nil || doc.State == Issued {
 		return doc, err
@@ -251,6 +256,11 @@ func (s *Store) Issue(ctx context.Context, by Actor, id DocumentID) (*Document, 
 		}
 		if doc.State != Sealed {
 			return ErrStale
+		}
+		if due != 0 {
+			if err := holdDue(ctx, tx, id, due); err != nil {
+				return err
+			}
 		}
 		return s.issue(ctx, tx, by, doc, plan)
 	})

@@ -18,11 +18,11 @@ const outboxLife = 24 * time.Hour
 // copy is a row in its mailbox, a dispatch and an event.
 func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document, p *plan) error {
 	at := tx.Now.UnixMicro()
-	issued, err := moveDocument(ctx, tx, doc, Issued, by, map[string]any{"copies": len(p.dispatches), "sha256": doc.SealedPDF}, `, issued_at = $5`, at)
+	issued, err := moveDocument(ctx, tx, doc, Issued, by, map[string]any{"copies": len(p.dispatches), "sha256": doc.SealedPDF}, `, issued_at = $5, due_at = 0`, at)
 	if err != nil {
 		return err
 	}
-	doc.IssuedAt = &at
+	doc.IssuedAt, doc.DueAt = &at, 0
 	for i := range p.dispatches {
 		if !p.again {
 			p.dispatches[i].ID = doc.ID.copyID(i + 1)

@@ -35,6 +35,7 @@ type Status struct {
 	Reference  string           `json:"reference"`
 	Issuer     string           `json:"issuer"`
 	State      State            `json:"state"`
+	DueAt      *time.Time       `json:"due_at,omitempty"` // when it goes out, unless it is taken back before
 	Package    []StatusItem     `json:"package"`
 	Seal       *SealNote        `json:"seal,omitempty"`
 	Waiting    *WaitNote        `json:"waiting,omitempty"` // of a registered document whose seal waits
@@ -135,6 +136,10 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if st.Document.DueAt != 0 {
+		at := time.UnixMicro(st.Document.DueAt).In(hanoi)
+		st.DueAt = &at
 	}
 	st.Reference, st.Issuer, st.State = st.Document.Reference, string(st.Document.Agency), st.Document.State
 	for _, it := range files {

@@ -123,7 +123,8 @@ type Waiting struct {
 	Since    time.Time
 }
 
-// ListWaiting lists the documents that wait, oldest first.
+// ListWaiting lists the documents that wait, oldest first. One that somebody has scheduled waits for its time alone, and one that was
+// taken back waits for its clerk.
 func (s *Store) ListWaiting(ctx context.Context) ([]Waiting, error) {
 	var rows []struct {
 		ID     DocumentID          `db:"id"`
@@ -133,7 +134,8 @@ func (s *Store) ListWaiting(ctx context.Context) ([]Waiting, error) {
 	}
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		return tx.SelectContext(ctx, &rows, `SELECT d.id, d.agency, e.actor, e.at FROM document d JOIN event e ON e.chain = d.id * 1048576
-			WHERE d.state IN ('registered', 'sealed') AND e.kind = $1 ORDER BY e.at, d.id`, EventWaits)
+			WHERE d.state IN ('registered', 'sealed') AND e.kind = $1
+			AND NOT EXISTS (SELECT 1 FROM event o WHERE o.chain = e.chain AND o.kind = $2) ORDER BY e.at, d.id`, EventWaits, EventDue)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list waiting documents: %w", err)

@@ -168,7 +168,7 @@ func TestClerkIsAskedOneThingAfterTheOther(t *testing.T) {
 		}
 	}
 	nothingStored(t, dir)
-	out = mustRun(t, "có\nstc\ncó\ncó\ncó\nkhông\ncó\n", "issue", "--data", dir, "--spool", waiting[0].ID)
+	out = mustRun(t, "có\nstc\ncó\ncó\ncó\nkhông\ncó\n", "issue", "--now", "--data", dir, "--spool", waiting[0].ID)
 	for _, want := range []string{"Khác với trang giấy: Ngày văn bản ghi 13/05/2009, trên trang là 12/05/2009 (trang 1, phần trên, bên phải).", "3    bang.xlsm  Excel có macro",
 		"«mau.docx»: có chỗ chỉ ghi «MẬT»", "Đã ghi nhớ: Trung tâm Hỏa Tốc = stc", "Đã phát hành 77/TB-SNV: 1 bản"} {
 		if !strings.Contains(out, want) {

@@ -196,7 +196,7 @@ func TestE2EAnotherProvinceFromAnEmptyFolder(t *testing.T) {
 	pdf := letter(t, p.dir)
 
 	// The clerk settles the one open line, says that it is not secret, and gives the word.
-	out := command(t, p.dir, "bỏ không có thật\nkhông\ncó\n", p.bin, "issue", "--data", "tinh", pdf)
+	out := command(t, p.dir, "bỏ không có thật\nkhông\ncó\n", p.bin, "issue", "--now", "--data", "tinh", pdf)
 	for _, want := range []string{"05/SNV-VP", "SAO Y; Sở Nội vụ tỉnh Thử Nghiệm; ", "Chưa rõ nơi nhận: \"Ban Thử nghiệm hư cấu\"", "Đã phát hành 05/SNV-VP: 2 bản"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("issue does not say %q:\n%s", want, out)

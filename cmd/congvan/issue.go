@@ -27,7 +27,7 @@ import (
 type issueFlags struct {
 	data, decisions, spool, as string
 	said                       said
-	json                       bool
+	json, now                  bool
 }
 
 // A said is what a clerk typed about a document; the page has to say the same. Empty fields were not typed.
@@ -87,6 +87,8 @@ const issueLong = `Phát hành một văn bản: đọc, đối chiếu, xác nh
 Tệp thứ nhất là văn bản (PDF). Các tệp sau là tệp kèm theo của chính văn bản đó, đúng thứ tự: PDF, xlsx, docx, zip … Mỗi
 PDF đều được ký số; tệp loại khác đi nguyên vẹn và được bảo đảm bằng danh mục đã ký số. Mọi nơi nhận đều nhận đủ các tệp.
 
+Văn bản đã xong mọi việc còn chờ 30 giây rồi mới gửi: Ctrl-C, hoặc congvan undo, lấy lại được (hoàn tác). Hỏa tốc và --now gửi ngay.
+
 Không có --json thì lệnh hỏi từng việc còn chờ văn thư; có --json thì không hỏi, những gì văn thư quyết định ghi trong tệp
 của --decisions. Văn bản chưa đi được thì nằm chờ (congvan spool list), trừ văn bản mật: không lưu gì của nội dung.
 
@@ -123,7 +125,8 @@ func issueCommand(s *streams) *cobra.Command {
 	c.Flags().StringVar(&f.said.Signer, "signer", "", "người ký; được đối chiếu")
 	c.Flags().StringVar(&f.said.Urgency, "urgency", "", "độ khẩn; được đối chiếu")
 	c.Flags().StringVar(&f.as, "as", "", "ai phát hành; không ghi thì là người dùng của máy này")
-	c.Flags().BoolVar(&f.json, "json", false, "không hỏi; in một đối tượng JSON")
+	c.Flags().BoolVar(&f.json, "json", false, "không hỏi, không chờ; in một đối tượng JSON")
+	c.Flags().BoolVar(&f.now, "now", false, "gửi ngay, không chờ 30 giây để còn hoàn tác")
 	return c
 }
 
@@ -325,7 +328,7 @@ func (d *desk) finish(ctx context.Context, by exchange.Actor, doc *exchange.Docu
 	if err != nil {
 		return err
 	}
-	if doc, err = d.in.exchange.Issue(ctx, by, doc.ID); err != nil {
+	if doc, err = d.letGo(ctx, by, doc.ID); err != nil {
 		return err
 	}
 	st, err := d.in.exchange.Status(ctx, doc.ID)

@@ -85,7 +85,8 @@ func newRoot(s *streams) *cobra.Command {
 	})
 	root.AddCommand(demoCommand(s), initCommand(s), serveCommand(s), checkCommand(s), directoryCommand(s), accountCommand(s),
 		issueCommand(s), spoolCommand(s), registerCommand(s), statusCommand(s), readCommand(s), headingCommand(s), recipientsCommand(s), recodeCommand(s), replyCommand(s), verifyCommand(s),
-		evidenceCommand(s), dnsCommand(s), tokenCommand(s))
+		evidenceCommand(s), dnsCommand(s), tokenCommand(s),
+		recallCommand(s), replaceCommand(s), correctCommand(s), supplementCommand(s), undoCommand(s))
 	asUsage(root)
 	root.SetUsageTemplate(usageTemplate)
 	helpFlags(root)

@@ -62,6 +62,13 @@ var clerkTexts = map[string][2]string{
 	exchange.CodeNoReason:        {"Thiếu lý do hoặc quyết định: %s.", "Ghi lý do; ở nơi nhận thì chọn đơn vị, ghi địa chỉ ngoài hệ thống, hoặc ghi lý do không gửi."},
 	exchange.CodeHasNumbers:      {"Sổ văn bản đi năm %s đã có số: không đổi cách đánh số giữa năm.", "Đặt cho năm sau: --year."},
 	exchange.CodeBadDate:         {"Không có ngày %s.", "Ghi ngày như 2026-03-18."},
+	exchange.CodeNoRecallReason:  {"Không đồng ý thu hồi thì phải ghi lý do.", "Ghi lý do bằng --reason."},
+	exchange.CodeHasCopy:         {"Nơi nhận %s đã có bản gửi của văn bản này.", "Xem: congvan status SỐ-KÝ-HIỆU."},
+	exchange.CodeNotAsked:        {"Nơi nhận này chưa được hỏi về việc thu hồi %s, hoặc đã trả lời rồi.", "Xem: congvan recall SỐ-KÝ-HIỆU --map."},
+	exchange.CodeTakenBack:       {"Văn bản %s đã thu hồi hoặc đã được thay thế.", "Xem: congvan recall SỐ-KÝ-HIỆU --map."},
+	exchange.CodeSameDocument:    {"Văn bản %s không thể tự thay thế hay đính chính chính nó.", "Ghi số, ký hiệu của văn bản kia ở --by."},
+	exchange.CodeNotDue:          {"Văn bản %s không có gì để hoàn tác: chưa cho phát hành, hoặc đã gửi đi.", "Đã gửi đi thì thu hồi: congvan recall SỐ-KÝ-HIỆU --reason \"lý do\"."},
+	exchange.CodePickup:          {"Không lập được địa chỉ nhận cho bản gửi này: %s.", "Chỉ bản gửi ngoài hệ thống, chưa giao xong, mới có địa chỉ nhận."},
 	exchange.CodeArrivalTaken:    {"Số đến %s đã dùng cho văn bản khác.", ""},
 	exchange.CodeWrongState:      {"Văn bản đang ở trạng thái \"%s\", chưa làm được việc này.", ""},
 }

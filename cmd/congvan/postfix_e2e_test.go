@@ -186,7 +186,7 @@ func TestE2EPostfixAsAnotherHouse(t *testing.T) {
 		}
 	})
 	t.Run("a document, its reports understood", func(t *testing.T) {
-		out := command(t, p.dir, "không\ncó\n", p.bin, "issue", "--data", "tinh", letter(t, p.dir))
+		out := command(t, p.dir, "không\ncó\n", p.bin, "issue", "--now", "--data", "tinh", letter(t, p.dir))
 		if !strings.Contains(out, "Đã phát hành 05/SNV-VP: 3 bản") {
 			t.Errorf("issue:\n%s", out)
 		}
