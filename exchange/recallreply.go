@@ -32,7 +32,7 @@ func parseRecallAnswer(text string) Reply {
 	line := firstLine(text)
 	folded := viettext.Fold(line)
 	switch {
-	case recallAgreeLine.MatchString(folded) && !recallDoubt.MatchString(viettext.Fold(strings.Join(ownLines(text), "\n"))):
+	case recallAgreeLine.MatchString(folded) && !recallDoubt.MatchString(viettext.Fold(strings.Join(OwnLines(text), "\n"))):
 		return Reply{Act: ReplyRecallAgree}
 	case recallRefuseLine.MatchString(folded):
 		return Reply{Act: ReplyRecallRefuse, Reason: wordsAfter(line, recallRefuseLine.FindString(folded))}

@@ -45,7 +45,7 @@ type Reply struct {
 // an act may thank, promise or be a signature, but a "nhưng", a negation, a condition, a question or a second act makes
 // all of it ReplyNone, which changes nothing and is passed on to people.
 func ParseReply(text string, sent time.Time) Reply {
-	p := &replyParser{words: replyWords(ownLines(text)), sent: civil(sent)}
+	p := &replyParser{words: replyWords(OwnLines(text)), sent: civil(sent)}
 	for _, w := range p.words {
 		if w.fold == "?" {
 			return Reply{Act: ReplyNone}
@@ -60,7 +60,7 @@ func ParseReply(text string, sent time.Time) Reply {
 
 // firstLine returns the first line that somebody wrote himself and that is no greeting.
 func firstLine(text string) string {
-	for _, line := range ownLines(text) {
+	for _, line := range OwnLines(text) {
 		p := &replyParser{words: replyWords([]string{line})}
 		if p.opening(); len(p.words) > 0 && !p.done() {
 			return line

@@ -25,8 +25,8 @@ var (
 // maxReplyText bounds in bytes how far somebody's own words are looked for, quoted text included.
 const maxReplyText = 64 << 10
 
-// ownLines returns the lines that the sender wrote himself, without quoted text and signature.
-func ownLines(text string) []string {
+// OwnLines returns the lines that the sender wrote himself, without quoted text and signature.
+func OwnLines(text string) []string {
 	if len(text) > maxReplyText {
 		text = strings.ToValidUTF8(text[:maxReplyText], "")
 	}
@@ -95,7 +95,7 @@ func replyText(f io.Reader) (text string, automatic bool) {
 			page = string(b)
 		}
 	}
-	return plain(page), false
+	return PlainText(page), false
 }
 
 // byMachine reports an automatic answer (RFC 3834 §5), also by the marks of programs that do not know that header.
@@ -118,8 +118,8 @@ var (
 	quoted = regexp.MustCompile(`(?is)<blockquote\b.*|<div[^>]*\bclass=["']?(?:gmail_quote|moz-cite-prefix|yahoo_quoted)\b.*|<div[^>]*\bid=["']?(?:divRplyFwdMsg|appendonsend)\b.*`)
 )
 
-// plain makes readable lines of HTML, which some phones send alone.
-func plain(page string) string {
+// PlainText makes readable lines of HTML, which some phones send alone.
+func PlainText(page string) string {
 	text := quoted.ReplaceAllString(unseen.ReplaceAllString(page, ""), "")
 	text = strings.Join(strings.Fields(text), " ") // line ends of HTML are spaces
 	text = tags.ReplaceAllString(breaks.ReplaceAllString(text, "\n"), "")

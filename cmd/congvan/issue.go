@@ -193,9 +193,17 @@ type desk struct {
 	flags issueFlags
 	said  *decisions
 	ask   *bufio.Reader
+
+	// Set where nobody sits at the desk.
+	by   func(agency recipients.UnitCode) exchange.Actor  // who issues; nil: the user of this machine
+	gate func(context.Context, *candidate) error          // asked before anything is registered
+	told func(context.Context, *issueResult, error) error // tells what came out, before the entry is erased or left waiting
 }
 
 func (d *desk) actor(agency recipients.UnitCode) exchange.Actor {
+	if d.by != nil {
+		return d.by(agency)
+	}
 	name := d.flags.as
 	if name == "" {
 		name = "congvan"
@@ -244,7 +252,13 @@ func (d *desk) work(ctx context.Context, e *spoolEntry) (*issueResult, error) {
 		err = d.issue(ctx, files, e.note.Said, res)
 	}
 	if err == nil {
+		if err := d.tellAway(ctx, res, nil); err != nil {
+			return res, errors.Join(err, e.lock.Close())
+		}
 		return res, e.erase()
+	}
+	if untold := d.tellAway(ctx, res, err); untold != nil {
+		return res, errors.Join(untold, e.lock.Close())
 	}
 	if exchange.IsCode(err, exchange.CodeSecret) {
 		// From here on the entry is gone, whatever happens to this process.
@@ -253,6 +267,14 @@ func (d *desk) work(ctx context.Context, e *spoolEntry) (*issueResult, error) {
 	res.Spool = e.note.ID
 	e.note.explain(res, err)
 	return res, errors.Join(err, e.keep())
+}
+
+// tellAway tells whoever does not sit at the desk.
+func (d *desk) tellAway(ctx context.Context, res *issueResult, err error) error {
+	if d.told == nil {
+		return nil
+	}
+	return d.told(ctx, res, err)
 }
 
 // resume goes on with a document that these bytes were registered as, so that a run that was cut short, or one run too
@@ -298,6 +320,10 @@ func (d *desk) issue(ctx context.Context, files []uploaded, typed said, res *iss
 	}
 	if !d.flags.json {
 		if err := d.confirm(ctx, c, by); err != nil {
+			return err
+		}
+	} else if d.gate != nil {
+		if err := d.gate(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -378,12 +404,13 @@ type issueResult struct {
 	document exchange.DocumentID
 	agency   recipients.UnitCode
 	secrecy  string
+	read     *candidate // what was read; nil when nothing was
 }
 
 // take keeps what became of a candidate.
 func (res *issueResult) take(c *candidate) {
 	p := c.p
-	res.agency, res.secrecy = p.Agency, p.Secrecy
+	res.agency, res.secrecy, res.read = p.Agency, p.Secrecy, c
 	res.Reference, res.Issuer, res.Lines, res.Differences, res.Unread = p.Reference, string(p.Agency), nil, p.Differences, p.Unread
 	res.Suspects, res.Warnings, res.Learnt, res.Open = p.Suspects, c.warnings, c.learnt, nil
 	for _, l := range p.Lines {

@@ -123,6 +123,8 @@ func (g *gateway) run(ctx context.Context) error {
 	}
 	options := smtpd.Options{Store: in.mail, Router: router, Domain: cfg.Domain, Hostname: cfg.Hostname, TLS: g.tls, Logger: in.log, MaxMessage: cfg.Mail.MaxMessage,
 		AccountURL: cfg.accountURL(), Origin: cfg.origin(), Filter: ask, Trusted: cfg.Mail.Trusted, PlainFromLoopback: cfg.Listen.PlainFromLoopback}
+	papers := in.newMailDesk()
+	options.Divert = papers
 	options.Mode = smtpd.MX
 	mx := smtpd.New(options)
 	options.Mode = smtpd.Submission
@@ -161,6 +163,7 @@ func (g *gateway) run(ctx context.Context) error {
 	group.Go(func() error { return in.mail.SweepEvery(ctx, time.Hour) })
 	group.Go(func() error { return in.mail.WatchQuotas(ctx, quotaEvery, in.fullLetter) })
 	group.Go(func() error { return in.watchSpool(ctx, time.Hour) })
+	group.Go(func() error { return papers.run(ctx) })
 	err = group.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()

@@ -33,6 +33,7 @@ func (in *installation) spool() spool { return spool{in.cfg.path("spool")} }
 const (
 	spoolReading = "reading" // a process has it and has not come to an end
 	spoolWaiting = "waiting" // waits for the clerk
+	spoolMailed  = "mailed"  // came by mail or from the scanner, and nobody has read it yet: it is the only copy
 )
 
 // A spoolNote is the sidecar of an entry.
@@ -48,6 +49,7 @@ type spoolNote struct {
 	Error     string      `json:"error,omitempty"` // why it waits
 	Code      string      `json:"code,omitempty"`
 	Hint      string      `json:"hint,omitempty"`
+	Mail      *spoolMail  `json:"mail,omitempty"` // of a paper that came by mail or from the scanner
 
 	// What the clerk has to decide.
 	Open        []string `json:"open,omitempty"`        // lines
@@ -61,7 +63,7 @@ type spoolNote struct {
 
 // explain notes why the entry waits.
 func (n *spoolNote) explain(res *issueResult, err error) {
-	*n = spoolNote{ID: n.ID, State: n.State, At: n.At, By: n.By, Files: n.Files, Said: n.Said, Reference: res.Reference, Issuer: res.Issuer,
+	*n = spoolNote{ID: n.ID, State: n.State, At: n.At, By: n.By, Files: n.Files, Said: n.Said, Mail: n.Mail, Reference: res.Reference, Issuer: res.Issuer,
 		Open: res.Open, Unread: res.Unread, Suspects: res.Suspects}
 	n.Error, n.Hint = explain(err)
 	var e *exchange.Error
@@ -131,6 +133,11 @@ func spoolID(files []uploaded) string {
 
 // put takes an upload in, or opens the entry that these files have already.
 func (s spool) put(files []uploaded, what said, by string) (*spoolEntry, error) {
+	return s.take(files, spoolNote{State: spoolReading, By: by, Said: what})
+}
+
+// take is put with a note of one's own; ID, time and files are filled in.
+func (s spool) take(files []uploaded, note spoolNote) (*spoolEntry, error) {
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, err
 	}
@@ -147,7 +154,8 @@ func (s spool) put(files []uploaded, what said, by string) (*spoolEntry, error) 
 	if err != nil {
 		return nil, err
 	}
-	e := &spoolEntry{dir: dir, note: spoolNote{ID: id, State: spoolReading, At: time.Now(), By: by, Said: what}}
+	note.ID, note.At = id, time.Now()
+	e := &spoolEntry{dir: dir, note: note}
 	if e.lock, err = lockDir(dir, false); err != nil {
 		return nil, err
 	}
