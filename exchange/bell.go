@@ -37,6 +37,7 @@ const (
 	beatEvery   = 30 * time.Second // the gateway notes that it runs
 	beatMissing = 2 * time.Minute  // from then on it did not run
 	visitsEvery = time.Minute      // visits to mailboxes are taken over
+	alarmGrace  = 2 * time.Minute  // after a half-day in which its last alarms are told
 )
 
 // tended is what a node remembers of its own looks at the clock; a row decides wherever it matters.
@@ -87,6 +88,8 @@ func (s *Store) Tend(ctx context.Context) error {
 	}
 	if h, ok := cal.At(now); ok {
 		errs = append(errs, s.ring(ctx, cal, h), s.climb(ctx, cal, h))
+	} else if h, ok := cal.At(now.Add(-alarmGrace)); ok { // what ends just as a half-day closes is told as it closes
+		errs = append(errs, s.climb(ctx, cal, h))
 	}
 	return errors.Join(errs...)
 }
@@ -190,7 +193,7 @@ func (s *Store) extendBell(ctx context.Context, h HalfDay) error {
 // heard is how many bells were rung while a copy lay there since a time. Half-days in which the gateway did not run rang none.
 func (r *ringing) heard(since int64) (n int) {
 	for _, at := range r.bells {
-		if at >= since {
+		if at > since {
 			n++
 		}
 	}

@@ -52,6 +52,7 @@ type digest struct {
 	fresh, unopened, due, warned, late, stuck, calls section
 	warnings                                         []warning
 	ladder                                           []dueCopy // unopened for so long that deputy and head are told
+	climbs                                           bool      // one of them only now: each is told of once
 }
 
 // A warning is that half or four fifths of the time for a copy have passed.
@@ -98,7 +99,8 @@ func (s *Store) dueCopies(ctx context.Context, unit recipients.UnitCode) (copies
 	return copies, nil
 }
 
-// sort puts a copy into the section of the digest where it belongs.
+// sort puts a copy into the section of the digest where it belongs. What has been told before is told again each morning, and is
+// no reason for a letter in the afternoon.
 func (s *Store) sort(ctx context.Context, r *ringing, d *digest, c *dueCopy) error {
 	deadline := time.UnixMicro(c.Deadline).In(hanoi)
 	late := !deadline.After(r.now)
@@ -109,8 +111,9 @@ func (s *Store) sort(ctx context.Context, r *ringing, d *digest, c *dueCopy) err
 			d.fresh.add(r.line(c) + ".")
 		default:
 			d.unopened.add(r.line(c) + fmt.Sprintf("; đến từ %s, chưa mở.", clockDate(c.Since)))
+			d.unopened.tells = d.unopened.tells || n == 2 || r.Half == Morning
 			if n >= 3 && paces[c.Urgency].step == 0 {
-				d.ladder = append(d.ladder, *c)
+				d.ladder, d.climbs = append(d.ladder, *c), d.climbs || n == 3
 			}
 		}
 	case c.Transport != Delivered:
@@ -249,7 +252,7 @@ type part struct {
 
 // sections returns what the letter says, nothing when there is no reason for one.
 func (d *digest) sections() (parts []*section, short []string) {
-	d.fresh.tells, d.unopened.tells, d.warned.tells = d.fresh.Count > 0, d.unopened.Count > 0, d.warned.Count > 0
+	d.fresh.tells, d.warned.tells = d.fresh.Count > 0, d.warned.Count > 0
 	all := []part{
 		{&d.fresh, "Văn bản mới", "%d mới", "Mở từng văn bản trong hộp thư và tiếp nhận trong ngày."},
 		{&d.unopened, "Chưa mở từ các buổi trước", "%d chưa mở", "Mở ngay và tiếp nhận; nếu gửi nhầm đơn vị thì trả lại với lý do."},

@@ -94,7 +94,7 @@ func (s *Store) listCalls(ctx context.Context, r *ringing) error {
 	for {
 		var ids []DispatchID
 		err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-			return tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch d WHERE deadline > 0 AND handling = 'received' AND opened_at IS NULL AND since <= $1
+			return tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch d WHERE deadline > 0 AND handling = 'received' AND opened_at IS NULL AND since < $1
 				AND way = 'mailbox' AND unit <> '' AND NOT EXISTS (SELECT 1 FROM call_item c WHERE c.dispatch_id = d.id) ORDER BY since LIMIT $2`, r.bells[rungs], callBatch)
 		})
 		if err != nil || len(ids) == 0 {

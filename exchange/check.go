@@ -168,6 +168,9 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 	if err := c.kept(ctx, tx, doc, events); err != nil {
 		return err
 	}
+	if err := c.calls(ctx, tx, doc.ID, string(doc.Agency), events); err != nil {
+		return err
+	}
 	incoming, err := arrivals(ctx, tx, doc.ID)
 	if err != nil {
 		return err

@@ -34,6 +34,7 @@ type said struct {
 	Book      Book              `json:"book"`
 	Name      string            `json:"name"`
 	DueOn     string            `json:"due_on"`
+	Version   int64             `json:"version"`
 	Sequence  int64             `json:"sequence"`
 	Scheme    Scheme            `json:"scheme"`
 	Entry     *Entry            `json:"entry"`

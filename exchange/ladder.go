@@ -33,7 +33,7 @@ func (s *Store) leaders(ctx context.Context, unit recipients.UnitCode) (addresse
 // tellLeaders is the second rung for copies that do not interrupt: the third bell that rings over an unopened copy is told to
 // deputy and head too. Where the directory knows neither, the event says that nobody was told.
 func (s *Store) tellLeaders(ctx context.Context, r *ringing, d *digest, u recipients.Unit) error {
-	if len(d.ladder) == 0 {
+	if !d.climbs {
 		return nil
 	}
 	told, names, err := s.leaders(ctx, u.Code)
@@ -175,7 +175,7 @@ func (s *Store) climbTx(ctx context.Context, tx *sqldb.Tx, c *dueCopy, m *remind
 	if d.Rung != rung-1 || d.Alarm == 0 || d.Since != c.Since {
 		return nil, ErrStale
 	}
-	detail := map[string]any{"name": m.Name, "rung": rung, "told": m.Told}
+	detail := map[string]any{"name": m.Name, "rung": rung, "told": m.Told, "subject": m.Subject}
 	if err := now.act(ctx, tx, EventWarned, Gateway, detail, func(d *Dispatch) { d.Rung = rung }); err != nil {
 		return nil, err
 	}

@@ -95,17 +95,28 @@ func toldTx(ctx context.Context, tx *sqldb.Tx, key string) (bool, error) {
 	return slices.ContainsFunc(events, func(e Event) bool { return saidBy(e).Key == key }), nil
 }
 
-// gateway checks the gateway's own chain.
+// gateway checks the gateway's own chains: that of itself, and those of half-days.
 func (c *checker) gateway(ctx context.Context, tx *sqldb.Tx) error {
 	var events []Event
 	err := tx.SelectContext(ctx, &events, `SELECT chain, ordinal, kind, at, actor, detail, digest FROM event WHERE chain >= $1 AND chain < $2 ORDER BY chain, ordinal`,
 		gatewayChain, DocumentID(1).chain())
+	if err != nil {
+		return err
+	}
+	var last Event
 	prev := make([]byte, 32)
 	for i, e := range events {
-		if e.Chain != gatewayChain || e.Ordinal != int64(i) || !bytes.Equal(e.digest(prev), e.Digest) {
+		ordinal := last.Ordinal + 1
+		if i == 0 || e.Chain != last.Chain {
+			ordinal, prev = 0, make([]byte, 32)
+		}
+		if e.Ordinal != ordinal || !bytes.Equal(e.digest(prev), e.Digest) {
 			c.sayf("gateway: event %d of chain %d does not follow from the one before", e.Ordinal, e.Chain)
 		}
-		prev = e.Digest
+		prev, last = e.Digest, e
 	}
-	return err
+	if err := c.reminders(ctx, tx, events); err != nil {
+		return err
+	}
+	return c.calendar(ctx, tx, events)
 }
