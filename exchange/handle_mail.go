@@ -247,6 +247,7 @@ func (s *Store) receiptLetter(ctx context.Context, r *Receipt, reply Reply) (*le
 	switch reply.Act {
 	case ReplyAccept:
 		name, head = "accepted.txt", "Đã tiếp nhận"
+		data.Verdict, data.SHA256 = s.verdictOf(ctx, r.Document), string(r.Document.SealedPDF)
 		if data.Number != "" {
 			head += ", số đến " + data.Number
 		}
@@ -305,7 +306,7 @@ func Words(err error) string {
 	var e *Error
 	var m *MoveError
 	if errors.As(err, &m) {
-		return "văn bản đang ở trạng thái không cho phép việc này"
+		return wrongState
 	}
 	if !errors.As(err, &e) {
 		return ""
@@ -316,8 +317,13 @@ func Words(err error) string {
 		}
 		return text
 	}
-	return "văn bản đang ở trạng thái không cho phép việc này"
+	if e.Code == CodeWrongState {
+		return wrongState
+	}
+	return ""
 }
+
+const wrongState = "văn bản đang ở trạng thái không cho phép việc này"
 
 var actProblems = map[string]string{
 	CodeArrivalTaken:    "số đến %s đã dùng cho văn bản khác trong sổ của đơn vị",
@@ -337,8 +343,13 @@ var actProblems = map[string]string{
 
 // problemLetter answers what could not be done; errors of our own go back to the caller.
 func (s *Store) problemLetter(ctx context.Context, id DispatchID, cause error) (*letter, error) {
+	var e *Error
 	problem := Words(cause)
-	if problem == "" {
+	switch {
+	case problem != "":
+	case errors.As(cause, &e):
+		problem = wrongState
+	default:
 		return nil, cause
 	}
 	var r *Receipt

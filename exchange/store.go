@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"congvan/mailcore"
@@ -44,6 +45,8 @@ type Options struct {
 	Journal *Journal
 	// Posts returns who leads a unit today, for reminders; nil knows nobody.
 	Posts func(ctx context.Context, unit recipients.UnitCode) ([]recipients.Post, error)
+	// SealReport judges the signatures of a sealed PDF at a time, for recipients; nil leaves every verdict indeterminate.
+	SealReport func(ctx context.Context, pdf []byte, at time.Time) (*signing.Report, error)
 	// Verify checks a sealed PDF; Check calls it. nil leaves that out.
 	Verify func(ctx context.Context, pdf []byte) error
 }
@@ -51,7 +54,8 @@ type Options struct {
 // A Store holds documents and dispatches. It is safe for concurrent use, on any number of nodes.
 type Store struct {
 	Options
-	db *sqldb.DB
+	verdicts sync.Map // of main files, by digest: what letters tell about their seals
+	db       *sqldb.DB
 
 	clock tended
 }

@@ -26,6 +26,7 @@ import (
 // issueFlags are what a clerk may say at the command line about the document to issue.
 type issueFlags struct {
 	data, decisions, spool, as string
+	answers                    string // the document that came in and is answered
 	said                       said
 	json, now                  bool
 }
@@ -124,6 +125,7 @@ func issueCommand(s *streams) *cobra.Command {
 	c.Flags().StringVar(&f.said.Kind, "type", "", "loại văn bản; được đối chiếu")
 	c.Flags().StringVar(&f.said.Signer, "signer", "", "người ký; được đối chiếu")
 	c.Flags().StringVar(&f.said.Urgency, "urgency", "", "độ khẩn; được đối chiếu")
+	c.Flags().StringVar(&f.answers, "answers", "", "văn bản đến được trả lời bằng văn bản này: số, ký hiệu, hoặc địa chỉ trả lời trong thư; văn bản đến hoàn thành khi phát hành")
 	c.Flags().StringVar(&f.as, "as", "", "ai phát hành; không ghi thì là người dùng của máy này")
 	c.Flags().BoolVar(&f.json, "json", false, "không hỏi, không chờ; in một đối tượng JSON")
 	c.Flags().BoolVar(&f.now, "now", false, "gửi ngay, không chờ 30 giây để còn hoàn tác")
@@ -346,6 +348,11 @@ func (d *desk) send(ctx context.Context, by exchange.Actor, p *exchange.Proposal
 // finish seals and issues what is registered.
 func (d *desk) finish(ctx context.Context, by exchange.Actor, doc *exchange.Document, res *issueResult) error {
 	id := doc.ID
+	if d.flags.answers != "" { // before it goes out: its issue completes what it answers
+		if err := d.in.linkAnswer(ctx, by, clerkText(d.flags.answers), doc); err != nil {
+			return err
+		}
+	}
 	doc, err := d.in.exchange.Seal(ctx, by, id)
 	if exchange.WaitsFor(err) != "" {
 		res.State, res.Waiting = exchange.Registered, waitWords[exchange.WaitsFor(err)]

@@ -90,6 +90,7 @@ var sealTexts = map[string]string{
 func explain(err error) (text, hint string) {
 	var h *hintError
 	var e *exchange.Error
+	var move *exchange.MoveError
 	var p *intake.Problem
 	var in *signing.InputError
 	var taken *recipients.AliasTakenError
@@ -108,6 +109,11 @@ func explain(err error) (text, hint string) {
 			}
 			return text, t[1]
 		}
+		if text := exchange.Words(err); text != "" {
+			return text, ""
+		}
+	case errors.As(err, &move):
+		return exchange.Words(err) + ": " + handlingWords[exchange.Handling(move.From)], "xem: congvan status SỐ-KÝ-HIỆU"
 	case errors.As(err, &in) && sealTexts[in.Code] != "":
 		return sealTexts[in.Code], "Hãy in hoặc quét lại thành PDF mới rồi chọn lại tệp."
 	case errors.As(err, &p):

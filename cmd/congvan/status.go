@@ -161,6 +161,9 @@ func showDocument(w io.Writer, st *exchange.Status) {
 		if c.Transport == exchange.Exception {
 			fmt.Fprintf(t, "    %s\n", lastWords(c))
 		}
+		for _, line := range handlingLines(st, c) {
+			fmt.Fprintf(t, "    %s\n", line)
+		}
 	}
 	t.Flush()
 	fmt.Fprintln(w)
