@@ -165,7 +165,7 @@ func directoryCommand(s *streams) *cobra.Command {
 	for _, c := range []*cobra.Command{imp, exp} {
 		dataFlag(c, &data, ".")
 	}
-	return parent("directory", "The directory of units (danh bạ)", imp, exp, aliasCommand(s))
+	return parent("directory", "The directory of units (danh bạ)", imp, exp, aliasCommand(s), postsCommand(s))
 }
 
 func importDirectory(ctx context.Context, s *streams, in *installation, unitsFile, groupsFile, request string) error {
