@@ -8,6 +8,7 @@ import (
 
 	"codeberg.org/go-pdf/fpdf"
 	"github.com/go-fonts/liberation/liberationserifbold"
+	"github.com/go-fonts/liberation/liberationserifbolditalic"
 	"github.com/go-fonts/liberation/liberationserifitalic"
 	"github.com/go-fonts/liberation/liberationserifregular"
 )
@@ -37,6 +38,10 @@ func newTableSheet(orientation, title, author string, at time.Time) *tableSheet 
 	s.AddUTF8FontFromBytes(serif, "", liberationserifregular.TTF)
 	s.AddUTF8FontFromBytes(serif, "B", liberationserifbold.TTF)
 	s.AddUTF8FontFromBytes(serif, "I", liberationserifitalic.TTF)
+	s.AddUTF8FontFromBytes(serif, "BI", liberationserifbolditalic.TTF)
+	if orientation == "P" { // as a letter (NĐ 30/2020 Phụ lục I mục I)
+		s.left, s.right, s.top, s.bottom, s.size = 30, 15, 20, 20, 9.5
+	}
 	s.SetMargins(s.left, s.top, s.right)
 	s.SetCellMargin(0)
 	s.SetAutoPageBreak(false, s.bottom)

@@ -83,7 +83,7 @@ type tableWriter struct {
 }
 
 type tableStyles struct {
-	plainTitle, boldTitle, bigTitle, italic, header, number, left, centre, leftMinor, centreMinor, boldLeft, boldCentre, right int
+	plainTitle, boldTitle, bigTitle, italic, header, number, left, centre, leftMinor, centreMinor, boldLeft, figure, boldFigure, underTitle, text, boldText, small, smallBold int
 }
 
 func newTableWriter(f *excelize.File, sheet string, columns []BookColumn, numbered bool, frozen int) (*tableWriter, error) {
@@ -120,7 +120,7 @@ func (t *tableWriter) makeStyles() error {
 	at := func(horizontal string) *excelize.Alignment {
 		return &excelize.Alignment{Horizontal: horizontal, Vertical: "center", WrapText: true}
 	}
-	text := 49 // number format "@": text
+	const text, digits = 49, 3 // number formats "@" and "#,##0"
 	styles := []struct {
 		to    *int
 		style excelize.Style
@@ -136,8 +136,13 @@ func (t *tableWriter) makeStyles() error {
 		{&t.styles.leftMinor, excelize.Style{Font: font(10, false, true), Alignment: at("left"), Border: border, NumFmt: text}},
 		{&t.styles.centreMinor, excelize.Style{Font: font(10, false, true), Alignment: at("center"), Border: border, NumFmt: text}},
 		{&t.styles.boldLeft, excelize.Style{Font: font(10, true, false), Alignment: at("left"), Border: border}},
-		{&t.styles.boldCentre, excelize.Style{Font: font(10, true, false), Alignment: at("center"), Border: border}},
-		{&t.styles.right, excelize.Style{Font: font(10, false, false), Alignment: at("right"), Border: border}},
+		{&t.styles.figure, excelize.Style{Font: font(10, false, false), Alignment: at("center"), Border: border, NumFmt: digits}},
+		{&t.styles.boldFigure, excelize.Style{Font: font(10, true, false), Alignment: at("center"), Border: border, NumFmt: digits}},
+		{&t.styles.underTitle, excelize.Style{Font: &excelize.Font{Family: "Times New Roman", Size: 13, Bold: true, Underline: "single"}, Alignment: at("center")}},
+		{&t.styles.text, excelize.Style{Font: font(13, false, false), Alignment: at("left")}},
+		{&t.styles.boldText, excelize.Style{Font: font(13, true, false), Alignment: at("left")}},
+		{&t.styles.small, excelize.Style{Font: font(11, false, false), Alignment: at("left")}},
+		{&t.styles.smallBold, excelize.Style{Font: font(12, true, true), Alignment: at("left")}},
 	}
 	for i := range styles {
 		id, err := t.file.NewStyle(&styles[i].style)
@@ -271,13 +276,24 @@ func sheetText(text string) string {
 	return text
 }
 
-// end finishes the sheet.
-func (t *tableWriter) end() error {
+// letter turns the sheet into an upright page without repeated rows.
+func (t *tableWriter) letter() error {
+	orientation := "portrait"
+	return t.file.SetPageLayout(t.sheet, &excelize.PageLayoutOptions{Orientation: &orientation})
+}
+
+// finish ends a sheet that has no table.
+func (t *tableWriter) finish() error {
 	for _, m := range t.merged {
 		if err := t.MergeCell(m[0], m[1]); err != nil {
 			return err
 		}
 	}
+	return t.Flush()
+}
+
+// end finishes a sheet with a table, whose header every printed page repeats.
+func (t *tableWriter) end() error {
 	last := t.from
 	if t.number {
 		last++
@@ -286,5 +302,5 @@ func (t *tableWriter) end() error {
 	if err != nil {
 		return err
 	}
-	return t.Flush()
+	return t.finish()
 }

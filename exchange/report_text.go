@@ -1,0 +1,115 @@
+package exchange
+
+import (
+	"fmt"
+	"strings"
+)
+
+// A ReportTable is one table of a report. Values are text where Numbers says nothing, else numbers.
+type ReportTable struct {
+	Title   string
+	Sheet   string // its name in a workbook
+	Columns []BookColumn
+	Rows    [][]any // the last one is the total
+}
+
+// Tables are the three tables of a report: sent, received, looked after.
+func (r *Report) Tables() []ReportTable {
+	return []ReportTable{
+		r.table("Bảng 1. Phát hành và gửi văn bản", "Gui", []BookColumn{{"STT", 9, true}, {"Đơn vị", 60, false}, {"Văn bản phát hành", 17, true}, {"Gửi điện tử", 15, true}, {"Tỷ lệ gửi điện tử", 16, true},
+			{"Bản gửi qua thư điện tử", 17, true}, {"Bản gửi cách khác", 16, true}, {"Bản thu hồi, thay thế", 17, true}},
+			func(f *Figures) []any {
+				return []any{f.Documents, f.Electronic, percent(f.Electronic, f.Documents), f.Copies, f.Other, f.Recalled}
+			}),
+		r.table("Bảng 2. Tiếp nhận văn bản", "Nhan", []BookColumn{{"STT", 9, true}, {"Đơn vị", 54, false}, {"Bản đến", 13, true}, {"Đã tiếp nhận", 14, true}, {"Trong ngày", 13, true}, {"Tỷ lệ trong ngày", 15, true},
+			{"Quá hạn", 13, true}, {"Đã xem, để biết", 13, true}, {"Trả lại", 12, true}, {"Chuyển tiếp", 13, true}},
+			func(f *Figures) []any {
+				return []any{f.Received, f.Accepted, f.SameDay, percent(f.SameDay, f.Accepted), f.Late, f.Noted, f.Refused, f.Forwarded}
+			}),
+		r.table("Bảng 3. Kiểm tra hộp thư đơn vị, mỗi ngày làm việc hai buổi", "Kiem tra", []BookColumn{{"STT", 9, true}, {"Đơn vị", 60, false}, {"Số buổi phải kiểm tra", 17, true}, {"Đã kiểm tra", 15, true}, {"Tỷ lệ", 15, true},
+			{"Trong đó chỉ kết nối", 17, true}, {"Miễn do hệ thống ngừng", 18, true}, {"Không kiểm tra", 16, true}},
+			func(f *Figures) []any {
+				return []any{f.HalfDays, f.Checked, percent(f.Checked, f.HalfDays-f.Excused), f.Weak, f.Excused, f.Missed}
+			}),
+	}
+}
+
+func (r *Report) table(title, sheet string, columns []BookColumn, cells func(*Figures) []any) ReportTable {
+	t := ReportTable{Title: title, Sheet: sheet, Columns: columns}
+	for i := range r.Units {
+		t.Rows = append(t.Rows, append([]any{i + 1, r.Units[i].Name}, cells(&r.Units[i].Figures)...))
+	}
+	t.Rows = append(t.Rows, append([]any{"", "Cộng"}, cells(&r.Total)...))
+	return t
+}
+
+// percent is a share as people read it: 66,7%; a dash where there is nothing to share.
+func percent(part, whole int) string {
+	if whole <= 0 {
+		return "-"
+	}
+	tenths := (part*2000 + whole) / (2 * whole) // rounded
+	return fmt.Sprintf("%d,%d%%", tenths/10, tenths%10)
+}
+
+// Title is what the report is about, in two lines.
+func (r *Report) Title() [2]string {
+	return [2]string{"Tình hình sử dụng hệ thống thư điện tử trong trao đổi văn bản", fmt.Sprintf("(Từ ngày %s đến ngày %s)", dayMonthYear(r.From), dayMonthYear(r.To))}
+}
+
+// Opening says on what the report rests.
+func (r *Report) Opening() string {
+	return fmt.Sprintf("Thực hiện Điều 12 của Quy định ban hành kèm theo Quyết định số 22/2009/QĐ-UBND, %s báo cáo tình hình sử dụng hệ thống thư điện tử "+
+		"trong trao đổi văn bản từ ngày %s đến ngày %s như sau:", r.Reporter.Name, dayMonthYear(r.From), dayMonthYear(r.To))
+}
+
+// Findings sum up the figures in sentences.
+func (r *Report) Findings() []string {
+	t := &r.Total
+	units := fmt.Sprintf("%d đơn vị có hộp thư", len(r.Units))
+	if r.Only {
+		units = "đơn vị"
+	}
+	out := []string{
+		fmt.Sprintf("Phát hành: %s phát hành %s văn bản, trong đó %s văn bản gửi điện tử (%s); %s bản gửi qua thư điện tử, %s bản phải gửi cách khác; thu hồi, thay thế %s bản.",
+			units, thousands(t.Documents), thousands(t.Electronic), percent(t.Electronic, t.Documents), thousands(t.Copies), thousands(t.Other), thousands(t.Recalled)),
+		fmt.Sprintf("Tiếp nhận: %s bản đến; đã tiếp nhận %s bản, trong đó %s bản ngay trong ngày làm việc (%s); %s bản để biết đã xem; trả lại %s bản; chuyển tiếp %s bản; "+
+			"%s bản không được xử lý trong ngày đến.", thousands(t.Received), thousands(t.Accepted), thousands(t.SameDay), percent(t.SameDay, t.Accepted), thousands(t.Noted),
+			thousands(t.Refused), thousands(t.Forwarded), thousands(t.Late)),
+		fmt.Sprintf("Kiểm tra hộp thư: %s buổi làm việc; %s lượt phải kiểm tra, đã kiểm tra %s lượt (%s), không kiểm tra %s lượt, được miễn do hệ thống ngừng %s lượt.",
+			thousands(r.HalfDays), thousands(t.HalfDays), thousands(t.Checked), percent(t.Checked, t.HalfDays-t.Excused), thousands(t.Missed), thousands(t.Excused)),
+	}
+	if len(r.Outages) == 0 {
+		return append(out, "Hệ thống hoạt động liên tục, không có thời gian ngừng.")
+	}
+	return append(out, fmt.Sprintf("Hệ thống ngừng %d lần (danh sách ở cuối báo cáo).", len(r.Outages)))
+}
+
+// Notes say how the figures were counted, and by what mark they are known.
+func (r *Report) Notes() []string {
+	return []string{"Cách tính: văn bản phát hành gồm văn bản điện tử và văn bản giấy đã vào sổ; \"trong ngày\" là trước khi hết giờ làm việc của ngày văn bản đến, văn bản đến ngoài giờ " +
+		"tính vào ngày làm việc kế tiếp; \"quá hạn\" là chưa ai tiếp nhận, xem, trả lại hoặc chuyển tiếp trước lúc đó; \"chỉ kết nối\" là phần mềm thư có mở hộp thư mà không có thư mới; " +
+		"buổi mà hệ thống ngừng quá nửa thời gian làm việc thì không tính là không kiểm tra.",
+		"Số liệu lấy từ nhật ký sự kiện của hệ thống; lập lại từ cùng nhật ký sẽ ra cùng mã số liệu: " + r.Digest + "."}
+}
+
+// thousands writes a number with dots between thousands: 12.345.
+func thousands(n int) string {
+	text := fmt.Sprint(n)
+	var b strings.Builder
+	for i, c := range text {
+		if i > 0 && (len(text)-i)%3 == 0 {
+			b.WriteByte('.')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
+
+// cellText is a cell of a report as text.
+func cellText(v any) string {
+	if n, ok := v.(int); ok {
+		return thousands(n)
+	}
+	return fmt.Sprint(v)
+}
