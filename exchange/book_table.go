@@ -66,6 +66,9 @@ func newTableSheet(orientation, title, author string, at time.Time) *tableSheet 
 		s.SetFont(serif, "I", 9)
 		s.SetXY(s.left, height-11)
 		s.CellFormat(s.width()-30, 4, printable(s.foot), "", 0, "L", false, 0, "")
+		if orientation == "P" {
+			return // a letter has its number above alone
+		}
 		s.CellFormat(30, 4, fmt.Sprintf("Trang %d/{nb}", s.PageNo()), "", 0, "R", false, 0, "")
 	})
 	return s

@@ -69,7 +69,7 @@ func (r *Report) head(s *tableSheet) {
 	s.SetFont(serif, "B", 13)
 	s.under(x, ry, right, s.GetStringWidth("Độc lập - Tự do - Hạnh phúc"))
 	y = max(ly, ry) + 4
-	s.middle(s.left, y, left, 13, "", "Số:        /BC-"+upper(string(r.Reporter.Code)))
+	s.middle(s.left, y, left, 13, "", "Số: ......../BC-"+upper(string(r.Reporter.Code)))
 	y = s.middle(x, y, right, 13, "I", r.date()) + 8
 	y = s.middle(s.left, y, s.width(), 14, "B", "BÁO CÁO")
 	y = s.middle(s.left, y, s.width(), 14, "B", r.Title()[0])
@@ -103,10 +103,9 @@ func (r *Report) head(s *tableSheet) {
 
 // date is địa danh with room for the day, which whoever signs gives.
 func (r *Report) date() string {
-	year := fmt.Sprint(civilYear(r.To))
-	text := "ngày      tháng      năm " + year
-	if strings.HasSuffix(r.To, "-12-31") {
-		text = "ngày      tháng      năm          " // signed in the next year, or not yet
+	text := fmt.Sprintf("ngày ..... tháng ..... năm %d", civilYear(r.To))
+	if strings.HasSuffix(r.To, "-12-31") { // signed in the next year
+		text = fmt.Sprintf("ngày ..... tháng ..... năm %d", civilYear(r.To)+1)
 	}
 	if r.Reporter.Place != "" {
 		text = r.Reporter.Place + ", " + text

@@ -1,8 +1,12 @@
 package exchange
 
 import (
+	"archive/zip"
+	"bytes"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -28,7 +32,27 @@ func (r *Report) XLSX(w io.Writer) error {
 			return fmt.Errorf("write report, %s: %w", t.Sheet, err)
 		}
 	}
-	return f.Write(w)
+	return writeSorted(f, w)
+}
+
+// writeSorted writes a workbook with its parts in the order of their names: the library writes streamed sheets in any order.
+func writeSorted(f *excelize.File, w io.Writer) error {
+	plain, err := f.WriteToBuffer()
+	if err != nil {
+		return err
+	}
+	parts, err := zip.NewReader(bytes.NewReader(plain.Bytes()), int64(plain.Len()))
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(parts.File, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
+	out := zip.NewWriter(w)
+	for _, part := range parts.File {
+		if err := out.Copy(part); err != nil {
+			return err
+		}
+	}
+	return out.Close()
 }
 
 // sheet writes one table, its figures as numbers.
@@ -109,7 +133,7 @@ func (r *Report) front(f *excelize.File) error {
 			return two(upper(r.Reporter.Name), st.boldTitle, "Độc lập - Tự do - Hạnh phúc", st.underTitle)
 		},
 		func() error {
-			return two("Số:        /BC-"+upper(string(r.Reporter.Code)), st.plainTitle, r.date(), st.italic)
+			return two("Số: ......../BC-"+upper(string(r.Reporter.Code)), st.plainTitle, r.date(), st.italic)
 		},
 		func() error { return line("", st.plainTitle) },
 		func() error { return line("BÁO CÁO", st.bigTitle) },
