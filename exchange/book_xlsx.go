@@ -139,7 +139,7 @@ func (t *tableWriter) makeStyles() error {
 		{&t.styles.figure, excelize.Style{Font: font(10, false, false), Alignment: at("center"), Border: border, NumFmt: digits}},
 		{&t.styles.boldFigure, excelize.Style{Font: font(10, true, false), Alignment: at("center"), Border: border, NumFmt: digits}},
 		{&t.styles.underTitle, excelize.Style{Font: &excelize.Font{Family: "Times New Roman", Size: 13, Bold: true, Underline: "single"}, Alignment: at("center")}},
-		{&t.styles.text, excelize.Style{Font: font(13, false, false), Alignment: at("left")}},
+		{&t.styles.text, excelize.Style{Font: font(13, false, false), Alignment: &excelize.Alignment{Horizontal: "left", Vertical: "top", WrapText: true}}},
 		{&t.styles.boldText, excelize.Style{Font: font(13, true, false), Alignment: at("left")}},
 		{&t.styles.small, excelize.Style{Font: font(11, false, false), Alignment: at("left")}},
 		{&t.styles.smallBold, excelize.Style{Font: font(12, true, true), Alignment: at("left")}},
@@ -234,7 +234,7 @@ func (t *tableWriter) height(cells []string, line float64) float64 {
 	most := 1
 	for i, c := range cells {
 		width := t.columns[i].Width*0.54 - 1
-		most = max(most, sheetLines(c, width*1.08))
+		most = max(most, sheetLines(c, width*1.2))
 	}
 	return min(409, float64(most)*line+3)
 }
@@ -276,7 +276,7 @@ func sheetText(text string) string {
 	return text
 }
 
-// letter turns the sheet into an upright page without repeated rows.
+// letter turns the sheet into an upright page.
 func (t *tableWriter) letter() error {
 	orientation := "portrait"
 	return t.file.SetPageLayout(t.sheet, &excelize.PageLayoutOptions{Orientation: &orientation})

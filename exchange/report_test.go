@@ -31,8 +31,8 @@ import (
 
 var reportDir = flag.String("report-dir", "", "folder to leave the report of six months in, to be looked at")
 
-// provinceUnits are forty units of a province that does not exist.
-const provinceUnits = `ubnd|Ủy ban nhân dân tỉnh Thử|uy-ban-tinh|
+// reportUnits are forty units of a province that does not exist.
+const reportUnits = `ubnd|Ủy ban nhân dân tỉnh Thử|uy-ban-tinh|
 vp|Văn phòng Ủy ban nhân dân tỉnh Thử|van-phong|ubnd
 snv|Sở Nội vụ tỉnh Thử|so|ubnd
 stp|Sở Tư pháp tỉnh Thử|so|ubnd
@@ -54,8 +54,8 @@ bdt|Ban Dân tộc tỉnh Thử|so|ubnd
 bql|Ban Quản lý Khu kinh tế cửa khẩu quốc tế tỉnh Thử|ban-quan-ly|ubnd
 `
 
-// A province is a house of forty units whose clock the test turns.
-type province struct {
+// A reportHouse is a house of forty units whose clock the test turns.
+type reportHouse struct {
 	*house
 	now   atomic.Int64
 	rnd   *rand.Rand
@@ -63,9 +63,9 @@ type province struct {
 	count int
 }
 
-func newProvince(t testing.TB, dialect sqldb.Dialect) *province {
+func newReportHouse(t testing.TB, dialect sqldb.Dialect) *reportHouse {
 	t.Helper()
-	p := &province{rnd: rand.New(rand.NewSource(2026))}
+	p := &reportHouse{rnd: rand.New(rand.NewSource(2026))}
 	p.now.Store(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro())
 	dsn := "sqlite:" + filepath.Join(t.TempDir(), "x.db")
 	if dialect == sqldb.Postgres {
@@ -88,7 +88,7 @@ func newProvince(t testing.TB, dialect sqldb.Dialect) *province {
 		accounts = append(accounts, mailcore.NewAccount{Address: mailcore.Address(code + "@" + domain), Kind: mailcore.Unit, Name: name, Unit: code})
 		p.units = append(p.units, code)
 	}
-	for _, line := range strings.Split(strings.TrimSpace(provinceUnits), "\n") {
+	for _, line := range strings.Split(strings.TrimSpace(reportUnits), "\n") {
 		f := strings.Split(line, "|")
 		add(f[0], f[1], f[2], f[3])
 	}
@@ -123,7 +123,7 @@ func newProvince(t testing.TB, dialect sqldb.Dialect) *province {
 	return p
 }
 
-func (p *province) at(day time.Time, hour float64) {
+func (p *reportHouse) at(day time.Time, hour float64) {
 	p.now.Store(day.Add(time.Duration(hour * float64(time.Hour))).UnixMicro())
 }
 
@@ -134,7 +134,7 @@ type deed struct {
 }
 
 // live lets the province work from a day on, for so many weeks.
-func (p *province) live(t testing.TB, first time.Time, weeks int) {
+func (p *reportHouse) live(t testing.TB, first time.Time, weeks int) {
 	ctx := context.Background()
 	cal, err := p.Calendar(ctx)
 	if err != nil {
@@ -165,7 +165,7 @@ func (p *province) live(t testing.TB, first time.Time, weeks int) {
 }
 
 // send issues a document and says what its recipients will do.
-func (p *province) send(t testing.TB) (later []deed) {
+func (p *reportHouse) send(t testing.TB) (later []deed) {
 	t.Helper()
 	ctx := context.Background()
 	issuer := p.units[p.rnd.Intn(6)]
@@ -214,7 +214,7 @@ func (p *province) send(t testing.TB) (later []deed) {
 }
 
 // look has most units look after their mail, and lets the gateway stand still on two afternoons.
-func (p *province) look(t testing.TB, halves []exchange.HalfDay) {
+func (p *reportHouse) look(t testing.TB, halves []exchange.HalfDay) {
 	t.Helper()
 	ctx := context.Background()
 	err := p.db.Write(ctx, func(tx *sqldb.Tx) error {
@@ -245,7 +245,7 @@ func (p *province) look(t testing.TB, halves []exchange.HalfDay) {
 }
 
 // recount counts the same from the bare events, in its own way: every event once, in order, with what it means.
-func (p *province) recount(t testing.TB, from, to time.Time) map[string]exchange.Figures {
+func (p *reportHouse) recount(t testing.TB, from, to time.Time) map[string]exchange.Figures {
 	t.Helper()
 	ctx := context.Background()
 	var events []struct {
@@ -374,7 +374,7 @@ func TestReportOfSixMonths(t *testing.T) {
 	weeks := 26
 	for _, dialect := range []sqldb.Dialect{sqldb.SQLite, sqldb.Postgres} {
 		t.Run(string(dialect), func(t *testing.T) {
-			p := newProvince(t, dialect)
+			p := newReportHouse(t, dialect)
 			zone := time.FixedZone("+07", 7*3600)
 			first := time.Date(2026, 1, 5, 0, 0, 0, 0, zone)
 			p.live(t, first, weeks)
@@ -386,7 +386,7 @@ func TestReportOfSixMonths(t *testing.T) {
 			p.compare(t, r, time.Date(2026, 2, 1, 0, 0, 0, 0, zone), time.Date(2026, 7, 1, 0, 0, 0, 0, zone))
 			p.countChecks(t, r)
 			text, _ := json.MarshalIndent(r, "", " ")
-			golden(t, filepath.Join("testdata", "report-2026.json"), append(text, '\n'))
+			reportGolden(t, filepath.Join("testdata", "report-2026.json"), append(text, '\n'))
 			again, err := p.Report(context.Background(), q)
 			if err != nil || again.Digest != r.Digest {
 				t.Errorf("made again: %s, before %s, %v", again.Digest, r.Digest, err)
@@ -409,7 +409,7 @@ func TestReportOfSixMonths(t *testing.T) {
 	}
 }
 
-func (p *province) compare(t *testing.T, r *exchange.Report, from, to time.Time) {
+func (p *reportHouse) compare(t *testing.T, r *exchange.Report, from, to time.Time) {
 	t.Helper()
 	want := p.recount(t, from, to)
 	var total exchange.Figures
@@ -428,7 +428,7 @@ func (p *province) compare(t *testing.T, r *exchange.Report, from, to time.Time)
 }
 
 // countChecks counts the half-days from the bare rows.
-func (p *province) countChecks(t *testing.T, r *exchange.Report) {
+func (p *reportHouse) countChecks(t *testing.T, r *exchange.Report) {
 	t.Helper()
 	var total, down int
 	p.get(t, &total, `SELECT count(*) FROM checked WHERE day BETWEEN $1 AND $2`, r.From, r.To)
@@ -447,8 +447,8 @@ func (p *province) countChecks(t *testing.T, r *exchange.Report) {
 	}
 }
 
-// golden compares with a file, which -update rewrites.
-func golden(t *testing.T, path string, got []byte) {
+// reportGolden compares with a file, which -update rewrites.
+func reportGolden(t *testing.T, path string, got []byte) {
 	t.Helper()
 	if f := flag.Lookup("update"); f != nil && f.Value.String() == "true" {
 		if err := os.WriteFile(path, got, 0o644); err != nil {

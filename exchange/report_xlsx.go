@@ -61,6 +61,9 @@ func (r *Report) sheet(f *excelize.File, t *ReportTable) error {
 	if err != nil {
 		return err
 	}
+	if err := w.letter(); err != nil {
+		return err
+	}
 	for _, line := range []struct {
 		text  string
 		style int
@@ -114,13 +117,13 @@ func (r *Report) front(f *excelize.File) error {
 		return err
 	}
 	two := func(a string, styleA int, b string, styleB int) error {
-		err := w.SetRow(w.cell(1), []any{excelize.Cell{StyleID: styleA, Value: a}, excelize.Cell{StyleID: styleB, Value: b}}, excelize.RowOpts{Height: w.height([]string{a, b}, 16)})
+		err := w.SetRow(w.cell(1), []any{excelize.Cell{StyleID: styleA, Value: a}, excelize.Cell{StyleID: styleB, Value: b}}, excelize.RowOpts{Height: float64(max(sheetLines(a, 28), sheetLines(b, 40)))*16.5 + 1})
 		w.next++
 		return err
 	}
 	line := func(text string, style int) error {
 		w.merged = append(w.merged, [2]string{w.cell(1), w.cell(2)})
-		err := w.SetRow(w.cell(1), []any{excelize.Cell{StyleID: style, Value: text}}, excelize.RowOpts{Height: float64(sheetLines(text, 82))*16.5 + 3})
+		err := w.SetRow(w.cell(1), []any{excelize.Cell{StyleID: style, Value: text}}, excelize.RowOpts{Height: float64(sheetLines(text, 86))*16.5 + 3})
 		w.next++
 		return err
 	}
