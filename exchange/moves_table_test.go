@@ -1,11 +1,14 @@
 package exchange
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"congvan/mailcore/sqldb"
 )
 
 var (
@@ -24,10 +27,10 @@ func cells() (all []mailMove) {
 	}
 	for _, from := range allFolders {
 		for _, to := range append(slices.Clone(allFolders), outside) {
-			if from != to {
+			if from != to { // COPY within one folder is not even told
 				add(byMove, from, to)
+				add(byCopy, from, to)
 			}
-			add(byCopy, from, to)
 		}
 		for _, w := range []way{byExpunge, byDelete} {
 			add(w, from, nowhere)
@@ -40,6 +43,53 @@ func cells() (all []mailMove) {
 		}
 	}
 	return all
+}
+
+// A MoveCell is a cell of the table with what it says.
+type MoveCell struct {
+	Way, From, To string
+	State         Handling
+	Spare         bool
+	Does, Notice  string
+}
+
+// MoveCells lets the tests outside walk the table.
+func MoveCells() (all []MoveCell) {
+	for _, m := range cells() {
+		r := ruleFor(m)
+		all = append(all, MoveCell{string(m.way), string(m.from), string(m.to), m.state, m.spare, string(r.do), r.notice})
+	}
+	return all
+}
+
+// Standing is the state of a dispatch as the table has it.
+func Standing(d *Dispatch) Handling { return standing(d) }
+
+// PutInto brings a received copy into a state, by events alone.
+func (s *Store) PutInto(ctx context.Context, id DispatchID, state Handling) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		r, err := receipt(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		by := Actor{Unit: r.Dispatch.Unit, Name: "văn thư"}
+		switch state {
+		case Received:
+			return nil
+		case Assigned:
+			err = accept(ctx, tx, r, by, "", 0)
+		case Accepted:
+			return accept(ctx, tx, r, by, "", 0)
+		case InProgress, Completed:
+			return advance(ctx, tx, r, by, state, 0)
+		case ended:
+			state = Handling(Superseded)
+		}
+		if err != nil {
+			return err
+		}
+		return r.act(ctx, tx, string(state), by, nil, nil)
+	})
 }
 
 // What the table must never say, told without the table.

@@ -64,15 +64,14 @@ func (s *Store) twins(ctx context.Context, account AccountID, mails []brought) (
 	out := make([]*twin, len(mails))
 	for i, c := range mails {
 		for _, t := range found[c.MessageID] {
-			same, err := s.sameMail(t.Digest, c.Digest)
+			same, exact, err := s.sameMail(&t, c.Digest)
 			if err != nil {
 				return nil, err
 			}
-			if out[i] == nil || same {
-				t.same, t.came = same, c.Size
+			if t.same, t.came = same, c.Size; out[i] == nil || same && !out[i].same || exact {
 				out[i] = &t
 			}
-			if same {
+			if exact {
 				break
 			}
 		}
@@ -88,7 +87,7 @@ func (s *Store) copiesNamed(ctx context.Context, account AccountID, headers []st
 		a := args{account}
 		err := tx.SelectContext(ctx, &out, `SELECT c.message_id, b.digest, b.message_id AS header, b.size, c.ref, c.prefix, '' AS detail
 			FROM message b JOIN mailbox_message c ON c.message_id = b.id JOIN mailbox m ON m.id = c.mailbox_id
-			WHERE m.account_id = $1 AND c.ref <> '' AND b.message_id IN `+list(&a, headers)+` ORDER BY c.mailbox_id, c.uid`, a...)
+			WHERE m.account_id = $1 AND c.ref <> '' AND b.message_id IN `+list(&a, headers)+` ORDER BY length(c.ref) DESC, c.ref DESC`, a...)
 		if err != nil {
 			return err
 		}
@@ -228,47 +227,51 @@ func (s *Store) append(ctx context.Context, by Account, id MailboxID, b *Body, c
 	return placed[0].UID, nil
 }
 
-// sameMail reports whether a mail that was brought is a stored one. Clients that kept it meanwhile add fields to its header,
-// and blank lines at its end.
-func (s *Store) sameMail(stored, brought blob.Digest) (bool, error) {
-	if stored == brought {
-		return true, nil
+// sameMail reports whether a mail that was brought is a stored one, and whether it bears the lines of this very copy, too: an
+// account may have had several of one mail. Clients that kept it meanwhile add fields to its header, and blank lines at its end.
+func (s *Store) sameMail(t *twin, came blob.Digest) (same, exact bool, err error) {
+	if t.Digest == came {
+		return true, len(t.Prefix) == 0, nil
 	}
-	a, err := s.blobs.Open(stored)
+	a, err := s.blobs.Open(t.Digest)
 	if err != nil {
-		return false, fmt.Errorf("compare with %s: %w", stored, err)
+		return false, false, fmt.Errorf("compare with %s: %w", t.Digest, err)
 	}
 	defer a.Close()
-	b, err := s.blobs.Open(brought)
+	b, err := s.blobs.Open(came)
 	if err != nil {
-		return false, fmt.Errorf("compare %s: %w", brought, err)
+		return false, false, fmt.Errorf("compare %s: %w", came, err)
 	}
 	defer b.Close()
-	return sameMail(a, b)
+	return sameMail(a, b, t.Prefix)
 }
 
 // maxCompared bounds the header that is compared.
 const maxCompared = 256 << 10
 
-func sameMail(stored, brought io.Reader) (bool, error) {
-	a, b := bufio.NewReaderSize(stored, 32<<10), bufio.NewReaderSize(brought, 32<<10)
-	want, err := headerLines(a)
-	if err != nil || want == nil {
-		return false, err
+func sameMail(stored, came io.Reader, prefix []byte) (same, exact bool, err error) {
+	a, b := bufio.NewReaderSize(stored, 32<<10), bufio.NewReaderSize(came, 32<<10)
+	own, err := headerLines(a)
+	if err != nil || own == nil {
+		return false, false, err
 	}
 	got, err := headerLines(b)
-	if err != nil || got == nil {
-		return false, err
+	if err != nil || got == nil || !follow(own, got) {
+		return false, false, err
 	}
-	for _, f := range got {
-		if len(want) > 0 && f == want[0] {
-			want = want[1:]
+	same, err = sameRest(a, b)
+	first := strings.Split(strings.TrimSuffix(string(prefix), "\r\n"), "\r\n")
+	return same, same && follow(append(first, own...), got), err
+}
+
+// follow reports whether these lines stand among those, in their order.
+func follow(these, those []string) bool {
+	for _, l := range those {
+		if len(these) > 0 && l == these[0] {
+			these = these[1:]
 		}
 	}
-	if len(want) > 0 {
-		return false, nil
-	}
-	return sameRest(a, b)
+	return len(these) == 0
 }
 
 // headerLines reads the lines of a header as they are written; nil when the header is too long or has no end.

@@ -65,6 +65,23 @@ func TestAppendedBytesOfACopyAreThatCopy(t *testing.T) {
 	}
 }
 
+// Of two copies of one mail, closed and sent again, a client brings back the one whose lines it shows.
+func TestAppendedBytesTellWhichCopyTheyWere(t *testing.T) {
+	forEach(t, func(t *testing.T, s *mailcore.Store) {
+		a := accounts(t, s, 1)[0]
+		for _, ref := range []string{"d:9", "d:10", "d:11"} {
+			official(t, s, a, ref)
+		}
+		to := mailbox(t, s, a, "Đã tiếp nhận")
+		for brought, want := range map[string]string{"Reply-To: <d:9@kontum.test>\r\n" + named: "d:9", "Reply-To: <d:10@kontum.test>\r\n" + named: "d:10", "X-A: b\r\n" + named: "d:11", named: "d:11"} {
+			uid := must[mailcore.UID](t)(s.Append(ctx, a, to.ID, body(t, s, brought), nil, time.Time{}))
+			if row := must[[]mailcore.Stored](t)(s.Load(ctx, to.ID, []mailcore.UID{uid}))[0]; row.Ref != want {
+				t.Errorf("%q is %s, want %s", brought[:20], row.Ref, want)
+			}
+		}
+	})
+}
+
 // A copy is recognised also between its deletion and the moment that the room above hears of it.
 func TestAppendedBytesOfACopyThatWasJustDeleted(t *testing.T) {
 	forEach(t, func(t *testing.T, s *mailcore.Store) {
