@@ -17,7 +17,7 @@ import (
 // signed heads of the log, every copy in a mailbox of ours is there once, and every issued document has a seal that verifies.
 // What was removed, changed, moved or added is named by table and key.
 func (s *Store) Check(ctx context.Context) ([]string, error) {
-	c := &checker{s: s, refs: map[DispatchID]int{}, mails: map[blob.Digest]string{}, logged: map[int64]int64{}, numbers: map[numberKey]numberRow{},
+	c := &checker{s: s, refs: map[DispatchID]int{}, mails: map[blob.Digest]string{}, logged: map[int64]int64{}, offered: map[int64]pickupRow{}, numbers: map[numberKey]numberRow{},
 		entries: map[numberKey]Entry{}}
 	var docs []Document
 	// One snapshot, so that what others do meanwhile is seen in all tables or in none.
@@ -56,6 +56,9 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 			return fmt.Errorf("sequences: %w", err)
 		}
 		if err := c.entryRows(ctx, tx); err != nil {
+			return err
+		}
+		if err := c.pickupRows(ctx, tx); err != nil {
 			return err
 		}
 		return c.numberRows(ctx, tx)
@@ -100,6 +103,7 @@ type checker struct {
 	waiting map[string]bool        // refs of mail events that nobody has handled yet
 	logged  map[int64]int64        // events by chain, in the log or waiting
 	epoch   int64
+	offered map[int64]pickupRow     // pick-up addresses that events speak of
 	numbers map[numberKey]numberRow // rows of the registers that events speak of
 	entries map[numberKey]Entry     // of documents on paper
 	old     int64                   // series up to this id are older than their events
@@ -187,6 +191,7 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 	}
 	for i := range copies {
 		c.dispatch(doc, &copies[i], journal[int64(copies[i].ID)], issue)
+		c.pickups(&copies[i], journal[int64(copies[i].ID)])
 		c.dispatchRows(&copies[i], journal[int64(copies[i].ID)], incoming)
 		delete(journal, int64(copies[i].ID))
 	}

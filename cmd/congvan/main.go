@@ -87,7 +87,7 @@ func newRoot(s *streams) *cobra.Command {
 		issueCommand(s), spoolCommand(s), registerCommand(s), actCommand(s), statusCommand(s), readCommand(s), headingCommand(s), recipientsCommand(s), recodeCommand(s), replyCommand(s), verifyCommand(s),
 		evidenceCommand(s), dnsCommand(s), tokenCommand(s),
 		calendarCommand(s), callCommand(s),
-		recallCommand(s), replaceCommand(s), correctCommand(s), supplementCommand(s), undoCommand(s))
+		recallCommand(s), replaceCommand(s), correctCommand(s), supplementCommand(s), undoCommand(s), pickupCommand(s))
 	asUsage(root)
 	root.SetUsageTemplate(usageTemplate)
 	helpFlags(root)

@@ -38,6 +38,7 @@ func (g *gateway) serveWeb(ctx context.Context, ln net.Listener) error {
 	for _, path := range portal.ClientPaths {
 		mux.Handle(path, account)
 	}
+	mux.Handle(pickupPath, g.in.newPickupDesk().handler())
 	mux.HandleFunc("GET "+stsPath, g.in.cfg.serveSTS)
 	mux.Handle("GET /{$}", http.RedirectHandler(portal.Path, http.StatusSeeOther))
 	srv := &http.Server{Handler: mux, TLSConfig: g.tls.Clone(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute,

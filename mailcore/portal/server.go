@@ -81,11 +81,11 @@ func (s *Server) routes() http.Handler {
 	mux.Handle(Path+"/", s.handle(func(*visit) error { return errNotFound }))
 	s.clientRoutes(mux)
 	guard := http.NewCrossOriginProtection()
-	return secure(guard.Handler(mux))
+	return Secure(guard.Handler(mux))
 }
 
-// secure sets what browsers are to refuse, on every answer.
-func secure(next http.Handler) http.Handler {
+// Secure sets what browsers are to refuse, on every answer, and bounds what a form may send.
+func Secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
