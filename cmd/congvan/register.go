@@ -68,12 +68,8 @@ func (d *registerDesk) run(verb func(context.Context, *exchange.Store, []string)
 			return &usageError{errors.New("--unit is missing"), "whose register? --unit CODE"}
 		}
 		return withInstallation(c.Context(), d.s, d.data, func(in *installation) error {
-			dir, err := in.units.Directory(c.Context(), "")
-			if err != nil {
+			if err := in.knownUnit(c.Context(), d.code()); err != nil {
 				return err
-			}
-			if _, ok := dir.Unit(d.code()); !ok {
-				return &exchange.Error{Class: exchange.Missing, Code: exchange.CodeUnknownUnit, Detail: d.unit}
 			}
 			return verb(c.Context(), in.exchange, args)
 		})

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -15,8 +16,8 @@ import (
 )
 
 func statusCommand(s *streams) *cobra.Command {
-	var data, issuer string
-	var asJSON bool
+	var data, issuer, unit string
+	var asJSON, late bool
 	c := &cobra.Command{
 		Use:   "status [REFERENCE]",
 		Short: "Show documents, or one document's copies and what became of each",
@@ -31,6 +32,14 @@ func statusCommand(s *streams) *cobra.Command {
 				return err
 			}
 			defer in.close()
+			switch {
+			case late && len(args) > 0:
+				return &usageError{errors.New("--late takes no reference"), "--late, or --late --unit CODE"}
+			case late:
+				return showLate(c.Context(), s, in, recipients.UnitCode(unit), asJSON)
+			case unit != "":
+				return &usageError{errors.New("--unit goes with --late"), "the issuer of a document: --issuer CODE"}
+			}
 			reference := ""
 			if len(args) == 1 {
 				reference = args[0]
@@ -40,7 +49,9 @@ func statusCommand(s *streams) *cobra.Command {
 	}
 	dataFlag(c, &data, ".")
 	c.Flags().StringVar(&issuer, "issuer", "", "code of the issuing agency, when several issued under this reference")
-	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a document")
+	c.Flags().BoolVar(&asJSON, "json", false, "one JSON object a document, or a late copy")
+	c.Flags().BoolVar(&late, "late", false, "what is late, and whose it is")
+	c.Flags().StringVar(&unit, "unit", "", "with --late: only what this unit must do")
 	return c
 }
 
