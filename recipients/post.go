@@ -118,6 +118,36 @@ func (s *Store) Posts(ctx context.Context, unit UnitCode) (out []Post, err error
 	return out, err
 }
 
+// ChangeHeadTx makes somebody the head of a unit from today on, and ends the post of whoever was; they are returned. by is who did it,
+// request the number and date of the written request (QĐ 22/2009 Điều 6).
+func ChangeHeadTx(ctx context.Context, tx *sqldb.Tx, next Post, by, request string) ([]Post, error) {
+	all, err := allPosts(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	today, yesterday := civilDate(tx.Now), civilDate(tx.Now.AddDate(0, 0, -1))
+	var before []Post
+	for _, p := range all {
+		if p.Unit != next.Unit || p.Role != HeadRole || !validOn(p.From, p.To, today) {
+			continue
+		}
+		before = append(before, p)
+		query, args := `UPDATE post SET valid_to = $1 WHERE unit = $2 AND role = $3 AND name = $4 AND valid_from = $5`, []any{yesterday, p.Unit, p.Role, p.Name, p.From}
+		if p.From == today { // it never began
+			query, args = `DELETE FROM post WHERE unit = $1 AND role = $2 AND name = $3 AND valid_from = $4`, args[1:]
+		}
+		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
+			return nil, fmt.Errorf("end post of %s: %w", p.Name, err)
+		}
+	}
+	next.Role, next.From, next.To = HeadRole, today, ""
+	if _, err := tx.ExecContext(ctx, `INSERT INTO post (unit, role, name, address, phone, valid_from, valid_to) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		next.Unit, next.Role, next.Name, next.Address, next.Phone, next.From, next.To); err != nil {
+		return nil, fmt.Errorf("post of %s: %w", next.Name, err)
+	}
+	return before, record(ctx, tx, by, request, map[string]any{"head": next, "before": before})
+}
+
 func allPosts(ctx context.Context, tx *sqldb.Tx) (out []Post, err error) {
 	if err := tx.SelectContext(ctx, &out, `SELECT unit, role, name, address, phone, valid_from, valid_to FROM post`); err != nil {
 		return nil, fmt.Errorf("posts: %w", err)

@@ -36,6 +36,7 @@ var clerkTexts = map[string][2]string{
 	exchange.CodeNumberTaken:     {"Số %s đã cấp cho văn bản khác của cơ quan trong năm này.", "Kiểm tra sổ đăng ký văn bản đi; nếu đúng là văn bản mới, hãy sửa số trên bản giấy."},
 	exchange.CodeSeriesBlocked:   {"Sổ của %s chưa cấp số: bản sao lưu vừa được khôi phục và chưa ai cho biết số cuối cùng.", "Đối chiếu sổ giấy rồi cho biết số cuối cùng đã cấp."},
 	exchange.CodeNotTakenHere:    {"Sổ này do hệ thống cấp số, số %s chưa được cấp.", "Lấy số trước khi đóng dấu."},
+	exchange.CodeNoHandover:      {"Không có lần bàn giao số %s.", "Xem: congvan handover list."},
 	exchange.CodeUnknownUnit:     {"Không có đơn vị mã \"%s\" trong danh bạ.", "Xem danh bạ: congvan directory export."},
 	exchange.CodeBadAddress:      {"\"%s\" không phải địa chỉ thư.", "Ghi dạng tendonvi@tên-miền."},
 	exchange.CodeNoSuchLine:      {"Văn bản không có dòng nơi nhận \"%s\".", "Ghi đúng dòng như congvan read in ra."},
