@@ -286,8 +286,8 @@ type plan struct {
 	dispatches []Dispatch
 	accounts   map[mailcore.Address]mailcore.AccountID
 	domain     string
-	again      bool         // it was issued before a backup was restored
-	dots       []DispatchID // of its copies, those that may have left then
+	again      bool           // it was issued before a backup was restored
+	dots       map[string]int // refs of its copies that may have left then, and how often
 }
 
 // plan joins the lines with today's directory and accounts: one dispatch for each distinct unit and each off-system line.

@@ -177,12 +177,16 @@ func (s *Store) journalRegistered(doc *Document) {
 
 // journalIssue notes an issued document with what its copies are known by.
 func (s *Store) journalIssue(doc *Document, all []Dispatch) {
+	s.journal(JournalEntry{Kind: journalIssued, Document: doc.ID, Agency: doc.Agency, Reference: doc.Reference, Original: doc.Original, Copies: journalCopies(doc, all)})
+}
+
+func journalCopies(doc *Document, all []Dispatch) []journalCopy {
 	copies := make([]journalCopy, len(all))
 	for i := range all {
 		d := &all[i]
 		copies[i] = journalCopy{Number: int64(d.ID) - doc.ID.chain(), Recipient: d.recipient(), Secret: d.Secret, Sequence: d.Sequence}
 	}
-	s.journal(JournalEntry{Kind: journalIssued, Document: doc.ID, Agency: doc.Agency, Reference: doc.Reference, Original: doc.Original, Copies: copies})
+	return copies
 }
 
 // journalAccept notes an acceptance and its số đến.

@@ -29,7 +29,7 @@ type journalCopy struct {
 	Recipient string `json:"to"`
 	Secret    string `json:"s"`
 	Sequence  int64  `json:"q"`
-	Dot       bool   `json:"dot,omitempty"` // it had gone past DATA
+	Dots      int    `json:"dots,omitempty"` // how often it had gone past DATA
 }
 
 func (d *RestoredDocument) list() (copies []journalCopy, err error) {
@@ -96,7 +96,7 @@ func (s *Store) keepIDs(ctx context.Context, doc *Document, p *plan) error {
 	if err != nil {
 		return fmt.Errorf("copies that document %d had: %w", doc.ID, err)
 	}
-	p.again = true
+	p.again, p.dots = true, map[string]int{}
 	highest := int64(0)
 	by := map[string][]journalCopy{}
 	for _, c := range copies {
@@ -107,8 +107,8 @@ func (s *Store) keepIDs(ctx context.Context, doc *Document, p *plan) error {
 		d := &p.dispatches[i]
 		if was := by[d.recipient()]; len(was) > 0 {
 			d.ID, d.Secret, d.Sequence = doc.ID.copyID(int(was[0].Number)), was[0].Secret, was[0].Sequence
-			if was[0].Dot {
-				p.dots = append(p.dots, d.ID)
+			if was[0].Dots > 0 {
+				p.dots[fmt.Sprint(refKind, int64(d.ID))] = was[0].Dots
 			}
 			by[d.recipient()] = was[1:]
 		} else {
@@ -126,14 +126,10 @@ func (s *Store) issuedAgain(ctx context.Context, tx *sqldb.Tx, doc *Document, p 
 	if _, err := tx.ExecContext(ctx, `UPDATE restored_document SET again_at = $1 WHERE id = $2`, tx.Now.UnixMicro(), doc.ID); err != nil {
 		return err
 	}
-	refs := make([]string, len(p.dots))
-	for i, id := range p.dots {
-		refs[i] = fmt.Sprint(refKind, int64(id))
-	}
-	if len(refs) == 0 {
+	if len(p.dots) == 0 {
 		return nil
 	}
-	_, err := s.Mail.DoubtTx(ctx, tx, refs)
+	_, err := s.Mail.DoubtTx(ctx, tx, p.dots)
 	return err
 }
 

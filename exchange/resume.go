@@ -33,9 +33,11 @@ type Resumed struct {
 // again), acts other than acceptance (the copy is open again and has its owner), other mail, folders and flags.
 func (s *Store) Resume(ctx context.Context, entries []JournalEntry, restored bool) (*Resumed, error) {
 	var out *Resumed
+	var unwritten []JournalEntry
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		r := &resumer{s: s, tx: tx, out: &Resumed{}}
 		out = r.out
+		defer func() { unwritten = r.unwritten }()
 		if err := r.compare(ctx, entries); err != nil {
 			return err
 		}
@@ -44,6 +46,9 @@ func (s *Store) Resume(ctx context.Context, entries []JournalEntry, restored boo
 		}
 		return r.apply(ctx, entries == nil)
 	})
+	if err == nil {
+		s.journal(unwritten...)
+	}
 	if err == nil && out.Behind {
 		out.Arrivals, err = s.replay(ctx, 0)
 	}
@@ -72,8 +77,12 @@ type resumer struct {
 
 	numbers  map[seriesKey]map[int64]string // reference by number
 	arrivals map[DispatchID]JournalEntry
-	refs     []string // of copies whose last dot the database does not know
-	highest  int64    // id of a document
+	written  map[DispatchID]bool // arrivals that the journal has
+	modes    map[seriesKey]Mode
+	refs     map[string]int // of copies that left more often than the database knows, and how much more
+	highest  int64          // id of a document
+
+	unwritten []JournalEntry // what the database knows and the journal does not: the process died between the two
 }
 
 func (r *resumer) behind() bool {
@@ -82,6 +91,7 @@ func (r *resumer) behind() bool {
 
 func (r *resumer) compare(ctx context.Context, entries []JournalEntry) error {
 	r.numbers, r.arrivals = map[seriesKey]map[int64]string{}, map[DispatchID]JournalEntry{}
+	r.written, r.modes, r.refs = map[DispatchID]bool{}, map[seriesKey]Mode{}, map[string]int{}
 	docs, dots := map[DocumentID]*RestoredDocument{}, map[DispatchID]int{}
 	for i := range entries {
 		e := &entries[i]
@@ -137,6 +147,11 @@ func (r *resumer) lostDocuments(ctx context.Context, docs map[DocumentID]*Restor
 	}
 	for _, row := range rows {
 		d := docs[row.ID]
+		if d == nil || row.Issued && d.Copies == "" {
+			if err := r.unwrittenDocument(ctx, row.ID, row.Issued); err != nil {
+				return err
+			}
+		}
 		if d == nil {
 			continue
 		}
@@ -163,7 +178,7 @@ func (r *resumer) lostDocuments(ctx context.Context, docs map[DocumentID]*Restor
 			return err
 		}
 		for i := range copies {
-			copies[i].Dot = dots[id.copyID(int(copies[i].Number))] > 0
+			copies[i].Dots = dots[id.copyID(int(copies[i].Number))]
 		}
 		if len(copies) > 0 {
 			text, err := json.Marshal(copies)
@@ -192,6 +207,12 @@ func (r *resumer) lostNumbers(ctx context.Context) error {
 	}
 	for _, row := range rows {
 		k := seriesKey{row.Agency, row.Year, row.Book, row.Name}
+		r.modes[k] = row.Mode
+		if row.Mode == IssuedHere && row.Last > 0 && r.numbers[k][row.Last] == "" {
+			if err := r.unwrittenNumbers(ctx, k); err != nil {
+				return err
+			}
+		}
 		maps.DeleteFunc(r.numbers[k], func(n int64, _ string) bool { return n <= row.Last || row.Mode == TakenFromPaper })
 		if len(r.numbers[k]) == 0 {
 			delete(r.numbers, k)
@@ -201,10 +222,57 @@ func (r *resumer) lostNumbers(ctx context.Context) error {
 }
 
 func (r *resumer) lostArrivals(ctx context.Context) error {
-	var known []DispatchID
-	err := r.tx.SelectContext(ctx, &known, `SELECT dispatch_id FROM restored_arrival UNION SELECT id FROM dispatch WHERE arrived_on <> ''`)
-	for _, id := range known {
-		delete(r.arrivals, id)
+	var known []struct {
+		ID     DispatchID          `db:"id"`
+		Unit   recipients.UnitCode `db:"unit"`
+		Number string              `db:"arrival_number"`
+		On     string              `db:"arrived_on"`
+	}
+	err := r.tx.SelectContext(ctx, &known, `SELECT dispatch_id AS id, '' AS unit, '' AS arrival_number, '' AS arrived_on FROM restored_arrival
+		UNION SELECT id, unit, arrival_number, arrived_on FROM dispatch WHERE arrived_on <> ''`)
+	for _, k := range known {
+		e, ok := r.arrivals[k.ID]
+		if k.Unit != "" && (!ok && !r.written[k.ID] || ok && k.Number != e.Told) {
+			r.unwritten = append(r.unwritten, JournalEntry{Kind: journalAccepted, Agency: k.Unit, Year: yearOf(k.On), Book: IncomingBook, Mode: r.modes[seriesKey{k.Unit, yearOf(k.On), IncomingBook, ""}],
+				Dispatch: k.ID, Told: k.Number, On: k.On, By: Gateway.String()})
+		}
+		r.written[k.ID] = r.written[k.ID] || ok
+		delete(r.arrivals, k.ID)
+	}
+	return err
+}
+
+// unwrittenDocument finds what the journal should hold of a document.
+func (r *resumer) unwrittenDocument(ctx context.Context, id DocumentID, issued bool) error {
+	doc, err := document(ctx, r.tx, id)
+	if err != nil {
+		return err
+	}
+	e := JournalEntry{Kind: journalDocument, Document: id, Agency: doc.Agency, Year: doc.Year, Book: OutgoingBook, Reference: doc.Reference, Original: doc.Original}
+	if issued {
+		var all []Dispatch
+		least, greatest := id.span()
+		if err := r.tx.SelectContext(ctx, &all, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2 AND parent IS NULL`, least, greatest); err != nil {
+			return err
+		}
+		e.Kind, e.Copies = journalIssued, journalCopies(doc, all)
+	}
+	r.unwritten = append(r.unwritten, e)
+	return nil
+}
+
+// unwrittenNumbers finds the numbers of a series that the journal does not hold.
+func (r *resumer) unwrittenNumbers(ctx context.Context, k seriesKey) error {
+	var rows []struct {
+		Number    int64  `db:"number"`
+		Reference string `db:"reference"`
+	}
+	err := r.tx.SelectContext(ctx, &rows, `SELECT n.number, n.reference FROM register_number n JOIN register_series s ON s.id = n.series_id
+		WHERE s.agency = $1 AND s.year = $2 AND s.book = $3 AND s.name = $4`, k.Agency, k.Year, k.Book, k.Name)
+	for _, row := range rows {
+		if r.numbers[k][row.Number] == "" {
+			r.unwritten = append(r.unwritten, JournalEntry{Kind: journalNumber, Agency: k.Agency, Year: k.Year, Book: k.Book, Name: k.Name, Mode: IssuedHere, Reference: row.Reference, Number: row.Number})
+		}
 	}
 	return err
 }
@@ -218,11 +286,10 @@ func (r *resumer) lostDots(ctx context.Context, dots map[DispatchID]int) error {
 	for ref, n := range waiting {
 		for _, id := range refIDs(ref) {
 			if dots[id] > n {
-				r.refs = append(r.refs, ref)
+				r.refs[ref] = dots[id] - n
 			}
 		}
 	}
-	slices.Sort(r.refs)
 	return nil
 }
 

@@ -3,7 +3,6 @@ package mailcore
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"congvan/mailcore/sqldb"
 )
@@ -52,8 +51,9 @@ func (s *Store) DotsTx(ctx context.Context, tx *sqldb.Tx) (map[string]int, error
 }
 
 // DoubtTx makes queued rows uncertain, as after a restore when they may have left since the backup: those with these refs, or
-// all that have one where refs is nil. It leaves the events and returns how many rows there were.
-func (s *Store) DoubtTx(ctx context.Context, tx *sqldb.Tx, refs []string) (int, error) {
+// all that have one where refs is nil. refs says how many attempts came to the final dot that nobody remembers. It leaves the
+// events and returns how many rows there were.
+func (s *Store) DoubtTx(ctx context.Context, tx *sqldb.Tx, refs map[string]int) (int, error) {
 	if err := settleAll(ctx, tx); err != nil {
 		return 0, wrap(err, "doubt what is being sent")
 	}
@@ -66,12 +66,14 @@ func (s *Store) DoubtTx(ctx context.Context, tx *sqldb.Tx, refs []string) (int, 
 	}
 	n := 0
 	for _, r := range rows {
-		if refs != nil && !slices.Contains(refs, r.Ref) {
+		if refs != nil && refs[r.Ref] == 0 {
 			continue
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO attempt (outbox_id, at, ended_at, phase, outcome, dialogue) VALUES ($1, $2, $2, 'dot', 'uncertain', $3)`,
-			r.ID, tx.Now.UnixMicro(), "* a backup was restored; the mail may have left before"); err != nil {
-			return 0, err
+		for range max(1, refs[r.Ref]) {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO attempt (outbox_id, at, ended_at, phase, outcome, dialogue, dotted)
+				VALUES ($1, $2, $2, 'dot', 'uncertain', $3, TRUE)`, r.ID, tx.Now.UnixMicro(), "* a backup was restored; the mail may have left before"); err != nil {
+				return 0, err
+			}
 		}
 		if err := settle(ctx, tx, r.ID, Outcome{State: AttemptUncertain, Phase: phaseDot}, true); err != nil {
 			return 0, fmt.Errorf("doubt outbox row %d: %w", r.ID, err)

@@ -341,7 +341,7 @@ func (w *worker) connectTo(ctx context.Context, e endpoint, d *dialogue, mode TL
 
 func (w *worker) open(ctx context.Context, e endpoint, d *dialogue) (*client, error) {
 	d.add("*", "connect to %s (%s)", e.name, e.addr)
-	conn, err := w.q.dialer().DialContext(ctx, "tcp", e.addr)
+	conn, err := w.q.dial(ctx, e.addr)
 	if err != nil {
 		d.add("*", "%v", err)
 		var r *refusal

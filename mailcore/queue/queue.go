@@ -51,6 +51,8 @@ type Options struct {
 	DotTimeout     time.Duration // for the answer to the final dot; 10 min
 
 	Now func() time.Time // the database's clock
+
+	Dial func(ctx context.Context, network, address string) (net.Conn, error) // net.Dialer; a simulation has its own network
 }
 
 func (o *Options) setDefaults() {
@@ -157,6 +159,35 @@ func (q *Queue) Run(ctx context.Context) error {
 	defer timer.Stop()
 	q.ended.Wait()
 	return nil
+}
+
+// Drain sends what is due, one mail after the other in the caller's goroutine, and returns how many it tried: for a process that
+// does not keep running, and for a simulation.
+func (q *Queue) Drain(ctx context.Context) (int, error) {
+	n := 0
+	for ctx.Err() == nil {
+		q.fill(ctx)
+		var lanes []*lane
+		for _, l := range q.lanes {
+			lanes = append(lanes, l)
+		}
+		if len(lanes) == 0 {
+			break
+		}
+		slices.SortFunc(lanes, func(a, b *lane) int { return cmp.Compare(a.key, b.key) })
+		for _, l := range lanes {
+			w := &worker{q: q, lane: l}
+			for ; len(l.waiting) > 0; n++ {
+				j := l.waiting[0]
+				l.waiting = l.waiting[1:]
+				w.try(ctx, j)
+				q.done(j.ID)
+			}
+			w.hangUp(true)
+			delete(q.lanes, l.destination)
+		}
+	}
+	return n, ctx.Err()
 }
 
 // untilDue is how long nothing can become due.

@@ -186,6 +186,13 @@ func (q *Queue) hostEndpoints(ctx context.Context, host, port string, fromDNS bo
 	return found, nil
 }
 
+func (q *Queue) dial(ctx context.Context, address string) (net.Conn, error) {
+	if q.opt.Dial != nil {
+		return q.opt.Dial(ctx, "tcp", address)
+	}
+	return q.dialer().DialContext(ctx, "tcp", address)
+}
+
 // dialer connects; in a demonstration the very last check is on the address that the socket gets.
 func (q *Queue) dialer() *net.Dialer {
 	d := &net.Dialer{Timeout: q.opt.ConnectTimeout}

@@ -169,8 +169,9 @@ func (g *group) runOne(ctx context.Context, t *sqlx.Tx, j *job) error {
 	if _, err := tx.ExecContext(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
+	tx.fault = g.db.fault
 	func() {
-		defer func() { j.panicked = recover() }()
+		defer func() { j.panicked, tx.fault = recover(), nil }()
 		j.err = j.fn(tx)
 	}()
 	if j.err == nil && j.panicked == nil {

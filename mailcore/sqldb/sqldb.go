@@ -40,6 +40,10 @@ const (
 type Options struct {
 	Now    func() time.Time // the clock; time.Now when nil
 	Logger *slog.Logger     // slog.Default when nil
+
+	// Fault is asked before each statement that changes something ("statement"), and after each commit before its caller hears of it
+	// ("committed"). What it returns is the statement's error; it may panic, as a process that dies there. For tests; nil asks nobody.
+	Fault func(point string) error
 }
 
 // A DB is an open database. It is safe for concurrent use.
@@ -48,6 +52,7 @@ type DB struct {
 	dsn     string
 	now     func() time.Time
 	log     *slog.Logger
+	fault   func(point string) error
 	read    *pool  // SQLite: connections that cannot write; PostgreSQL: the only pool
 	write   *pool  // SQLite: the pool of the one writing connection; PostgreSQL: same as read
 	group   *group // SQLite only
@@ -62,7 +67,7 @@ func Open(ctx context.Context, dsn string, opt Options) (*DB, error) {
 	if opt.Logger == nil {
 		opt.Logger = slog.Default()
 	}
-	db := &DB{dsn: dsn, now: opt.Now, log: opt.Logger, wakes: newWakes()}
+	db := &DB{dsn: dsn, now: opt.Now, log: opt.Logger, fault: opt.Fault, wakes: newWakes()}
 	open := db.openPostgres
 	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 		open = func(ctx context.Context) error { return db.openSQLite(ctx, path) }
@@ -151,6 +156,7 @@ type Tx struct {
 	Now    time.Time // fixed when the closure began: one step has one time
 	tx     *sqlx.Tx  // nil for Ask
 	pool   *pool
+	fault  func(point string) error
 	keep   bool // SQLite's writer: a statement cut short would roll back the others in the same commit
 	topics []string
 }
@@ -183,6 +189,11 @@ func (tx *Tx) plain() sqlx.QueryerContext {
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	if tx.tx == nil {
 		return nil, errors.New("a statement that changes something needs Read's or Write's transaction")
+	}
+	if tx.fault != nil {
+		if err := tx.fault("statement"); err != nil {
+			return nil, err
+		}
 	}
 	ctx = tx.ctx(ctx)
 	s, err := tx.statement(ctx, query)
@@ -273,10 +284,15 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	write := db.writePostgres
 	if db.dialect == SQLite {
-		return db.group.do(ctx, fn)
+		write = db.group.do
 	}
-	return db.writePostgres(ctx, fn)
+	err := write(ctx, fn)
+	if err == nil && db.fault != nil {
+		db.fault("committed")
+	}
+	return err
 }
 
 func (db *DB) writePostgres(ctx context.Context, fn func(tx *Tx) error) error {
@@ -301,7 +317,7 @@ func (db *DB) oncePostgres(ctx context.Context, fn func(tx *Tx) error) ([]string
 		return nil, fmt.Errorf("begin to write: %w", err)
 	}
 	defer end()
-	tx := &Tx{Now: db.Now(), tx: t, pool: db.write}
+	tx := &Tx{Now: db.Now(), tx: t, pool: db.write, fault: db.fault}
 	if err := fn(tx); err != nil {
 		return nil, err
 	}
