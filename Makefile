@@ -59,6 +59,12 @@ seals: ## some 180 PDFs of a dozen producers, sealed twice and judged by four pr
 tamper: ## every byte of sealed files takes other values, bytes put in, taken out and cut off; the published attacks with their answers
 	set -o pipefail; go test -count=1 -timeout 60m ./signing -run 'TestNoTamperedByte|TestPublishedAttacks' -v -args -corpus all | grep -v -e '^=== ' -e '--- PASS'
 
+N ?= 100000
+SEED ?= 20261125
+.PHONY: simulate
+simulate: ## N dispatches through failing networks, disks and processes and restored backups; SEED repeats a run. 100,000 take some 30 minutes
+	go test -count=1 -timeout 180m ./exchange -run 'TestSimulation$$' -v -args -simulate $(N) -seed $(SEED)
+
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME each
 	@set -e; for pkg in $$(go list ./...); do \

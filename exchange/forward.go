@@ -96,8 +96,8 @@ func (s *Store) addCopies(ctx context.Context, tx *sqldb.Tx, doc *Document, p *p
 	if err != nil {
 		return err
 	}
-	for i := range p.dispatches {
-		p.dispatches[i].ID = doc.ID.copyID(next + i)
+	if err := s.numberCopies(ctx, tx, doc, p, next); err != nil {
+		return err
 	}
 	if err := takePlaces(ctx, tx, doc.Agency, p.dispatches); err != nil {
 		return err
@@ -130,7 +130,17 @@ func (s *Store) addCopies(ctx context.Context, tx *sqldb.Tx, doc *Document, p *p
 	if err := insertDispatches(ctx, tx, p.dispatches); err != nil {
 		return err
 	}
-	return insertEvents(ctx, tx, events)
+	if err := insertEvents(ctx, tx, events); err != nil {
+		return err
+	}
+	for i := range p.dispatches {
+		tx.Tell(p.dispatches[i].copied(doc.Agency, by.String(), why))
+	}
+	if len(p.dots) == 0 {
+		return nil
+	}
+	_, err = s.Mail.DoubtTx(ctx, tx, p.dots)
+	return err
 }
 
 // lockCopies holds the document's row and returns the digest of its event of issue and the number of the next copy.
@@ -147,7 +157,8 @@ func lockCopies(ctx context.Context, tx *sqldb.Tx, id DocumentID) (issue []byte,
 	}
 	var last int64
 	least, greatest := id.span()
-	if err := tx.GetContext(ctx, &last, `SELECT COALESCE(MAX(id), 0) FROM dispatch WHERE id BETWEEN $1 AND $2`, least, greatest); err != nil {
+	if err := tx.GetContext(ctx, &last, `SELECT COALESCE(MAX(id), 0) FROM (SELECT id FROM dispatch WHERE id BETWEEN $1 AND $2
+		UNION ALL SELECT dispatch_id FROM restored_copy WHERE dispatch_id BETWEEN $1 AND $2) AS c`, least, greatest); err != nil {
 		return nil, 0, fmt.Errorf("copies of document %d: %w", id, err)
 	}
 	if last == greatest {

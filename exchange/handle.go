@@ -20,7 +20,6 @@ type Receipt struct {
 	Changed  bool   // false: it had been done before
 	Note     string // Vietnamese, for the recipient: what came out otherwise than said
 
-	book Mode   // of the register that the act entered the copy in, or its number; "" for none
 	eml  string // digest of the mail that the act came by, "" for none
 	mail int64  // the mail event that the act came by, 0 for none
 }
@@ -111,7 +110,6 @@ func (s *Store) carryOutOnce(ctx context.Context, by Actor, id DispatchID, o ord
 	if err != nil {
 		return nil, err
 	}
-	s.journalAccept(r, by)
 	return r, nil
 }
 
@@ -179,7 +177,7 @@ func accept(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number stri
 	if err != nil {
 		return err
 	}
-	r.Note, r.book = note, book.Mode
+	r.Note = note
 	if d.Unit != "" {
 		_, err = tx.ExecContext(ctx, `INSERT INTO incoming (unit, dispatch_id, arrival_number, arrived_on, state, accepted_by, changed_at)
 			VALUES ($1, $2, $3, $4, 'accepted', $5, $6)`, d.Unit, d.ID, number, on, by.String(), tx.Now.UnixMicro())
@@ -188,7 +186,9 @@ func accept(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number stri
 		}
 	}
 	detail := acceptance{Number: number, On: on, SHA256: string(r.Document.SealedPDF), Mail: mail, EML: r.eml, Series: book.ID}
-	return r.act(ctx, tx, string(Accepted), by, detail, func(d *Dispatch) { d.ArrivalNumber, d.ArrivedOn = number, on })
+	err = r.act(ctx, tx, string(Accepted), by, detail, func(d *Dispatch) { d.ArrivalNumber, d.ArrivedOn = number, on })
+	tellArrival(tx, d, book.Mode, by)
+	return err
 }
 
 // renumber is accepting what has been accepted: a number told later is entered, the same one again changes nothing.
@@ -209,11 +209,13 @@ func renumber(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number st
 	if err != nil {
 		return err
 	}
-	r.Note, r.book = note, book.Mode
+	r.Note = note
 	if _, err := tx.ExecContext(ctx, `UPDATE incoming SET arrival_number = $1, changed_at = $2 WHERE dispatch_id = $3`, number, tx.Now.UnixMicro(), d.ID); err != nil {
 		return fmt.Errorf("number arrival of dispatch %d: %w", d.ID, err)
 	}
-	return r.act(ctx, tx, EventNumbered, by, acceptance{Number: number, On: d.ArrivedOn, SHA256: string(r.Document.SealedPDF), EML: r.eml, Series: book.ID}, func(d *Dispatch) { d.ArrivalNumber = number })
+	err = r.act(ctx, tx, EventNumbered, by, acceptance{Number: number, On: d.ArrivedOn, SHA256: string(r.Document.SealedPDF), EML: r.eml, Series: book.ID}, func(d *Dispatch) { d.ArrivalNumber = number })
+	tellArrival(tx, d, book.Mode, by)
+	return err
 }
 
 // arrivalNumber takes the số đến. A unit that tells a number before we have ever given it one keeps its own bound book: its
@@ -236,7 +238,7 @@ func arrivalNumber(ctx context.Context, tx *sqldb.Tx, d *Dispatch, on *string, t
 	}
 	owner := fmt.Sprint(refKind, int64(d.ID))
 	if had != nil && had.Number != "" {
-		if r.Mode == IssuedHere {
+		if r.Mode == IssuedHere && r.Last > 0 {
 			return r, had.Number, "", claimReserved(ctx, tx, r, had.Number, owner)
 		}
 		told = had.Number

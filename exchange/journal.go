@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"congvan/mailcore/blob"
+	"congvan/mailcore/sqldb"
 	"congvan/recipients"
 )
 
@@ -30,7 +31,7 @@ type Journal struct {
 
 // A JournalEntry is one line of it.
 type JournalEntry struct {
-	Kind      string              `json:"k"` // number, document, issued, accepted, dot, head
+	Kind      string              `json:"k"` // number, document, issued, accepted, copied, dot, head
 	At        int64               `json:"at"`
 	Agency    recipients.UnitCode `json:"agency,omitempty"` // whose register
 	Year      int                 `json:"year,omitempty"`
@@ -49,6 +50,11 @@ type JournalEntry struct {
 	Epoch     int64               `json:"epoch,omitempty"`
 	Size      int64               `json:"size,omitempty"`
 	Root      string              `json:"root,omitempty"` // note of a checkpoint, signed
+	Parent    DispatchID          `json:"parent,omitempty"`
+	To        string              `json:"to,omitempty"`
+	Secret    string              `json:"s,omitempty"`
+	Sequence  int64               `json:"q,omitempty"`
+	Why       string              `json:"why,omitempty"`
 }
 
 // Kinds of entries.
@@ -57,6 +63,7 @@ const (
 	journalDocument = "document"
 	journalIssued   = "issued"
 	journalAccepted = "accepted"
+	journalCopied   = "copied" // one copy more: forwarded, or added after issue
 	journalDot      = "dot"
 	journalHead     = "head"
 )
@@ -189,12 +196,31 @@ func journalCopies(doc *Document, all []Dispatch) []journalCopy {
 	return copies
 }
 
-// journalAccept notes an acceptance and its số đến.
-func (s *Store) journalAccept(r *Receipt, by Actor) {
-	d := r.Dispatch
-	if r.book != "" && d.Unit != "" {
-		s.journal(JournalEntry{Kind: journalAccepted, Agency: d.Unit, Year: yearOf(d.ArrivedOn), Book: IncomingBook, Mode: r.book, Dispatch: d.ID, Told: d.ArrivalNumber, On: d.ArrivedOn, By: by.String()})
+// copied is what the journal keeps of one copy more.
+func (d *Dispatch) copied(agency recipients.UnitCode, by, why string) JournalEntry {
+	e := JournalEntry{Kind: journalCopied, Document: d.Document, Agency: agency, Dispatch: d.ID, To: d.recipient(), Secret: d.Secret, Sequence: d.Sequence, By: by, Why: why}
+	if d.Parent != nil {
+		e.Parent = *d.Parent
 	}
+	return e
+}
+
+// tellArrival has the journal note an acceptance and its số đến.
+func tellArrival(tx *sqldb.Tx, d *Dispatch, book Mode, by Actor) {
+	if d.Unit != "" {
+		tx.Tell(JournalEntry{Kind: journalAccepted, Agency: d.Unit, Year: yearOf(d.ArrivedOn), Book: IncomingBook, Mode: book, Dispatch: d.ID, Told: d.ArrivalNumber, On: d.ArrivedOn, By: by.String()})
+	}
+}
+
+// noteTold notes what a transaction told.
+func (s *Store) noteTold(all []any) {
+	var entries []JournalEntry
+	for _, what := range all {
+		if e, ok := what.(JournalEntry); ok {
+			entries = append(entries, e)
+		}
+	}
+	s.journal(entries...)
 }
 
 func yearOf(date string) int {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -65,7 +66,105 @@ func restoredPlaces(ctx context.Context, tx *sqldb.Tx) (map[string]int64, error)
 			out[string(list[i].Agency)+" "+c.Recipient]++
 		}
 	}
+	var copies []struct {
+		Agency, Recipient string
+		N                 int64
+	}
+	err = errors.Join(err, tx.SelectContext(ctx, &copies, `SELECT agency, recipient, count(*) AS n FROM restored_copy WHERE again_at IS NULL GROUP BY agency, recipient`))
+	for _, c := range copies {
+		out[c.Agency+" "+c.Recipient] += c.N
+	}
 	return out, err
+}
+
+// numberCopies gives ids to copies that are added to an issued document: those that they had before a backup was restored, else the next.
+func (s *Store) numberCopies(ctx context.Context, tx *sqldb.Tx, doc *Document, p *plan, next int) error {
+	least, greatest := doc.ID.span()
+	p.dots = map[string]int{}
+	for i := range p.dispatches {
+		d := &p.dispatches[i]
+		parent := DispatchID(0)
+		if d.Parent != nil {
+			parent = *d.Parent
+		}
+		var had []struct {
+			ID       DispatchID `db:"dispatch_id"`
+			Secret   string     `db:"token"`
+			Sequence int64      `db:"sequence"`
+			Dots     int        `db:"dots"`
+		}
+		if err := tx.SelectContext(ctx, &had, `SELECT dispatch_id, token, sequence, dots FROM restored_copy WHERE dispatch_id BETWEEN $1 AND $2 AND parent = $3
+			AND recipient = $4 AND again_at IS NULL ORDER BY dispatch_id`, least, greatest, parent, d.recipient()); err != nil {
+			return fmt.Errorf("copies that document %d had: %w", doc.ID, err)
+		}
+		if len(had) == 0 {
+			d.ID, next = doc.ID.copyID(next), next+1
+			continue
+		}
+		d.ID, d.Secret, d.Sequence = had[0].ID, had[0].Secret, had[0].Sequence
+		if _, err := tx.ExecContext(ctx, `UPDATE restored_copy SET again_at = $1 WHERE dispatch_id = $2`, tx.Now.UnixMicro(), d.ID); err != nil {
+			return err
+		}
+		if had[0].Dots > 0 && d.Way == ByMail {
+			p.dots[fmt.Sprint(refKind, int64(d.ID))] = had[0].Dots
+		}
+	}
+	return nil
+}
+
+// replay does again what was done before a backup was restored, as far as the journal knows and the documents are there: arrivals
+// and forwards, one after the other, since copies that were forwarded were accepted, too. doc 0 is all documents.
+func (s *Store) replay(ctx context.Context, doc DocumentID) (int, error) {
+	total := 0
+	for {
+		n, err := s.replayArrivals(ctx, doc)
+		if err != nil {
+			return total, err
+		}
+		total += n
+		forwards, err := s.replayForwards(ctx, doc)
+		if err != nil || forwards == 0 {
+			return total, err
+		}
+	}
+}
+
+// replayForwards forwards again to units. What is no forward, or cannot be forwarded any more, is left to people.
+func (s *Store) replayForwards(ctx context.Context, doc DocumentID) (int, error) {
+	least, greatest := int64(0), int64(math.MaxInt64)
+	if doc != 0 {
+		least, greatest = doc.span()
+	}
+	var list []struct {
+		ID     DispatchID          `db:"dispatch_id"`
+		Parent DispatchID          `db:"parent"`
+		To     recipients.UnitCode `db:"recipient"`
+		By     string              `db:"actor"`
+		Why    string              `db:"reason"`
+		Unit   recipients.UnitCode `db:"unit"`
+	}
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &list, `SELECT c.dispatch_id, c.parent, c.recipient, c.actor, c.reason, d.unit FROM restored_copy c JOIN dispatch d ON d.id = c.parent
+			WHERE c.again_at IS NULL AND c.dispatch_id BETWEEN $1 AND $2 ORDER BY c.dispatch_id`, least, greatest)
+	})
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, c := range list {
+		_, err := s.Forward(ctx, Actor{Name: c.By, Unit: c.Unit}, c.Parent, c.To, c.Why)
+		var e *Error
+		var m *MoveError
+		if errors.As(err, &e) || errors.As(err, &m) {
+			s.Log.Warn("a forward of before the restore cannot be repeated", "dispatch", c.ID, "to", c.To, "err", err)
+			continue
+		}
+		if err != nil {
+			return n, fmt.Errorf("forward dispatch %d again: %w", c.Parent, err)
+		}
+		n++
+	}
+	return n, nil
 }
 
 // restoredID finds the id that a document had before a backup was restored: "" where it had none.
@@ -150,8 +249,8 @@ func restoredArrival(ctx context.Context, tx *sqldb.Tx, d *Dispatch) (*arrival, 
 	return &found[0], nil
 }
 
-// replay accepts again what had been accepted before a backup was restored, with the same number and day; doc 0 is all documents.
-func (s *Store) replay(ctx context.Context, doc DocumentID) (int, error) {
+// replayArrivals accepts again what had been accepted before a backup was restored, with the same number and day; doc 0 is all documents.
+func (s *Store) replayArrivals(ctx context.Context, doc DocumentID) (int, error) {
 	least, greatest := int64(0), int64(math.MaxInt64)
 	if doc != 0 {
 		least, greatest = doc.span()
@@ -159,7 +258,7 @@ func (s *Store) replay(ctx context.Context, doc DocumentID) (int, error) {
 	var list []arrival
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		return tx.SelectContext(ctx, &list, `SELECT a.dispatch_id, a.number, a.arrived_on, a.actor FROM restored_arrival a JOIN dispatch d ON d.id = a.dispatch_id AND d.unit = a.unit
-			WHERE d.arrived_on = '' AND a.dispatch_id BETWEEN $1 AND $2 ORDER BY a.dispatch_id`, least, greatest)
+			WHERE (d.arrived_on = '' OR d.arrival_number = '' AND a.number <> '') AND a.dispatch_id BETWEEN $1 AND $2 ORDER BY a.dispatch_id`, least, greatest)
 	})
 	if err != nil {
 		return 0, err
@@ -167,7 +266,7 @@ func (s *Store) replay(ctx context.Context, doc DocumentID) (int, error) {
 	for _, a := range list {
 		err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 			r, err := receipt(ctx, tx, a.Dispatch)
-			if err != nil || r.Dispatch.ArrivedOn != "" || r.Dispatch.Closed() {
+			if err != nil || r.Dispatch.ArrivalNumber != "" || r.Dispatch.Closed() && r.Dispatch.Handling != Completed {
 				return err
 			}
 			return accept(ctx, tx, r, Actor{Name: a.By}, a.Number, 0)

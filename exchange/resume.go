@@ -49,7 +49,7 @@ func (s *Store) Resume(ctx context.Context, entries []JournalEntry, restored boo
 	if err == nil {
 		s.journal(unwritten...)
 	}
-	if err == nil && out.Behind {
+	if err == nil { // also where a process died before it had done so
 		out.Arrivals, err = s.replay(ctx, 0)
 	}
 	if err != nil {
@@ -77,6 +77,8 @@ type resumer struct {
 
 	numbers  map[seriesKey]map[int64]string // reference by number
 	arrivals map[DispatchID]JournalEntry
+	copies   map[DispatchID]JournalEntry // forwarded, or added after issue
+	dots     map[DispatchID]int
 	written  map[DispatchID]bool // arrivals that the journal has
 	modes    map[seriesKey]Mode
 	refs     map[string]int // of copies that left more often than the database knows, and how much more
@@ -86,11 +88,12 @@ type resumer struct {
 }
 
 func (r *resumer) behind() bool {
-	return len(r.out.Documents) > 0 || len(r.numbers) > 0 || len(r.arrivals) > 0 || len(r.refs) > 0
+	return len(r.out.Documents) > 0 || len(r.copies) > 0 || len(r.numbers) > 0 || len(r.arrivals) > 0 || len(r.refs) > 0
 }
 
 func (r *resumer) compare(ctx context.Context, entries []JournalEntry) error {
 	r.numbers, r.arrivals = map[seriesKey]map[int64]string{}, map[DispatchID]JournalEntry{}
+	r.copies = map[DispatchID]JournalEntry{}
 	r.written, r.modes, r.refs = map[DispatchID]bool{}, map[seriesKey]Mode{}, map[string]int{}
 	docs, dots := map[DocumentID]*RestoredDocument{}, map[DispatchID]int{}
 	for i := range entries {
@@ -111,13 +114,15 @@ func (r *resumer) compare(ctx context.Context, entries []JournalEntry) error {
 				r.number(seriesKey{e.Agency, e.Year, e.Book, ""}, n, e.Told)
 			}
 			r.arrivals[e.Dispatch] = *e
+		case journalCopied:
+			r.copies[e.Dispatch] = *e
 		case journalDot:
 			dots[e.Dispatch]++
 		}
 	}
 	for _, step := range []func(context.Context) error{
 		func(ctx context.Context) error { return r.lostDocuments(ctx, docs, dots) },
-		r.lostNumbers, r.lostArrivals,
+		r.lostNumbers, r.lostArrivals, func(ctx context.Context) error { return r.lostCopies(ctx, dots) },
 		func(ctx context.Context) error { return r.lostDots(ctx, dots) },
 	} {
 		if err := step(ctx); err != nil {
@@ -228,10 +233,13 @@ func (r *resumer) lostArrivals(ctx context.Context) error {
 		Number string              `db:"arrival_number"`
 		On     string              `db:"arrived_on"`
 	}
-	err := r.tx.SelectContext(ctx, &known, `SELECT dispatch_id AS id, '' AS unit, '' AS arrival_number, '' AS arrived_on FROM restored_arrival
-		UNION SELECT id, unit, arrival_number, arrived_on FROM dispatch WHERE arrived_on <> ''`)
+	err := r.tx.SelectContext(ctx, &known, `SELECT dispatch_id AS id, '' AS unit, number AS arrival_number, '' AS arrived_on FROM restored_arrival
+		UNION ALL SELECT id, unit, arrival_number, arrived_on FROM dispatch WHERE arrived_on <> ''`)
 	for _, k := range known {
 		e, ok := r.arrivals[k.ID]
+		if ok && k.Number == "" && e.Told != "" {
+			continue // accepted by then, and its number told after the backup
+		}
 		if k.Unit != "" && (!ok && !r.written[k.ID] || ok && k.Number != e.Told) {
 			r.unwritten = append(r.unwritten, JournalEntry{Kind: journalAccepted, Agency: k.Unit, Year: yearOf(k.On), Book: IncomingBook, Mode: r.modes[seriesKey{k.Unit, yearOf(k.On), IncomingBook, ""}],
 				Dispatch: k.ID, Told: k.Number, On: k.On, By: Gateway.String()})
@@ -277,6 +285,52 @@ func (r *resumer) unwrittenNumbers(ctx context.Context, k seriesKey) error {
 	return err
 }
 
+// lostCopies keeps the forwarded and added copies that the database has not.
+func (r *resumer) lostCopies(ctx context.Context, dots map[DispatchID]int) error {
+	r.dots = dots
+	var known []DispatchID
+	if err := r.tx.SelectContext(ctx, &known, `SELECT dispatch_id FROM restored_copy`); err != nil {
+		return err
+	}
+	for _, id := range known {
+		delete(r.copies, id)
+	}
+	var added []struct {
+		Dispatch
+		Agency recipients.UnitCode `db:"agency"`
+	}
+	err := r.tx.SelectContext(ctx, &added, `SELECT d.id, d.document_id, d.unit, d.address, d.name, d.parent, d.token, d.sequence, o.agency FROM dispatch d
+		JOIN document o ON o.id = d.document_id WHERE d.parent IS NOT NULL`)
+	for i := range added {
+		d := &added[i].Dispatch
+		if _, ok := r.copies[d.ID]; !ok && !slices.Contains(known, d.ID) {
+			r.unwritten = append(r.unwritten, d.copied(added[i].Agency, Gateway.String(), ""))
+		}
+		delete(r.copies, d.ID)
+	}
+	return err
+}
+
+func (r *resumer) keepCopies(ctx context.Context) error {
+	for _, id := range slices.Sorted(maps.Keys(r.copies)) {
+		e := r.copies[id]
+		if _, err := r.tx.ExecContext(ctx, `INSERT INTO restored_copy (dispatch_id, parent, agency, recipient, token, sequence, actor, reason, dots)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`, id, e.Parent, e.Agency, e.To, e.Secret, e.Sequence, e.By, e.Why, r.dots[id]); err != nil {
+			return err
+		}
+		if err := r.leapPlace(ctx, e.Agency, e.To, e.Sequence); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *resumer) leapPlace(ctx context.Context, agency recipients.UnitCode, recipient string, place int64) error {
+	_, err := r.tx.ExecContext(ctx, `INSERT INTO copy_sequence (agency, recipient, last) VALUES ($1, $2, $3) ON CONFLICT (agency, recipient)
+		DO UPDATE SET last = CASE WHEN copy_sequence.last < excluded.last THEN excluded.last ELSE copy_sequence.last END`, agency, recipient, place)
+	return err
+}
+
 // lostDots finds the copies that the outbox means to send and that have left more often than its attempts tell.
 func (r *resumer) lostDots(ctx context.Context, dots map[DispatchID]int) error {
 	waiting, err := r.s.Mail.DotsTx(ctx, r.tx)
@@ -303,7 +357,7 @@ func (r *resumer) apply(ctx context.Context, blind bool) error {
 	if err := r.tx.LeapIDs(ctx, "document", r.highest); err != nil {
 		return err
 	}
-	steps := []func(context.Context) error{r.keepDocuments, r.reserve, r.keepArrivals, func(ctx context.Context) (err error) {
+	steps := []func(context.Context) error{r.keepDocuments, r.keepCopies, r.reserve, r.keepArrivals, func(ctx context.Context) (err error) {
 		r.out.Doubtful, err = r.s.Mail.DoubtTx(ctx, r.tx, r.refs)
 		return err
 	}}
@@ -335,9 +389,7 @@ func (r *resumer) keepDocuments(ctx context.Context) error {
 			return err
 		}
 		for _, c := range copies {
-			_, err := r.tx.ExecContext(ctx, `INSERT INTO copy_sequence (agency, recipient, last) VALUES ($1, $2, $3) ON CONFLICT (agency, recipient)
-				DO UPDATE SET last = CASE WHEN copy_sequence.last < excluded.last THEN excluded.last ELSE copy_sequence.last END`, d.Agency, c.Recipient, c.Sequence)
-			if err != nil {
+			if err := r.leapPlace(ctx, d.Agency, c.Recipient, c.Sequence); err != nil {
 				return err
 			}
 		}
@@ -398,8 +450,17 @@ func (r *resumer) reserveOne(ctx context.Context, sr Series, n int64, reference 
 func (r *resumer) keepArrivals(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(r.arrivals)) {
 		e := r.arrivals[id]
+		if e.Mode == TakenFromPaper && r.modes[seriesKey{e.Agency, e.Year, e.Book, ""}] != TakenFromPaper {
+			sr, err := series(ctx, r.tx, e.Agency, e.Year, e.Book, "")
+			if err == nil && sr.Mode == IssuedHere && sr.Last == 0 { // the unit had begun to tell its own numbers
+				err = setMode(ctx, r.tx, sr, TakenFromPaper)
+			}
+			if err != nil {
+				return err
+			}
+		}
 		if _, err := r.tx.ExecContext(ctx, `INSERT INTO restored_arrival (dispatch_id, unit, number, arrived_on, actor)
-			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (dispatch_id) DO NOTHING`, id, e.Agency, e.Told, e.On, e.By); err != nil {
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (dispatch_id) DO UPDATE SET number = excluded.number`, id, e.Agency, e.Told, e.On, e.By); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -125,7 +127,7 @@ func (s *simulation) failf(format string, args ...any) {
 func (s *simulation) act(what string, fn func(ctx context.Context) error) bool {
 	s.steps++
 	if s.random.Intn(s.mortality()) == 0 {
-		s.dieIn = 1 + s.random.Intn(25)
+		s.dieIn = 1 + s.random.Intn(60)
 	}
 	lived, err := s.alive(func() error { return fn(context.Background()) })
 	s.count("act: " + strings.Fields(what)[0])
@@ -165,7 +167,7 @@ func (s *simulation) run() {
 				s.count("backup")
 				s.backup()
 			}
-			next += every/2 + s.random.Intn(every)
+			next += every/2 + s.random.Intn(max(1, every))
 		}
 		if s.made > checks {
 			s.check()
@@ -597,6 +599,7 @@ func (s *simulation) check() {
 			s.told(d)
 		}
 		if was := s.arrived[d.ID]; was != "" && d.ArrivalNumber == "" && s.copies[d.ID] != nil && d.Way == exchange.ByMailbox && d.Transport != exchange.Recalled {
+			s.explain(d.ID)
 			s.failf("copy %d was accepted under %s and has no number", d.ID, was)
 		}
 		if s.closed[d.ID] && !d.Closed() {
@@ -691,5 +694,31 @@ func (s *simulation) report() {
 	}
 	for _, r := range s.resumed {
 		s.t.Logf("restored: %d documents to take in again, %d numbers reserved, %d arrivals entered, %d copies doubtful", len(r.Documents), r.Numbers, r.Arrivals, r.Doubtful)
+	}
+}
+
+// explain tells all that is known of a copy, before the run fails.
+func (s *simulation) explain(id exchange.DispatchID) {
+	st, err := s.store.Status(context.Background(), exchange.DocumentID(id>>20))
+	s.must(err)
+	for i := range st.Dispatches {
+		if d := &st.Dispatches[i]; d.Dispatch.ID == id {
+			s.t.Logf("copy %d to %s %s: %s %s", id, d.Unit, d.Dispatch.Way, d.Transport, d.Handling)
+			for _, e := range d.Events {
+				s.t.Logf("  %s %s %s %s", e.At.Format(time.DateTime), e.Event, e.Actor, e.Detail)
+			}
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(s.root, "journal"))
+	s.must(err)
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, fmt.Sprintf(`"d":%d`, id)) {
+			s.t.Log("journal " + line)
+		}
+	}
+	for _, line := range s.trace {
+		if strings.Contains(line, fmt.Sprint(id)) || line == "backup" || line == "restore" {
+			s.t.Log("trace " + line)
+		}
 	}
 }

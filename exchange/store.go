@@ -65,5 +65,9 @@ func NewStore(opt Options) *Store {
 	if opt.Doubt == 0 {
 		opt.Doubt = doubtPatience
 	}
-	return &Store{Options: opt, db: opt.DB}
+	s := &Store{Options: opt, db: opt.DB}
+	if opt.Journal != nil {
+		opt.DB.OnTold(s.noteTold)
+	}
+	return s
 }

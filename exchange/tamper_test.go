@@ -56,6 +56,7 @@ var evidence = []struct {
 // noEvidence lists the other tables, and why nobody has to prove their rows.
 var noEvidence = map[string]string{
 	"restored_document": "what a restored backup was told by the journal, until it is registered again",
+	"restored_copy":     "likewise, until it is sent again",
 	"restored_arrival":  "likewise, until it is accepted again",
 	"series_blocked":    "registers that wait for a clerk after a restore",
 	"goose_db_version":  "which migrations have run",

@@ -14,13 +14,12 @@ const leap = 10_000_000
 // were given after the backup that stand for other mails now (RFC 9051 §2.3.1.1), and ids that letters and events are named by
 // are not given again.
 func (s *Store) RestoredTx(ctx context.Context, tx *sqldb.Tx) error {
-	for _, q := range []string{
-		`UPDATE account SET uid_validity = CASE WHEN uid_validity < $1 THEN $1 ELSE uid_validity + 1000 END`,
-		`UPDATE mailbox SET uid_validity = (SELECT a.uid_validity FROM account a WHERE a.id = mailbox.account_id) WHERE id <> -$1`,
-	} {
-		if _, err := tx.ExecContext(ctx, q, tx.Now.Unix()); err != nil {
-			return fmt.Errorf("new UIDVALIDITY after a restore: %w", err)
-		}
+	_, err := tx.ExecContext(ctx, `UPDATE account SET uid_validity = CASE WHEN uid_validity < $1 THEN $1 ELSE uid_validity + 1000 END`, tx.Now.Unix())
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `UPDATE mailbox SET uid_validity = (SELECT a.uid_validity FROM account a WHERE a.id = mailbox.account_id)`)
+	}
+	if err != nil {
+		return fmt.Errorf("new UIDVALIDITY after a restore: %w", err)
 	}
 	for _, table := range []string{"mail_event", "outbox", "attempt"} {
 		var last int64

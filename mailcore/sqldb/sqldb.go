@@ -53,6 +53,7 @@ type DB struct {
 	now     func() time.Time
 	log     *slog.Logger
 	fault   func(point string) error
+	onTold  func([]any)
 	read    *pool  // SQLite: connections that cannot write; PostgreSQL: the only pool
 	write   *pool  // SQLite: the pool of the one writing connection; PostgreSQL: same as read
 	group   *group // SQLite only
@@ -159,6 +160,7 @@ type Tx struct {
 	fault  func(point string) error
 	keep   bool // SQLite's writer: a statement cut short would roll back the others in the same commit
 	topics []string
+	told   []any
 }
 
 func (tx *Tx) ctx(ctx context.Context) context.Context {
@@ -250,6 +252,13 @@ func (tx *Tx) ExecOne(ctx context.Context, query string, args ...any) (bool, err
 // Wake makes the listeners of topic poll once this transaction is committed.
 func (tx *Tx) Wake(topic string) { tx.topics = append(tx.topics, topic) }
 
+// Tell hands something to OnTold's function once this transaction is durable.
+func (tx *Tx) Tell(what any) { tx.told = append(tx.told, what) }
+
+// OnTold has a function called with what a transaction told, in the goroutine of Write's caller and before Write returns. Call it
+// before the database is used.
+func (db *DB) OnTold(fn func([]any)) { db.onTold = fn }
+
 // Read runs fn in a transaction that sees one snapshot and cannot write.
 func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	opt := &sql.TxOptions{ReadOnly: true}
@@ -288,11 +297,22 @@ func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
 	if db.dialect == SQLite {
 		write = db.group.do
 	}
-	err := write(ctx, fn)
-	if err == nil && db.fault != nil {
+	var told []any
+	err := write(ctx, func(tx *Tx) error {
+		err := fn(tx)
+		told = tx.told
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if db.fault != nil {
 		db.fault("committed")
 	}
-	return err
+	if len(told) > 0 && db.onTold != nil {
+		db.onTold(told)
+	}
+	return nil
 }
 
 func (db *DB) writePostgres(ctx context.Context, fn func(tx *Tx) error) error {
