@@ -30,7 +30,12 @@ func (s *Store) handleArrival(ctx context.Context, ev mailcore.Event) error {
 	}
 	local, token, _ := strings.Cut(arrival.Rcpt.Local(), "+")
 	if local != ReplyMailbox && local != BounceMailbox {
-		return s.finish(ctx, ev, nil)
+		return s.noteOutside(ctx, ev, arrival)
+	}
+	if local == ReplyMailbox && strings.HasPrefix(token, outsideTag) {
+		if is, err := s.handleOutsideReply(ctx, ev, arrival, token); is || err != nil {
+			return err
+		}
 	}
 	var d *Dispatch
 	var ids []DispatchID

@@ -77,6 +77,9 @@ func (s *Store) handleEvent(ctx context.Context, ev mailcore.Event) error {
 	if strings.HasPrefix(ev.Ref, dutyRef) {
 		return s.handleDutyMail(ctx, ev)
 	}
+	if id, ok := outsideRef(ev.Ref); ok {
+		return s.handleOutsideMail(ctx, ev, id)
+	}
 	switch ev.Kind {
 	case mailcore.EventArrived:
 		return s.handleArrival(ctx, ev)

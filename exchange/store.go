@@ -47,6 +47,9 @@ type Options struct {
 	Posts func(ctx context.Context, unit recipients.UnitCode) ([]recipients.Post, error)
 	// SealReport judges the signatures of a sealed PDF at a time, for recipients; nil leaves every verdict indeterminate.
 	SealReport func(ctx context.Context, pdf []byte, at time.Time) (*signing.Report, error)
+	// ReadArrival reads a PDF that came to a unit by mail from outside; nil for one that is no official document. Not set: mail
+	// from outside is left alone.
+	ReadArrival func(ctx context.Context, name string, pdf []byte) (*ArrivalDraft, error)
 	// Verify checks a sealed PDF; Check calls it. nil leaves that out.
 	Verify func(ctx context.Context, pdf []byte) error
 }

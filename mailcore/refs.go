@@ -65,3 +65,11 @@ func (s *Store) HasRefTx(ctx context.Context, tx *sqldb.Tx, account AccountID, r
 		WHERE c.ref = $1 AND c.ref <> '' AND m.account_id = $2`, ref, account)
 	return n > 0, wrap(err, "look for %s in account %d", ref, account)
 }
+
+// SetRefTx gives the copies of a message in an account a ref, where they have none: the room above has found out later what the
+// mail is to it. From then on what people do with them is told as events.
+func (s *Store) SetRefTx(ctx context.Context, tx *sqldb.Tx, account AccountID, message MessageID, ref string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE mailbox_message SET ref = $1 WHERE message_id = $2 AND ref = ''
+		AND mailbox_id IN (SELECT id FROM mailbox WHERE account_id = $3)`, ref, message, account)
+	return wrap(err, "name message %d", message)
+}

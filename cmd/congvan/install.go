@@ -58,7 +58,7 @@ func openInstallation(ctx context.Context, cfg *config, log *slog.Logger) (*inst
 		return nil, err
 	}
 	in.exchange = exchange.NewStore(exchange.Options{DB: db, Stamper: stamper, Mail: in.mail, Domain: cfg.Domain, Log: log, Directory: in.units.Directory, Posts: in.units.Posts,
-		Sealer: in.sealer, MailSigner: in.mailKeys.signer, VerifyMail: in.mailKeys.verify, MaxMessage: cfg.Mail.MaxMessage, Verify: in.verifySealed, SealReport: in.sealReport, LogKey: func() (*exchange.LogKey, error) { return in.keys.logKey(cfg.Domain) }, Doubt: cfg.doubt})
+		Sealer: in.sealer, MailSigner: in.mailKeys.signer, VerifyMail: in.mailKeys.verify, MaxMessage: cfg.Mail.MaxMessage, Verify: in.verifySealed, ReadArrival: in.readArrival, SealReport: in.sealReport, LogKey: func() (*exchange.LogKey, error) { return in.keys.logKey(cfg.Domain) }, Doubt: cfg.doubt})
 	if _, err := in.exchange.FoldDocuments(ctx); err != nil {
 		db.Close()
 		return nil, err

@@ -164,6 +164,7 @@ func (g *gateway) run(ctx context.Context) error {
 	group.Go(func() error { return in.mail.WatchQuotas(ctx, quotaEvery, in.fullLetter) })
 	group.Go(func() error { return in.watchSpool(ctx, time.Hour) })
 	group.Go(func() error { return papers.run(ctx) })
+	group.Go(func() error { return in.exchange.RunOutside(ctx) })
 	err = group.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
