@@ -10,6 +10,7 @@ import (
 
 	"congvan/exchange"
 	"congvan/mailcore"
+	"congvan/recipients"
 )
 
 // A walk is many actors doing random things to a few documents; after each step every invariant must hold.
@@ -19,13 +20,15 @@ type walk struct {
 	random *rand.Rand
 	docs   []exchange.DocumentID
 	closed map[exchange.DispatchID]bool
+	people []mailcore.Address // officers of Sở Y tế
 	did    []string
 }
 
 func TestRandomWalksKeepEveryInvariant(t *testing.T) {
 	forEachHouse(t, func(t *testing.T, h *house) {
+		people := h.officers(t, "syt", "an=An", "binh=Bình", "chi=Chi")
 		for seed := range int64(3) {
-			w := &walk{house: h, t: t, random: rand.New(rand.NewSource(seed)), closed: map[exchange.DispatchID]bool{}}
+			w := &walk{house: h, t: t, people: people, random: rand.New(rand.NewSource(seed)), closed: map[exchange.DispatchID]bool{}}
 			for range 40 {
 				w.step(int(seed))
 				if t.Failed() {
@@ -40,7 +43,7 @@ func (w *walk) pick(options ...string) string { return options[w.random.Intn(len
 
 func (w *walk) step(seed int) {
 	unit := w.pick("syt", "stc", "ubnd", "vphd")
-	verb := w.pick("issue", "move", "move", "reply", "reply", "open", "queue", "queue", "report", "accept", "refuse", "advance", "back")
+	verb := w.pick("issue", "move", "move", "reply", "reply", "open", "queue", "queue", "report", "accept", "refuse", "advance", "back", "forward", "forward", "assign", "task", "damage", "answer")
 	if len(w.docs) == 0 {
 		verb = "issue"
 	}
@@ -97,6 +100,20 @@ func (w *walk) direct(verb, unit string) {
 		w.Refuse(ctx, by, d.Dispatch.ID, w.pick("", "nhầm"))
 	case "advance":
 		w.Advance(ctx, by, d.Dispatch.ID, []exchange.Handling{exchange.InProgress, exchange.Completed, exchange.Received}[w.random.Intn(3)])
+	case "forward":
+		w.Forward(ctx, as(string(d.Dispatch.Unit)), d.Dispatch.ID, recipients.UnitCode(w.pick("syt", "stc", "ubnd", "vphd", "bo", "giay", "snv")), "")
+	case "assign":
+		a := exchange.Assignment{Lead: w.people[w.random.Intn(3)], DueOn: w.pick("", "2126-01-01", "2126-01-02")}
+		if helper := w.people[w.random.Intn(3)]; helper != a.Lead {
+			a.Support = []mailcore.Address{helper}
+		}
+		w.Assign(ctx, as(string(d.Dispatch.Unit)), d.Dispatch.ID, a)
+	case "task":
+		w.AdvanceTask(ctx, exchange.Actor{Address: w.people[w.random.Intn(3)]}, d.Dispatch.ID, []exchange.Handling{exchange.InProgress, exchange.Completed}[w.random.Intn(2)])
+	case "damage":
+		w.ReportDamage(ctx, as(string(d.Dispatch.Unit)), d.Dispatch.ID, w.pick("hỏng", "không mở được"))
+	case "answer":
+		w.Answer(ctx, as(string(d.Dispatch.Unit)), d.Dispatch.ID, w.docs[w.random.Intn(len(w.docs))])
 	}
 }
 
@@ -155,7 +172,9 @@ func (w *walk) closedStaysClosed() {
 				w.t.Errorf("copy to %s of %s opened again", d.Unit, st.Reference)
 			}
 			w.closed[d.Dispatch.ID] = d.Dispatch.Closed()
-			if slices.ContainsFunc(st.Dispatches[:i], func(o exchange.StatusDispatch) bool { return o.Unit == d.Unit }) {
+			if slices.ContainsFunc(st.Dispatches[:i], func(o exchange.StatusDispatch) bool {
+				return o.Unit == d.Unit && (!o.Dispatch.Closed() && !d.Dispatch.Closed() || o.Parent == 0 && d.Parent == 0)
+			}) {
 				w.t.Errorf("two copies to %s of %s", d.Unit, st.Reference)
 			}
 		}
