@@ -63,6 +63,7 @@ const (
 	CodeNotEntitled   = "not_entitled" // the actor does not act for this unit
 	CodeNoReason      = "no_reason"
 	CodeHasNumbers    = "has_numbers"   // the register of that year has numbers: its scheme stays
+	CodeNumberNeeded  = "number_needed" // the unit numbers its book itself: a number must be told
 	CodeBadDate       = "bad_date"      // no civil date
 	CodeArrivalTaken  = "arrival_taken" // the unit's register has this arrival number already
 	CodeNoKey         = "no_key"        // the agency has no certificate to seal with

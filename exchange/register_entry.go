@@ -89,7 +89,7 @@ func enter(ctx context.Context, tx *sqldb.Tx, by Actor, unit recipients.UnitCode
 	if e.Reference == "" && r.Mode == IssuedHere {
 		_, err = takeNext(ctx, tx, r, func(n int64) string { e.Reference = fmt.Sprint(n); return e.Reference }, onPaper, "taken", by)
 	} else if e.Reference == "" {
-		err = &Error{Invalid, CodeNoReference, ""}
+		err = &Error{Invalid, CodeNumberNeeded, string(unit)}
 	} else {
 		err = takeFromPaper(ctx, tx, r, number, e.Reference, onPaper, by)
 	}

@@ -62,6 +62,7 @@ var clerkTexts = map[string][2]string{
 	exchange.CodeNotEntitled:     {"%s không được thao tác thay đơn vị này.", ""},
 	exchange.CodeNoReason:        {"Thiếu lý do hoặc quyết định: %s.", "Ghi lý do; ở nơi nhận thì chọn đơn vị, ghi địa chỉ ngoài hệ thống, hoặc ghi lý do không gửi."},
 	exchange.CodeHasNumbers:      {"Sổ văn bản đi năm %s đã có số: không đổi cách đánh số giữa năm.", "Đặt cho năm sau: --year."},
+	exchange.CodeNumberNeeded:    {"Đơn vị %s tự cấp số trong sổ của mình: phải ghi số đến.", "Ghi số bằng --reference; muốn hệ thống cấp số: congvan register mode here --book den."},
 	exchange.CodeBadDate:         {"Không có ngày %s.", "Ghi ngày như 2026-03-18."},
 	exchange.CodeNoRecallReason:  {"Không đồng ý thu hồi thì phải ghi lý do.", "Ghi lý do bằng --reason."},
 	exchange.CodeHasCopy:         {"Nơi nhận %s đã có bản gửi của văn bản này.", "Xem: congvan status SỐ-KÝ-HIỆU."},

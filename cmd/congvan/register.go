@@ -23,6 +23,7 @@ type registerDesk struct {
 	from, to string         // of print and search
 	files    [2]string      // XLSX and PDF
 	query    exchange.Query // of search
+	searched string         // the book of search, "" for both
 	json     bool
 }
 

@@ -171,7 +171,7 @@ func (d *registerDesk) searchCommand() *cobra.Command {
 	dataFlag(c, &d.data, ".")
 	f, q := c.Flags(), &d.query
 	f.StringVar(&d.unit, "unit", "", "chỉ trong sổ của cơ quan này; bỏ trống: văn bản đi của mọi cơ quan")
-	f.StringVar(&d.book, "book", "", "di: sổ văn bản đi; den: sổ văn bản đến; bỏ trống: cả hai")
+	f.StringVar(&d.searched, "book", "", "di: sổ văn bản đi; den: sổ văn bản đến; bỏ trống: cả hai")
 	f.StringVar(&q.From, "from", "", "từ ngày, 2026-01-01")
 	f.StringVar(&q.To, "to", "", "đến ngày")
 	f.StringVar(&q.Kind, "kind", "", "tên loại văn bản")
@@ -189,10 +189,10 @@ func (d *registerDesk) search(c *cobra.Command, args []string) error {
 		return &usageError{errors.New("nothing to look for"), "words, or one of --unit, --kind, --from, --to"}
 	}
 	q.Unit, q.Kind = d.code(), clerkText(q.Kind)
-	if d.book != "" {
-		book, ok := bookWords[d.book]
+	if d.searched != "" {
+		book, ok := bookWords[d.searched]
 		if !ok || book == exchange.TrackingBook {
-			return &usageError{fmt.Errorf("no book %q", d.book), "di or den"}
+			return &usageError{fmt.Errorf("no book %q", d.searched), "di or den"}
 		}
 		q.Book = book
 	}
