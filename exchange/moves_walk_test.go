@@ -126,7 +126,7 @@ func (w *moveWalk) round() {
 }
 
 func expected(err error) bool {
-	return errors.Is(err, mailcore.ErrNoMailbox) || errors.Is(err, mailcore.ErrMailboxExists) || errors.Is(err, mailcore.ErrMailboxIsFixed)
+	return errors.Is(err, mailcore.ErrNoMailbox) || errors.Is(err, mailcore.ErrMailboxExists) || errors.Is(err, mailcore.ErrMailboxIsFixed) || errors.Is(err, mailcore.ErrMailboxName)
 }
 
 var walkFolders = []string{"INBOX", "INBOX", "Đã tiếp nhận", "Đang xử lý", "Hoàn thành", "Từ chối", "Thùng rác", "Thư rác", "Lưu trữ", "Hồ sơ", "Đã tiếp nhận/2026"}
