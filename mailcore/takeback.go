@@ -3,6 +3,7 @@ package mailcore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"congvan/mailcore/sqldb"
@@ -27,27 +28,12 @@ func takeBack(ctx context.Context, tx *sqldb.Tx, ref string, whatever bool) (boo
 	if ref == "" {
 		return false, nil
 	}
-	var boxes []MailboxID
-	// Copies stay in one account, and whoever moves one locks both mailboxes: with all of the account's locked none can move away.
-	err := tx.SelectContext(ctx, &boxes, `SELECT id FROM mailbox WHERE account_id IN (SELECT m.account_id FROM mailbox m
-		JOIN mailbox_message c ON c.mailbox_id = m.id WHERE c.ref = $1 AND c.ref <> '') ORDER BY id`, ref)
-	if err != nil || len(boxes) == 0 {
+	rows, err := heldCopies(ctx, tx, ref)
+	if err != nil || len(rows) == 0 {
 		return false, err
-	}
-	for _, id := range boxes {
-		if _, err := lockMailbox(ctx, tx, id); err != nil {
-			return false, err
-		}
 	}
 	byBox := map[MailboxID][]copyRow{}
-	var rows []struct {
-		Mailbox MailboxID `db:"mailbox_id"`
-		copyRow
-	}
-	if err := tx.SelectContext(ctx, &rows, `SELECT mailbox_id, uid, message_id, flags, ref FROM mailbox_message WHERE ref = $1 AND ref <> '' ORDER BY mailbox_id, uid`, ref); err != nil {
-		return false, err
-	}
-	touched := len(rows) == 0
+	touched := false
 	for _, r := range rows {
 		touched = touched || hasFlag(r.Flags, FlagSeen)
 		byBox[r.Mailbox] = append(byBox[r.Mailbox], r.copyRow)
@@ -58,11 +44,8 @@ func takeBack(ctx context.Context, tx *sqldb.Tx, ref string, whatever bool) (boo
 	if err != nil || touched && !whatever {
 		return false, err
 	}
-	for _, id := range boxes {
+	for _, id := range slices.Sorted(maps.Keys(byBox)) {
 		copies := byBox[id]
-		if len(copies) == 0 {
-			continue
-		}
 		size, err := sizeOf(ctx, tx, id, copies)
 		if err != nil {
 			return false, err
@@ -71,7 +54,38 @@ func takeBack(ctx context.Context, tx *sqldb.Tx, ref string, whatever bool) (boo
 			return false, err
 		}
 	}
-	return len(rows) > 0, nil
+	return true, nil
+}
+
+// A heldCopy is a copy whose mailbox the transaction holds.
+type heldCopy struct {
+	Mailbox MailboxID `db:"mailbox_id"`
+	copyRow
+}
+
+// heldCopies locks the mailboxes with copies of this ref, and returns the copies. One that moves meanwhile is followed.
+func heldCopies(ctx context.Context, tx *sqldb.Tx, ref string) ([]heldCopy, error) {
+	held := map[MailboxID]bool{}
+	for {
+		var rows []heldCopy
+		err := tx.SelectContext(ctx, &rows, `SELECT mailbox_id, uid, message_id, flags, ref FROM mailbox_message WHERE ref = $1 AND ref <> '' ORDER BY mailbox_id, uid`, ref)
+		if err != nil {
+			return nil, err
+		}
+		all := true
+		for _, r := range rows {
+			if held[r.Mailbox] {
+				continue
+			}
+			if _, err := lockMailbox(ctx, tx, r.Mailbox); err != nil {
+				return nil, err
+			}
+			held[r.Mailbox], all = true, false
+		}
+		if all {
+			return rows, nil
+		}
+	}
 }
 
 // touchedRef reports whether somebody read or downloaded a copy with this ref, or did with it what nobody has looked at yet.
