@@ -50,6 +50,10 @@ func diagram() string {
 			fmt.Fprintf(&b, "  %-12s → %s\n", nameOr(from), join(to))
 		}
 	}
+	b.WriteString("\nDispatch, asked to be given back\n")
+	for _, from := range []RecallState{"", RecallAsked} {
+		fmt.Fprintf(&b, "  %-12s → %s\n", nameOr(from), join(recalls[from]))
+	}
 	b.WriteString("```\n")
 	return b.String()
 }

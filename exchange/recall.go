@@ -47,19 +47,31 @@ const (
 	RecallRefused RecallState = "refused" // 16; the copy stays where it is
 )
 
-// recallAfter is the recall state after an event of this kind.
+// recalls lists every move of a recall state.
+var recalls = map[RecallState][]RecallState{
+	"":          {RecallAsked},
+	RecallAsked: {RecallAgreed, RecallRefused},
+}
+
+// recallAfter is the recall state after an event of this kind. A copy that its recipient is asked for is not handed on.
 func (d *Dispatch) recallAfter(kind string) (RecallState, error) {
+	to := d.Recall
 	switch {
-	case kind == EventRecallAsked && d.Recall == "":
-		return RecallAsked, nil
-	case kind == EventRecallRefused && d.Recall == RecallAsked:
-		return RecallRefused, nil
-	case (kind == string(Recalled) || kind == EventRecallAgreed) && d.Recall == RecallAsked:
-		return RecallAgreed, nil
-	case kind == EventRecallAsked, kind == EventRecallRefused, kind == EventRecallAgreed, kind == string(Forwarded) && d.Recall == RecallAsked:
+	case kind == EventRecallAsked:
+		to = RecallAsked
+	case kind == EventRecallRefused:
+		to = RecallRefused
+	case kind == EventRecallAgreed, kind == string(Recalled) && d.Recall == RecallAsked:
+		to = RecallAgreed
+	case kind == string(Forwarded) && d.Recall == RecallAsked:
+		return "", &MoveError{string(d.Recall), kind}
+	default:
+		return to, nil
+	}
+	if !slices.Contains(recalls[d.Recall], to) {
 		return "", &MoveError{string(d.Recall), kind}
 	}
-	return d.Recall, nil
+	return to, nil
 }
 
 // A recallDetail is the detail of the events of a recall. Code is that of QĐ 28/2018.

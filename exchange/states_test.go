@@ -65,3 +65,32 @@ func TestEveryStateIsReachedAndEveryOpenOneIsLeft(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryRecallFollowsTheTable(t *testing.T) {
+	all := []RecallState{"", RecallAsked, RecallAgreed, RecallRefused}
+	for _, from := range all {
+		for kind, to := range map[string]RecallState{EventRecallAsked: RecallAsked, EventRecallRefused: RecallRefused, EventRecallAgreed: RecallAgreed} {
+			d := Dispatch{Transport: Delivered, Handling: Received, Recall: from}
+			if after, err := d.recallAfter(kind); (err == nil) != slices.Contains(recalls[from], to) || err == nil && after != to {
+				t.Errorf("recall %q by %s: %q %v", from, kind, after, err)
+			}
+		}
+		// What is no answer changes nothing; what is asked back is not handed on.
+		for _, kind := range []string{string(Accepted), string(Forwarded), string(Superseded), EventOpened, EventLater} {
+			d := Dispatch{Transport: Delivered, Handling: Received, Recall: from}
+			after, err := d.recallAfter(kind)
+			if refused := kind == string(Forwarded) && from == RecallAsked; (err != nil) != refused || !refused && after != from {
+				t.Errorf("recall %q by %s: %q %v", from, kind, after, err)
+			}
+		}
+	}
+	// Nobody handles what was taken back.
+	for _, from := range []Transport{Cancelled, Recalled, Superseded} {
+		for _, to := range allHandlings[1:] {
+			d := Dispatch{Transport: from, Handling: Received}
+			if _, _, err := d.moved(string(to)); err == nil {
+				t.Errorf("%s becomes %s", from, to)
+			}
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ func (w *walk) pick(options ...string) string { return options[w.random.Intn(len
 
 func (w *walk) step(seed int) {
 	unit := w.pick("syt", "stc", "ubnd", "vphd")
-	verb := w.pick("issue", "move", "move", "reply", "reply", "open", "queue", "queue", "report", "accept", "refuse", "advance", "back", "forward", "forward", "assign", "task", "damage", "answer")
+	verb := w.pick("issue", "move", "move", "reply", "reply", "open", "queue", "queue", "report", "accept", "refuse", "advance", "back", "forward", "forward", "assign", "task", "damage", "answer", "recall", "give back", "give back", "supplement", "replace", "pickup")
 	if len(w.docs) == 0 {
 		verb = "issue"
 	}
@@ -94,6 +95,24 @@ func (w *walk) direct(verb, unit string) {
 	}
 	ctx, by := context.Background(), exchange.Actor{Unit: "syt", Address: mailcore.Address(unit + "@" + domain)}
 	switch verb {
+	case "recall":
+		w.Recall(ctx, clerk, d.Dispatch.Document, "nhầm", false)
+	case "give back":
+		by := exchange.Actor{Unit: recipients.UnitCode(unit)}
+		if d.Dispatch.Way != exchange.ByMailbox {
+			by = clerk
+		}
+		w.AnswerRecall(ctx, by, d.Dispatch.ID, w.random.Intn(2) == 0, w.pick("", "đã thi hành"))
+	case "supplement":
+		w.Supplement(ctx, clerk, d.Dispatch.Document, exchange.Forgotten{Name: w.pick("Ông A", "Bà B"), Address: w.pick("", "b@b.test")}, "bỏ sót")
+	case "replace":
+		if n := len(w.docs); n > 1 {
+			w.Replace(ctx, clerk, d.Dispatch.Document, w.docs[n-1], "sửa")
+		}
+	case "pickup":
+		if o, err := w.OfferPickup(ctx, clerk, d.Dispatch.ID, pickupBase, "", time.Hour); err == nil && w.random.Intn(2) == 0 {
+			w.FetchPickup(ctx, strings.TrimPrefix(o.URL, pickupBase), 0, exchange.Visitor{Browser: "b", Remote: "192.0.2.1"})
+		}
 	case "accept":
 		w.Accept(ctx, by, d.Dispatch.ID, w.pick("", "7", "8"))
 	case "refuse":
@@ -173,7 +192,7 @@ func (w *walk) closedStaysClosed() {
 			}
 			w.closed[d.Dispatch.ID] = d.Dispatch.Closed()
 			if slices.ContainsFunc(st.Dispatches[:i], func(o exchange.StatusDispatch) bool {
-				return o.Unit == d.Unit && (!o.Dispatch.Closed() && !d.Dispatch.Closed() || o.Parent == 0 && d.Parent == 0)
+				return o.Unit == d.Unit && o.Address == d.Address && (!o.Dispatch.Closed() && !d.Dispatch.Closed() || o.Parent == 0 && d.Parent == 0)
 			}) {
 				w.t.Errorf("two copies to %s of %s", d.Unit, st.Reference)
 			}
