@@ -75,7 +75,7 @@ func (in *installation) close() error {
 
 // intake returns the document reader, started when it is first needed: it costs a moment and some memory.
 func (in *installation) intake(ctx context.Context) (*intake.Reader, error) {
-	in.readerOnce.Do(func() { in.reader, in.readerErr = newReader(ctx, in.cfg.path("cache"), in.cfg.OCR.Parallel) })
+	in.readerOnce.Do(func() { in.reader, in.readerErr = newReader(ctx, in.cfg.path("cache"), in.cfg.OCR.Parallel, false) })
 	return in.reader, in.readerErr
 }
 

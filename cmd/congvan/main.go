@@ -14,11 +14,14 @@ import (
 	"os/signal"
 	"syscall"
 
+	"congvan/exchange/intake"
+
 	"github.com/spf13/cobra"
 )
 
 func main() {
 	keepPrivate()
+	intake.Child() // never returns where this program was started by itself to hold PDFium
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))

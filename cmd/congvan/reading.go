@@ -148,8 +148,9 @@ func readFile(path string) ([]byte, error) {
 	return data, nil
 }
 
-// readingTools opens what reading needs without changing anything: the directory of an installation, else the demo's.
-func readingTools(ctx context.Context, data string) (*intake.Reader, func(context.Context, string) (*recipients.Directory, error), func(), error) {
+// readingTools opens what reading needs without changing anything: the directory of an installation, else the demo's. For one
+// file alone no process is started beside this one: that takes longer than it saves on a letter of a page or two.
+func readingTools(ctx context.Context, data string, alone bool) (*intake.Reader, func(context.Context, string) (*recipients.Directory, error), func(), error) {
 	if data != "" {
 		cfg, err := loadConfig(data)
 		if err != nil {
@@ -159,22 +160,26 @@ func readingTools(ctx context.Context, data string) (*intake.Reader, func(contex
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		r, err := in.intake(ctx)
-		return r, in.units.Directory, func() { in.close() }, err
+		if in.reader, err = newReader(ctx, cfg.path("cache"), cfg.OCR.Parallel, alone); err != nil {
+			in.close()
+			return nil, nil, nil, err
+		}
+		return in.reader, in.units.Directory, func() { in.close() }, nil
 	}
 	dir, err := demoDirectory()
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	r, err := newReader(ctx, "", 2)
+	r, err := newReader(ctx, "", 2, alone)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	return r, func(context.Context, string) (*recipients.Directory, error) { return dir, nil }, func() { r.Close() }, nil
 }
 
-// newReader starts the document reader. Compiled code is kept in cache, the user's own cache folder when it is "".
-func newReader(ctx context.Context, cache string, parallel int) (*intake.Reader, error) {
+// newReader starts the document reader, alone without processes beside this one. Compiled code is kept in cache, the user's
+// own cache folder when it is "".
+func newReader(ctx context.Context, cache string, parallel int, alone bool) (*intake.Reader, error) {
 	if cache == "" {
 		user, err := os.UserCacheDir()
 		if err != nil {
@@ -185,7 +190,7 @@ func newReader(ctx context.Context, cache string, parallel int) (*intake.Reader,
 	if err := os.MkdirAll(cache, 0o755); err != nil {
 		return nil, fmt.Errorf("cache of the reader: %w", err)
 	}
-	return intake.Open(ctx, intake.Options{CacheDir: cache, Workers: parallel, MaxBytes: maxUpload})
+	return intake.Open(ctx, intake.Options{CacheDir: cache, Workers: parallel, MaxBytes: maxUpload, InProcess: alone})
 }
 
 func readCommand(s *streams) *cobra.Command {
@@ -196,7 +201,7 @@ func readCommand(s *streams) *cobra.Command {
 		Short: "Show what is read from documents; nothing is stored",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, files []string) error {
-			r, directory, done, err := readingTools(c.Context(), data)
+			r, directory, done, err := readingTools(c.Context(), data, len(files) == 1)
 			if err != nil {
 				return err
 			}

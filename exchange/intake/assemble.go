@@ -162,10 +162,10 @@ func raiseReference(text string, old bool) string {
 // fillMarks takes the strongest mark of each kind. Two different ones are a doubt to be told.
 func (d *Draft) fillMarks(marks []mark) {
 	rank := map[string]int{"Mật": 1, "Tối mật": 2, "Tuyệt mật": 3, "Khẩn": 1, "Thượng khẩn": 2, "Hỏa tốc": 3, "Hỏa tốc hẹn giờ": 4}
-	doubt := false
+	var doubts []int // pages
 	for _, m := range marks {
 		if m.doubt {
-			doubt = true
+			doubts = append(doubts, m.line.page)
 			continue
 		}
 		if rank[m.secrecy] > rank[d.Secrecy] {
@@ -177,8 +177,8 @@ func (d *Draft) fillMarks(marks []mark) {
 			d.place(FieldUrgency, []line{m.line})
 		}
 	}
-	if doubt && d.Secrecy == "" && d.Problem(MaybeSecret) == nil {
-		d.Problems = append(d.Problems, problem(MaybeSecret, nil))
+	if len(doubts) > 0 && d.Secrecy == "" && d.Problem(MaybeSecret) == nil {
+		d.Problems = append(d.Problems, maybeSecret(doubts))
 	}
 }
 

@@ -5,8 +5,8 @@
 // is a *Problem with a message for the clerk; whatever is doubtful in a file that can be read is said in the Draft.
 //
 // Text comes from the PDF's own text layer, character by character with positions, by PDFium compiled to WebAssembly: a
-// hostile file runs in a sandbox without the machine's files, with bounded memory and a deadline. Words, lines and columns
-// are built here, because producers disagree about them. Fonts from before Unicode (TCVN3, VNI) are decoded; the text as
+// hostile file runs in a sandbox without the machine's files, with bounded memory and a deadline, and in a process of its own
+// that can be killed (Child). Words, lines and columns are built here, because producers disagree about them. Fonts from before Unicode (TCVN3, VNI) are decoded; the text as
 // it stood is kept beside. A page without a usable text layer is rendered and read by tesseract with its Vietnamese model,
 // run as a process; without it the draft says "cần nhập tay" and what to install.
 //

@@ -226,23 +226,25 @@ func TestMarksThatAreNoText(t *testing.T) {
 	for name, c := range map[string]struct {
 		data  []byte
 		level string // "" where a doubt is enough
+		page  int    // where it stands; the first when 0
 	}{
-		"outlines at the top":          {one(drawnWord{text: "TỐI MẬT", x: 80, y: 805, size: 16, frame: true}), "Tối mật"},
-		"a path each":                  {one(drawnWord{text: "TUYỆT MẬT", x: 80, y: 805, size: 16, each: true}), "Tuyệt mật"},
-		"the short one":                {one(drawnWord{text: "MẬT", x: 80, y: 805, size: 18, each: true, frame: true}), "Mật"},
-		"black in the lower half":      {one(drawnWord{text: "MẬT", x: 300, y: 175 - 70, size: 20, colour: black, each: true}), ""},
-		"red over the text":            {one(drawnWord{text: "TỐI MẬT", x: 200, y: 398, size: 22, frame: true}), "Tối mật"},
-		"without serifs":               {one(drawnWord{text: "TUYỆT MẬT", x: 90, y: 50, size: 15, font: "LiberationSans-Bold", frame: true}), "Tuyệt mật"},
-		"askew by 15":                  {one(drawnWord{text: "TỐI MẬT", x: 250, y: 300, size: 24, degrees: 15, frame: true, each: true}), ""},
-		"askew by -28":                 {one(drawnWord{text: "TUYỆT MẬT", x: 250, y: 500, size: 24, degrees: -28}), ""},
-		"only the lines of letters":    {one(drawnWord{text: "TỐI MẬT", x: 90, y: 800, size: 22, stroke: true, each: true}), ""},
-		"outlines on the third page":   {pagesPDF([]string{"", "", drawnWord{text: "TỐI MẬT", x: 80, y: 45, size: 18, frame: true, each: true}.content(t)}), "Tối mật"},
-		"a form in the lower half":     {pagesPDF([]string{"q 1 0 0 1 0 -700 cm /X4 Do Q"}, formOf(drawnWord{text: "TỐI MẬT", x: 80, y: 745, size: 18, frame: true}.content(t), "")), "Tối mật"},
-		"a form in a form":             {pagesPDF([]string{"", "/X5 Do"}, formOf(drawnWord{text: "TUYỆT MẬT", x: 80, y: 45, size: 18, frame: true}.content(t), ""), formOf("/I Do", "/I 4 0 R")), "Tuyệt mật"},
-		"a picture in the lower half":  {picture(drawnWord{text: "TỐI MẬT", size: 18, frame: true}, 200, 1, "110 0 0 32 300 40"), "Tối mật"},
-		"a picture on the second page": {picture(drawnWord{text: "TUYỆT MẬT", size: 18, frame: true}, 200, 2, "150 0 0 34 80 790"), "Tuyệt mật"},
-		"a picture askew":              {picture(drawnWord{text: "MẬT", size: 18, frame: true}, 200, 1, "70 18 -9 36 300 600"), ""},
-		"a small picture, coarse":      {picture(drawnWord{text: "MẬT", size: 14, frame: true}, 72, 1, "50 0 0 25 300 40"), ""},
+		"outlines at the top":          {one(drawnWord{text: "TỐI MẬT", x: 80, y: 805, size: 16, frame: true}), "Tối mật", 0},
+		"a path each":                  {one(drawnWord{text: "TUYỆT MẬT", x: 80, y: 805, size: 16, each: true}), "Tuyệt mật", 0},
+		"the short one":                {one(drawnWord{text: "MẬT", x: 80, y: 805, size: 18, each: true, frame: true}), "Mật", 0},
+		"black in the lower half":      {one(drawnWord{text: "MẬT", x: 300, y: 175 - 70, size: 20, colour: black, each: true}), "", 0},
+		"red over the text":            {one(drawnWord{text: "TỐI MẬT", x: 200, y: 398, size: 22, frame: true}), "Tối mật", 0},
+		"without serifs":               {one(drawnWord{text: "TUYỆT MẬT", x: 90, y: 50, size: 15, font: "LiberationSans-Bold", frame: true}), "Tuyệt mật", 0},
+		"askew by 15":                  {one(drawnWord{text: "TỐI MẬT", x: 250, y: 300, size: 24, degrees: 15, frame: true, each: true}), "", 0},
+		"askew by -28":                 {one(drawnWord{text: "TUYỆT MẬT", x: 250, y: 500, size: 24, degrees: -28}), "", 0},
+		"askew on the second page":     {pagesPDF([]string{"", drawnWord{text: "TỐI MẬT", x: 250, y: 300, size: 24, degrees: 15, frame: true, each: true}.content(t)}), "", 2},
+		"only the lines of letters":    {one(drawnWord{text: "TỐI MẬT", x: 90, y: 800, size: 22, stroke: true, each: true}), "", 0},
+		"outlines on the third page":   {pagesPDF([]string{"", "", drawnWord{text: "TỐI MẬT", x: 80, y: 45, size: 18, frame: true, each: true}.content(t)}), "Tối mật", 3},
+		"a form in the lower half":     {pagesPDF([]string{"q 1 0 0 1 0 -700 cm /X4 Do Q"}, formOf(drawnWord{text: "TỐI MẬT", x: 80, y: 745, size: 18, frame: true}.content(t), "")), "Tối mật", 0},
+		"a form in a form":             {pagesPDF([]string{"", "/X5 Do"}, formOf(drawnWord{text: "TUYỆT MẬT", x: 80, y: 45, size: 18, frame: true}.content(t), ""), formOf("/I Do", "/I 4 0 R")), "Tuyệt mật", 2},
+		"a picture in the lower half":  {picture(drawnWord{text: "TỐI MẬT", size: 18, frame: true}, 200, 1, "110 0 0 32 300 40"), "Tối mật", 0},
+		"a picture on the second page": {picture(drawnWord{text: "TUYỆT MẬT", size: 18, frame: true}, 200, 2, "150 0 0 34 80 790"), "Tuyệt mật", 2},
+		"a picture askew":              {picture(drawnWord{text: "MẬT", size: 18, frame: true}, 200, 1, "70 18 -9 36 300 600"), "", 0},
+		"a small picture, coarse":      {picture(drawnWord{text: "MẬT", size: 14, frame: true}, 72, 1, "50 0 0 25 300 40"), "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := openReader(t).Read(t.Context(), "x.pdf", c.data)
@@ -254,6 +256,11 @@ func TestMarksThatAreNoText(t *testing.T) {
 			}
 			if d.Secrecy != c.level && !(c.level == "" && d.Secrecy != "") || d.Secrecy == "" && d.Problem(intake.MaybeSecret) == nil {
 				t.Errorf("secrecy %q, problems %v", d.Secrecy, d.Problems)
+			}
+			if p := d.Problem(intake.MaybeSecret); p != nil {
+				if want := fmt.Sprintf("ở trang %d.", max(1, c.page)); !strings.Contains(p.Message, want) {
+					t.Errorf("the clerk is told %q, want %q", p.Message, want)
+				}
 			}
 			t.Logf("%s: %q, doubt %t", name, d.Secrecy, d.Problem(intake.MaybeSecret) != nil)
 		})

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/klippa-app/go-pdfium"
-
 	"congvan/mailcore/viettext"
 )
 
@@ -17,7 +15,7 @@ type job struct {
 	reader *Reader
 	call   Call
 	draft  *Draft
-	file   *pdfFile
+	file   *document
 	key    string // of the cache
 	list   []int  // pages to read, from 0
 	pages  []page // in the order of list
@@ -37,12 +35,8 @@ func newDraft(name string) *Draft {
 
 // run reads the document. When the time limit ends while scans are recognised, the pages that are done count.
 func (j *job) run(ctx context.Context, data []byte) error {
-	inst, err := j.reader.pool.GetInstanceWithContext(ctx)
-	if err != nil {
-		return fmt.Errorf("wait for pdfium: %w", err)
-	}
 	j.tell(PhaseOpen, 0, 1)
-	err = guard(ctx, inst, func() error { return j.read(ctx, inst, data) })
+	err := j.reader.files.with(ctx, data, func(f *document) error { return j.read(ctx, f) })
 	if err != nil && !(j.ready && errors.Is(err, context.DeadlineExceeded)) {
 		return memory(err)
 	}
@@ -54,11 +48,7 @@ func (j *job) run(ctx context.Context, data []byte) error {
 }
 
 // read does what needs the open file.
-func (j *job) read(ctx context.Context, inst pdfium.Pdfium, data []byte) error {
-	f, err := openPDF(inst, data)
-	if err != nil {
-		return err
-	}
+func (j *job) read(ctx context.Context, f *document) error {
 	j.draft.Pages, j.file = f.pages, f
 	j.list = choosePages(j.draft, j.reader.opt.MaxPages)
 	if err := j.readText(ctx); err != nil {
@@ -131,7 +121,7 @@ func (j *job) recognise(ctx context.Context) error {
 			return ctx.Err()
 		}
 		p := page{number: j.list[k] + 1}
-		img, dpi, err := j.file.picture(j.list[k], &p)
+		img, dpi, err := j.file.picture(j.list[k], &p, ocrDPI)
 		if err != nil {
 			<-j.reader.slots
 			j.recognised(k, nil, err)

@@ -145,9 +145,9 @@ func (r *Reader) Inspect(ctx context.Context, name string, data []byte) (*Item, 
 		return it, err
 	}
 	var facts pdfFacts
-	err = r.withPDF(ctx, data, func(_ context.Context, f *pdfFile) error {
-		facts = f.facts()
-		return nil
+	err = r.withPDF(ctx, data, func(_ context.Context, f *document) (err error) {
+		facts, err = f.facts()
+		return err
 	})
 	var p *Problem
 	switch {
@@ -165,8 +165,8 @@ func (r *Reader) Inspect(ctx context.Context, name string, data []byte) (*Item, 
 	return it, nil
 }
 
-// withPDF opens a file in an instance of PDFium for work, with the reader's time limit.
-func (r *Reader) withPDF(ctx context.Context, data []byte, work func(context.Context, *pdfFile) error) error {
+// withPDF opens a file for work, with the reader's time limit.
+func (r *Reader) withPDF(ctx context.Context, data []byte, work func(context.Context, *document) error) error {
 	if p := checkBytes(data); p != nil {
 		return p
 	}
@@ -176,17 +176,7 @@ func (r *Reader) withPDF(ctx context.Context, data []byte, work func(context.Con
 	defer r.busy.Done()
 	ctx, cancel := context.WithTimeout(ctx, r.opt.Timeout)
 	defer cancel()
-	inst, err := r.pool.GetInstanceWithContext(ctx)
-	if err != nil {
-		return slow(ctx, fmt.Errorf("wait for pdfium: %w", err))
-	}
-	err = guard(ctx, inst, func() error {
-		f, err := openPDF(inst, data)
-		if err != nil {
-			return err
-		}
-		return work(ctx, f)
-	})
+	err := r.files.with(ctx, data, func(f *document) error { return work(ctx, f) })
 	if err != nil {
 		return slow(ctx, memory(err))
 	}

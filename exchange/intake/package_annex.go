@@ -81,7 +81,7 @@ func (d *Draft) lastOwnPage() int {
 // pagesAfter reads the pages after page first (from 1), as many as a reader reads in full.
 func (r *Reader) pagesAfter(ctx context.Context, data []byte, first int) (pages []page, cause, err error) {
 	j := &job{reader: r, draft: &Draft{}, key: cacheKey(data, r.opt.Language)}
-	err = r.withPDF(ctx, data, func(ctx context.Context, f *pdfFile) error {
+	err = r.withPDF(ctx, data, func(ctx context.Context, f *document) error {
 		j.file = f
 		for i := first; i < f.pages && len(j.list) < r.opt.MaxPages; i++ {
 			j.list = append(j.list, i)

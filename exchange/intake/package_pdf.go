@@ -295,10 +295,11 @@ type pdfFacts struct {
 	files    []string // names of attachments
 	scripts  int
 	security bool // encrypted, though no password is needed to read
+	version  string
 }
 
 func (f *pdfFile) facts() pdfFacts {
-	out := pdfFacts{pages: f.pages}
+	out := pdfFacts{pages: f.pages, version: f.version()}
 	if n, err := f.pdf.FPDFDoc_GetAttachmentCount(&requests.FPDFDoc_GetAttachmentCount{Document: f.doc}); err == nil {
 		for i := range min(n.AttachmentCount, 50) {
 			name := "?"

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -337,15 +336,18 @@ func (f *pdfFile) readWords(h *pageHandle, t *textPage, p *page, fonts bool) err
 	}
 }
 
-// picture renders page i to be recognised, and measures it.
-func (f *pdfFile) picture(i int, p *page) (*image.RGBA, float64, error) {
+// picture renders page i, and measures it; bare leaves out what the text layer gives.
+func (f *pdfFile) picture(i int, p *page, dpi float64, bare bool) (*image.RGBA, float64, error) {
 	h, err := f.load(i)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer h.free()
 	p.width, p.height = h.geom.size()
-	return f.render(h, ocrDPI)
+	if bare {
+		f.withoutText(h)
+	}
+	return f.render(h, dpi)
 }
 
 // maxObjects bounds how many objects of a page are looked at one by one.
@@ -404,35 +406,4 @@ func (f *pdfFile) pictureCover(h *pageHandle) float64 {
 		cover = max(cover, min(1, area/(w*ht)))
 	}
 	return cover
-}
-
-// guard runs work on one instance and turns panics at the border into errors. When ctx ends first the instance is killed,
-// which stops PDFium wherever it is.
-func guard(ctx context.Context, pdf pdfium.Pdfium, work func() error) (err error) {
-	done := make(chan error, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				done <- fmt.Errorf("pdfium: %v", p)
-			}
-		}()
-		done <- work()
-	}()
-	select {
-	case err = <-done:
-		if err == nil {
-			pdf.Close()
-			return nil
-		}
-	case <-ctx.Done():
-		pdf.Kill()
-		<-done
-		return ctx.Err()
-	}
-	if !errors.As(err, new(*Problem)) {
-		pdf.Kill() // after a trap the instance's memory is not to be trusted
-		return err
-	}
-	pdf.Close()
-	return err
 }

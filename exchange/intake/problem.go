@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -58,8 +59,7 @@ var problemTexts = map[ProblemCode][2]string{
 		"Hãy quét lại văn bản hoặc in ra PDF mới."},
 	NeedsManual: {"Văn bản là bản quét, máy chưa có chương trình nhận dạng chữ: cần nhập tay.",
 		"Để máy tự đọc, hãy cài đặt: apt-get install tesseract-ocr tesseract-ocr-vie"},
-	MaybeSecret: {"Văn bản có thể có dấu mật.",
-		"Hãy kiểm tra bằng mắt; nếu văn bản có độ mật thì không gửi qua hệ thống này."},
+	MaybeSecret:  {"", "Hãy kiểm tra bằng mắt; nếu văn bản có độ mật thì không gửi qua hệ thống này."},
 	NoRecipients: {"Không tìm thấy phần Nơi nhận trong văn bản.", "Hãy kiểm tra văn bản và nhập nơi nhận bằng tay."},
 }
 
@@ -80,6 +80,20 @@ func tooManyPages(pages, first, last int) *Problem {
 }
 
 func unreadPages(pages []int, cause error) *Problem {
+	return &Problem{Code: UnreadPages, Message: "Chưa đọc được chữ ở trang " + pageList(pages) + ".",
+		Hint: "Hãy kiểm tra các trang này bằng mắt.", err: cause}
+}
+
+// maybeSecret says on which pages something looks like a mark of secrecy.
+func maybeSecret(pages []int) *Problem {
+	pages = slices.Clone(pages)
+	slices.Sort(pages)
+	return &Problem{Code: MaybeSecret, Message: "Có thể có dấu mật ở trang " + pageList(slices.Compact(pages)) + ".",
+		Hint: problemTexts[MaybeSecret][1]}
+}
+
+// pageList names pages, the first dozen of many.
+func pageList(pages []int) string {
 	list := make([]string, 0, len(pages))
 	for i, p := range pages {
 		if i == 12 {
@@ -88,6 +102,5 @@ func unreadPages(pages []int, cause error) *Problem {
 		}
 		list = append(list, fmt.Sprint(p))
 	}
-	return &Problem{Code: UnreadPages, Message: "Chưa đọc được chữ ở trang " + strings.Join(list, ", ") + ".",
-		Hint: "Hãy kiểm tra các trang này bằng mắt.", err: cause}
+	return strings.Join(list, ", ")
 }

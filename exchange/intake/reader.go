@@ -9,12 +9,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"github.com/klippa-app/go-pdfium"
-	"github.com/klippa-app/go-pdfium/webassembly"
-	"github.com/tetratelabs/wazero"
-	"github.com/tetratelabs/wazero/api"
-	"github.com/tetratelabs/wazero/experimental"
 )
 
 // Options say how a Reader works. The zero value of a field means its default.
@@ -32,7 +26,8 @@ type Options struct {
 	OCRMemory   int64         // bytes of memory for what was recognised; default 16 MiB, negative for none
 	OCRDir      string        // folder that keeps it between starts; "" keeps it in memory only
 	OCRDirBytes int64         // most bytes of that folder; default 256 MiB
-	Log         *slog.Logger  // is told when that folder cannot be written; default slog.Default()
+	InProcess   bool          // keep PDFium in this process, which is slow but starts no other; so it is too where Child was not called
+	Log         *slog.Logger  // is told when that folder cannot be written and when a child is lost; default slog.Default()
 }
 
 func (o Options) withDefaults() Options {
@@ -77,8 +72,7 @@ func (o Options) withDefaults() Options {
 // A Reader reads document files. It is safe for concurrent use; opened once, it serves until Close.
 type Reader struct {
 	opt   Options
-	pool  pdfium.Pool
-	cache wazero.CompilationCache
+	files opener
 	slots chan struct{} // one for each tesseract that may run
 	memo  ocrCache
 
@@ -88,10 +82,18 @@ type Reader struct {
 	busy     sync.WaitGroup
 }
 
+// An opener opens files in PDFium: an engine in this process, or children beside it. The file is open while work runs; when
+// ctx ends, work is given up and PDFium is stopped wherever it is.
+type opener interface {
+	with(ctx context.Context, data []byte, work func(*document) error) error
+	close() error
+}
+
 // ErrClosed is what Read returns after Close.
 var ErrClosed = errors.New("intake: reader is closed")
 
-// Open starts a Reader. With a filled cache it takes a tenth of a second, else some seconds.
+// Open starts a Reader. Its children start when the first file needs them: with a filled cache in a fifth of a second, else in
+// some seconds. A Reader without children is as slow itself.
 func Open(ctx context.Context, opt Options) (*Reader, error) {
 	opt = opt.withDefaults()
 	r := &Reader{opt: opt, slots: make(chan struct{}, opt.Parallel), memo: ocrCache{limit: opt.OCRMemory, dir: opt.OCRDir, dirLimit: opt.OCRDirBytes}}
@@ -100,36 +102,21 @@ func Open(ctx context.Context, opt Options) (*Reader, error) {
 			return nil, fmt.Errorf("open folder of recognised text: %w", err)
 		}
 	}
-	config := wazero.NewRuntimeConfig().WithCoreFeatures(api.CoreFeaturesV2 | experimental.CoreFeaturesExceptionHandling).
-		WithCloseOnContextDone(true).WithMemoryLimitPages(opt.MemoryPages)
 	if opt.CacheDir != "" {
-		cache, err := wazero.NewCompilationCacheWithDir(opt.CacheDir)
-		if err != nil {
-			return nil, fmt.Errorf("open compilation cache %s: %w", opt.CacheDir, err)
+		if err := os.MkdirAll(opt.CacheDir, 0o755); err != nil {
+			return nil, fmt.Errorf("open compilation cache: %w", err)
 		}
-		r.cache = cache
-		config = config.WithCompilationCache(cache)
 	}
-	pool, err := webassembly.Init(webassembly.Config{Context: context.WithoutCancel(ctx), MinIdle: 1, MaxIdle: opt.Workers, MaxTotal: opt.Workers,
-		RuntimeConfig: config, FSConfig: sandbox(), Stdout: io.Discard, Stderr: io.Discard})
+	if canStart() && !opt.InProcess {
+		r.files = newChildren(opt)
+		return r, nil
+	}
+	e, err := startEngine(ctx, engineOptions{cacheDir: opt.CacheDir, memoryPages: opt.MemoryPages, instances: opt.Workers, stoppable: true})
 	if err != nil {
-		if r.cache != nil {
-			r.cache.Close(ctx)
-		}
-		return nil, fmt.Errorf("start pdfium: %w", err)
+		return nil, err
 	}
-	r.pool = pool
+	r.files = e
 	return r, nil
-}
-
-// sandbox is what PDFium sees of the machine: its fonts, for files that embed none, and nothing else. The library's default
-// would be the whole file system.
-func sandbox() wazero.FSConfig {
-	fs := wazero.NewFSConfig()
-	if _, err := os.Stat("/usr/share/fonts"); err == nil {
-		fs = fs.WithReadOnlyDirMount("/usr/share/fonts", "/usr/share/fonts")
-	}
-	return fs
 }
 
 // Close waits for documents that are being read and frees everything.
@@ -142,11 +129,7 @@ func (r *Reader) Close() error {
 	r.closed = true
 	r.mu.Unlock()
 	r.busy.Wait()
-	err := r.pool.Close()
-	if r.cache != nil {
-		err = errors.Join(err, r.cache.Close(context.Background()))
-	}
-	return err
+	return r.files.close()
 }
 
 func (r *Reader) begin() error {

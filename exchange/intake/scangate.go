@@ -69,15 +69,23 @@ func (r *Reader) CheckScan(ctx context.Context, data []byte) (*ScanReport, error
 	}
 	rep := &ScanReport{Pages: []ScanPage{}}
 	tinted, total := false, 0
-	err := r.withPDF(ctx, data, func(ctx context.Context, f *pdfFile) error {
-		rep.Version = f.version()
+	err := r.withPDF(ctx, data, func(ctx context.Context, f *document) error {
+		facts, err := f.facts()
+		if err != nil {
+			return err
+		}
+		rep.Version = facts.version
 		list := choosePages(&Draft{Pages: f.pages}, r.opt.MaxPages)
 		total = len(list)
 		for _, i := range list {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			if p, scan := f.measure(i); scan {
+			p, scan, err := f.measure(i)
+			if err != nil {
+				return err
+			}
+			if scan {
 				rep.Pages = append(rep.Pages, p)
 			}
 		}

@@ -244,7 +244,7 @@ func multiply(m, n structs.FPDF_FS_MATRIX) structs.FPDF_FS_MATRIX {
 }
 
 // tinted draws up to three of the pages small, the first and the last before others, and says whether any shows colour.
-func (f *pdfFile) tinted(pages []ScanPage) bool {
+func (d *document) tinted(pages []ScanPage) bool {
 	if len(pages) == 0 {
 		return false
 	}
@@ -253,12 +253,7 @@ func (f *pdfFile) tinted(pages []ScanPage) bool {
 		if slices.Contains(tries[:k], i) || !pages[i].Colour {
 			continue
 		}
-		h, err := f.load(pages[i].Page - 1)
-		if err != nil {
-			continue
-		}
-		img, _, err := f.render(h, tintDPI)
-		h.free()
+		img, _, err := d.picture(pages[i].Page-1, &page{}, tintDPI)
 		if err == nil && showsColour(img) {
 			return true
 		}

@@ -35,13 +35,7 @@ func (j *job) examine(ctx context.Context, k int, left *int) (out []mark, err er
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	number := j.pages[k].number
-	h, err := j.file.load(j.list[k])
-	if err != nil {
-		return nil, err
-	}
-	defer h.free()
-	suspects, err := j.file.suspects(h, number)
+	suspects, err := j.file.suspects(j.list[k])
 	if err != nil || len(suspects) == 0 {
 		return nil, err
 	}
@@ -53,7 +47,7 @@ func (j *job) examine(ctx context.Context, k int, left *int) (out []mark, err er
 		}
 		return out, ctx.Err()
 	}
-	img, dpi, err := j.file.render(h, ocrDPI)
+	img, dpi, err := j.file.drawings(j.list[k], ocrDPI)
 	if err != nil {
 		return nil, err
 	}

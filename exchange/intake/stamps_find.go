@@ -96,9 +96,14 @@ func (f *pdfFile) withoutText(h *pageHandle) {
 	}
 }
 
-// suspects looks for what may be a stamp among the ink of a page that is no text. Where text lies over a picture of the whole
+// suspects looks for what may be a stamp among the ink of page i that is no text. Where text lies over a picture of the whole
 // page, or in one form with it, the places of the letters are left out.
-func (f *pdfFile) suspects(h *pageHandle, number int) ([]suspect, error) {
+func (f *pdfFile) suspects(i int) ([]suspect, error) {
+	h, err := f.load(i)
+	if err != nil {
+		return nil, err
+	}
+	defer h.free()
 	var letters []glyph
 	if f.pictureCover(h) > 0.5 {
 		glyphs, _, err := f.glyphs(h)
@@ -114,9 +119,9 @@ func (f *pdfFile) suspects(h *pageHandle, number int) ([]suspect, error) {
 	}
 	dots := dpi / 72
 	_, red := greyPage(img)
-	out := suspectsIn(inkOf(darkest(img), letters, dots), dots, number)
+	out := suspectsIn(inkOf(darkest(img), letters, dots), dots, i+1)
 	if red != nil { // a stamp over a photograph
-		for _, s := range suspectsIn(inkOf(red, nil, dots), dots, number) {
+		for _, s := range suspectsIn(inkOf(red, nil, dots), dots, i+1) {
 			if s.stamp && !slices.ContainsFunc(out, func(o suspect) bool { return o.stamp && overlap(o.line, s.line) > 0.7 }) {
 				out = append(out, s)
 			}
