@@ -84,8 +84,18 @@ func (s *Store) EachBookRow(ctx context.Context, q BookRange, fn func(BookRow) e
 	if err != nil {
 		return err
 	}
+	names := map[string]string{}
+	if q.Book != OutgoingBook {
+		accounts, err := s.Mail.ListAccounts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, a := range accounts {
+			names[string(a.Address)] = a.Name
+		}
+	}
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		b := &bookReader{tx: tx, q: q, dir: dir, fn: fn}
+		b := &bookReader{tx: tx, q: q, dir: dir, fn: fn, names: names}
 		return b.read(ctx)
 	})
 	if err != nil {
@@ -100,6 +110,8 @@ type bookReader struct {
 	q   BookRange
 	dir *recipients.Directory
 	fn  func(BookRow) error
+
+	names map[string]string // of officers, by address
 
 	next int64  // the number that should come next in the series
 	in   bool   // the row before was inside the range

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"congvan/recipients"
+
+	"github.com/jmoiron/sqlx"
 )
 
 // rows makes lines of a page of numbers, with what other tables say of them.
@@ -39,7 +41,9 @@ func (b *bookReader) rows(ctx context.Context, page []bookLine) ([]BookRow, erro
 		if err != nil {
 			return nil, err
 		}
-		cells = func(n bookLine) []string { return b.incomingCells(&n, given[int64(n.Dispatch)]) }
+		cells = func(n bookLine) []string {
+			return b.incomingCells(&n, cmp.Or(given[int64(n.Dispatch)], &assignmentNote{}))
+		}
 	}
 	out := make([]BookRow, len(page))
 	for i, n := range page {
@@ -162,65 +166,98 @@ func outgoingNote(n *bookLine, sent sentCells) string {
 
 // An assignmentNote is whom a copy was given to inside the unit, and what came of it.
 type assignmentNote struct {
-	to     string
-	on     string // civil date
-	answer string // số, ký hiệu of the document that answers
-	reason string // why it was refused or where it was forwarded
-	due    string // civil date that was told when assigning
-	taken  bool   // somebody has begun to work on it
+	lead    string
+	support []string
+	on      string   // civil date
+	due     string   // civil date, as told when assigning
+	answers []string // số, ký hiệu of the documents that answer
+	reason  string   // why it was refused or forwarded
+	taken   bool     // somebody has begun to work on it
 }
 
-// assignments reads from the events of copies whom they were given to. Details have the keys that the verbs write.
-func (b *bookReader) assignments(ctx context.Context, copies []int64) (map[int64]assignmentNote, error) {
-	out := map[int64]assignmentNote{}
+// to is đơn vị hoặc người nhận: who leads, and who helps.
+func (a *assignmentNote) to() string {
+	if len(a.support) == 0 {
+		return a.lead
+	}
+	return strings.TrimSpace(a.lead + " (phối hợp: " + strings.Join(a.support, ", ") + ")")
+}
+
+// assignments reads whom copies were given to, what answers them, and why they were returned or handed on.
+func (b *bookReader) assignments(ctx context.Context, copies []int64) (map[int64]*assignmentNote, error) {
+	out := map[int64]*assignmentNote{}
+	note := func(id int64) *assignmentNote {
+		if out[id] == nil {
+			out[id] = &assignmentNote{}
+		}
+		return out[id]
+	}
 	if len(copies) == 0 {
 		return out, nil
 	}
-	rows, err := b.tx.QueryxContext(ctx, `SELECT chain, kind, at, detail FROM event WHERE chain IN (`+idList(copies)+`)
-		AND kind IN ('assigned', 'reassigned', 'in_progress', 'completed', 'answered', 'refused', 'forwarded') ORDER BY chain, ordinal`)
-	if err != nil {
-		return nil, err
+	ids := idList(copies)
+	var tasks []struct {
+		Dispatch int64  `db:"dispatch_id"`
+		Officer  string `db:"officer"`
+		Role     string `db:"role"`
+		State    string `db:"state"`
+		DueOn    string `db:"due_on"`
+		At       int64  `db:"assigned_at"`
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var chain, at int64
-		var kind, detail string
-		if err := rows.Scan(&chain, &kind, &at, &detail); err != nil {
+	var answers []struct {
+		Dispatch  int64  `db:"dispatch_id"`
+		Reference string `db:"reference"`
+	}
+	var events []Event
+	for _, q := range []struct {
+		to    any
+		query string
+	}{{&tasks, `SELECT dispatch_id, officer, role, state, due_on, assigned_at FROM assignment WHERE dispatch_id IN (` + ids + `) AND state <> 'withdrawn' ORDER BY dispatch_id, role, officer`},
+		{&answers, `SELECT a.dispatch_id, d.reference FROM answer a JOIN document d ON d.id = a.document_id WHERE a.dispatch_id IN (` + ids + `) ORDER BY a.dispatch_id, a.linked_at, d.id`},
+		{&events, `SELECT chain, kind, detail FROM event WHERE chain IN (` + ids + `) AND kind IN ('in_progress', 'refused', 'forwarded') ORDER BY chain, ordinal`}} {
+		if err := b.selectPlain(ctx, q.to, q.query); err != nil {
 			return nil, err
 		}
-		note := out[chain]
-		note.learn(kind, at, detail)
-		out[chain] = note
 	}
-	return out, rows.Err()
+	for _, t := range tasks {
+		n, name := note(t.Dispatch), cmp.Or(b.names[t.Officer], t.Officer)
+		if t.Role == "lead" {
+			n.lead = name
+		} else {
+			n.support = append(n.support, name)
+		}
+		n.on, n.due = max(n.on, CivilDate(time.UnixMicro(t.At))), cmp.Or(n.due, t.DueOn)
+		n.taken = n.taken || t.State != "assigned"
+	}
+	for _, a := range answers {
+		n := note(a.Dispatch)
+		n.answers = append(n.answers, a.Reference)
+	}
+	for _, e := range events {
+		var v struct{ Reason, To string }
+		json.Unmarshal([]byte(e.Detail), &v) // of another shape: nothing is known
+		n := note(e.Chain)
+		n.taken = n.taken || e.Kind == string(InProgress)
+		n.reason = cmp.Or(v.Reason, n.reason)
+		if u, ok := b.dir.Unit(recipients.UnitCode(v.To)); ok && v.To != "" {
+			n.reason = u.Name + prefixed(", ", v.Reason)
+		}
+	}
+	return out, nil
 }
 
-func (a *assignmentNote) learn(kind string, at int64, detail string) {
-	var v struct {
-		To, Lead, Name, Due, Answer, Reference, Reason string
-		DueOn                                          string `json:"due_on"`
-		With                                           []string
+// selectPlain scans all rows of a query whose text differs each time, so that it is not worth preparing.
+func (b *bookReader) selectPlain(ctx context.Context, dest any, query string) error {
+	rows, err := b.tx.QueryxContext(ctx, query)
+	if err != nil {
+		return err
 	}
-	json.Unmarshal([]byte(detail), &v) // of another shape: nothing is known
-	switch kind {
-	case "assigned", "reassigned":
-		a.on = CivilDate(time.UnixMicro(at))
-		a.to = cmp.Or(v.Name, v.Lead, v.To, a.to)
-		if len(v.With) > 0 {
-			a.to += " (phối hợp: " + strings.Join(v.With, ", ") + ")"
-		}
-		a.due = cmp.Or(v.DueOn, v.Due, a.due)
-	case "in_progress":
-		a.taken = true
-	case "completed", "answered":
-		a.answer = cmp.Or(v.Answer, v.Reference, a.answer)
-	case "refused", "forwarded":
-		a.reason = cmp.Or(v.Reason, v.Name, v.To)
-	}
+	defer rows.Close()
+	return sqlx.StructScan(rows, dest)
 }
 
 // incomingCells are the columns of the book of incoming documents, or of the one that tracks them.
-func (b *bookReader) incomingCells(n *bookLine, given assignmentNote) []string {
+func (b *bookReader) incomingCells(n *bookLine, given *assignmentNote) []string {
 	author := n.Author
 	if u, ok := b.dir.Unit(recipients.UnitCode(n.Agency)); ok {
 		author = u.Name
@@ -231,7 +268,7 @@ func (b *bookReader) incomingCells(n *bookLine, given assignmentNote) []string {
 		author, n.DocRef = "", ""
 	}
 	number := cmp.Or(n.Reference, "(chờ số)")
-	to := cmp.Or(given.to, n.Recipients)
+	to := cmp.Or(given.to(), n.Recipients)
 	if b.q.Book == TrackingBook {
 		due := cmp.Or(given.due, n.DueOn)
 		if due == "" && n.Deadline > 0 {
@@ -239,9 +276,9 @@ func (b *bookReader) incomingCells(n *bookLine, given assignmentNote) []string {
 		}
 		what := strings.Join(slices.DeleteFunc([]string{strings.TrimSpace(n.Kind + " " + prefixed("số ", n.DocRef)), prefixed("ngày ", dayMonthYear(n.IssuedOn)),
 			prefixed("của ", author)}, func(s string) bool { return s == "" }), " ")
-		return []string{number, strings.TrimSuffix(what+": "+cmp.Or(n.Abstract, n.Told), ": "), to, dayMonthYear(due), n.progress(), given.answer, incomingNote(n, given)}
+		return []string{number, strings.TrimSuffix(what+": "+cmp.Or(n.Abstract, n.Told), ": "), to, dayMonthYear(due), n.progress(), strings.Join(given.answers, "; "), incomingNote(n, given)}
 	}
-	moved, signed := cmp.Or(given.on, ""), ""
+	moved, signed := given.on, ""
 	if moved == "" && n.Owner == onPaper && n.Recipients != "" {
 		moved = n.EntryOn
 	}
@@ -275,7 +312,7 @@ func (n *bookLine) progress() string {
 // writtenDay is the date in Việt Nam at an instant as people write it: 18/03/2009.
 func writtenDay(t time.Time) string { return t.In(hanoi).Format("02/01/2006") }
 
-func incomingNote(n *bookLine, given assignmentNote) string {
+func incomingNote(n *bookLine, given *assignmentNote) string {
 	var notes []string
 	say := func(when bool, format string, args ...any) {
 		if when {

@@ -71,7 +71,7 @@ func (p *bookPrinter) take(r BookRow) error {
 func (p *bookPrinter) volume(last bool) error {
 	v := BookVolume{Number: len(p.volumes) + 1, Rows: len(p.waiting)}
 	for _, r := range p.waiting {
-		if r.Note != rowWaiting {
+		if r.Note != rowWaiting && r.Note != rowMissing {
 			if v.First == "" {
 				v.First = r.Number
 			}

@@ -129,7 +129,8 @@ func (s *tableSheet) row(style string, cells []string) {
 	s.SetFont(serif, style, s.size)
 	lines, most := make([][]string, len(cells)), 1
 	for i, c := range cells {
-		lines[i] = wrapWords(s.Fpdf, printable(c), s.columns[i].Width-2*cellGap, 0)
+		width := s.columns[i].Width - 2*cellGap
+		lines[i] = wrapWords(s.Fpdf, s.hyphened(printable(c), width), width, 0)
 		most = max(most, len(lines[i]))
 	}
 	fresh := int((s.pageEnd - s.top - s.headHeight - s.line - 2*cellGap) / s.line) // lines that an empty page has room for
@@ -145,6 +146,28 @@ func (s *tableSheet) row(style string, cells []string) {
 		s.boxes(lines, from, to)
 		from = to
 	}
+}
+
+// hyphened lets words that are wider than their column break after a hyphen or a stroke: 22/2009/QĐ-UBND.
+func (s *tableSheet) hyphened(text string, width float64) string {
+	words := strings.Split(text, " ")
+	for i, word := range words {
+		var parts []string
+		for s.GetStringWidth(word) > width {
+			cut := 0
+			for at, r := range word {
+				if end := at + 1; (r == '-' || r == '/') && end < len(word) && s.GetStringWidth(word[:end]) <= width {
+					cut = end
+				}
+			}
+			if cut == 0 {
+				break
+			}
+			parts, word = append(parts, word[:cut]), word[cut:]
+		}
+		words[i] = strings.Join(append(parts, word), " ")
+	}
+	return strings.Join(words, " ")
 }
 
 func (s *tableSheet) boxes(lines [][]string, from, to int) {

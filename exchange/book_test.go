@@ -306,3 +306,29 @@ func BenchmarkBook(b *testing.B) {
 type peak struct{ n int }
 
 func (p *peak) Write(b []byte) (int, error) { p.n += len(b); return len(b), nil }
+
+// Whom a copy was given to, until when, what answers it and where it went stand in the books.
+func TestBooksTellOfAssignmentsAnswersAndForwards(t *testing.T) {
+	forEachHouse(t, func(t *testing.T, h *house) {
+		h.handOut(t)
+		st := h.issue(t, proposal("09/SNV-VP", "UBND tỉnh=ubnd"))
+		if _, err := h.Forward(context.Background(), as("ubnd"), copyTo(t, st, "ubnd").Dispatch.ID, "stc", "thuộc lĩnh vực tài chính"); err != nil {
+			t.Fatal(err)
+		}
+		h.move(t, "stc", "Đã tiếp nhận")
+		got := ""
+		for _, r := range h.book(t, "ubnd", exchange.TrackingBook, today(h), today(h)) {
+			got += strings.Join(append([]string{r.Cells[0]}, r.Cells[2:]...), "|") + "\n"
+		}
+		want := strings.ReplaceAll(`1|Nguyễn Thế An (phối hợp: Lê Bình)|20/11/2126|Đã hoàn thành, TODAY|300/UBND-VP|
+2|Trần Chi (phối hợp: Nguyễn Thế An)|21/11/2126|Đã hoàn thành, TODAY|301/UBND-VP|
+`, "TODAY", written(h))
+		if got != want {
+			t.Errorf("got\n%swant\n%s", got, want)
+		}
+		rows := h.book(t, "ubnd", exchange.IncomingBook, today(h), today(h))
+		if len(rows) != 2 || rows[0].Cells[6] != "Nguyễn Thế An (phối hợp: Lê Bình)" || rows[0].Cells[7] != written(h) || rows[0].Cells[8] != "Đã nhận" {
+			t.Errorf("%s", plainRows(rows))
+		}
+	})
+}
