@@ -65,6 +65,10 @@ SEED ?= 20261125
 simulate: ## N dispatches through failing networks, disks and processes and restored backups; SEED repeats a run. 100,000 take some 30 minutes
 	go test -count=1 -timeout 180m ./exchange -run 'TestSimulation$$' -v -args -simulate $(N) -seed $(SEED)
 
+.PHONY: moves
+moves: ## every cell of the table of mail moves on both databases, and long random walks of mail clients, some 10 minutes
+	CONGVAN_MOVES=all CONGVAN_WALK=300 go test -count=1 -timeout 60m ./exchange -run 'TestEveryCell|TestManyClients|TestTracesOfMail|TestMovesByMbsync' -v
+
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME each
 	@set -e; for pkg in $$(go list ./...); do \

@@ -3,7 +3,6 @@ package exchange
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -187,6 +186,8 @@ type keptData struct {
 	Refusable  bool
 	Closed     bool
 	Unaccepted bool
+	List       []string // where it is about several
+	More       int      // that are not listed
 }
 
 // stateWords name the states in letters.
@@ -218,155 +219,4 @@ func (s *Store) keptLetter(ctx context.Context, ev mailcore.Event, r *Receipt, h
 	}
 	l.text = text
 	return l, nil
-}
-
-// A restoration is an open copy that was deleted, made ready to come back.
-type restoration struct {
-	body    *mailcore.Body
-	mailbox mailcore.MailboxID // 0 for the inbox
-	notice  *mailcore.Body
-	prefix  []byte
-}
-
-// restorePlaces says where a copy comes back to; else the inbox.
-var restorePlaces = map[Handling]folder{Accepted: inAccepted, Assigned: inAccepted, InProgress: inProgress}
-
-// handleDeletion does what the table says of the last copy in a mailbox that is gone. One that somebody still has to deal with
-// comes back, with the same bytes and a letter that says why.
-func (s *Store) handleDeletion(ctx context.Context, ev mailcore.Event) error {
-	var gone mailcore.Deletion
-	if err := json.Unmarshal([]byte(ev.Detail), &gone); err != nil {
-		return fmt.Errorf("detail of a deletion: %w", err)
-	}
-	cell := mailMove{way: byExpunge, from: folderOf(gone.From, gone.FromUse), to: nowhere}
-	back, err := s.prepareReturn(ctx, ev, cell)
-	if err != nil {
-		return err
-	}
-	if back != nil && len(gone.Prefix) > 0 {
-		back.prefix = gone.Prefix
-	}
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if ok, err := s.Mail.HandledTx(ctx, tx, ev.ID); err != nil || !ok {
-			return err
-		}
-		if cell.spare, err = s.Mail.HasRefTx(ctx, tx, ev.Account, ev.Ref); err != nil {
-			return err
-		}
-		return s.returnTx(ctx, tx, ev, cell, back)
-	})
-}
-
-// prepareReturn makes ready what may have to come back; nil when nobody needs the copy any more.
-func (s *Store) prepareReturn(ctx context.Context, ev mailcore.Event, cell mailMove) (*restoration, error) {
-	var least *Receipt // the one that is least far is told
-	var all []*Dispatch
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		for _, id := range refIDs(ev.Ref) {
-			r, err := receipt(ctx, tx, id)
-			if err != nil {
-				return err
-			}
-			all = append(all, r.Dispatch)
-			c := cell
-			if c.state = standing(r.Dispatch); ruleFor(c).do == isRestored && (least == nil || further(least, r)) {
-				least = r
-			}
-		}
-		return nil
-	})
-	if err != nil || least == nil {
-		return nil, err
-	}
-	back := &restoration{prefix: s.prefix(all...)}
-	back.body, err = s.Mail.StoredBody(ctx, ev.Message) // the same bytes and the same signature
-	if errors.Is(err, mailcore.ErrNoMessage) {
-		back.body, err = s.compose(ctx, least.Document)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if place := restorePlaces[least.Dispatch.Handling]; place != "" {
-		box, err := s.Mail.Mailbox(ctx, ev.Account, string(place))
-		if err != nil && !errors.Is(err, mailcore.ErrNoMailbox) {
-			return nil, err
-		}
-		back.mailbox = box.ID
-	}
-	back.notice, err = s.restoredLetter(ctx, ev, least)
-	return back, err
-}
-
-func further(a, b *Receipt) bool {
-	return slices.Index(openStates, a.Dispatch.Handling) > slices.Index(openStates, b.Dispatch.Handling)
-}
-
-func (s *Store) restoredLetter(ctx context.Context, ev mailcore.Event, r *Receipt) (*mailcore.Body, error) {
-	state := r.Dispatch.Handling
-	data := keptData{letterData: s.letterData(ctx, r), Who: string(ev.Actor), State: stateWords[state], To: mailcore.Inbox,
-		Unaccepted: state == Received, Refusable: slices.Contains(refusable, state)}
-	if place := restorePlaces[state]; place != "" {
-		data.To = string(place)
-	}
-	text, err := templates.Mail("restored.txt", data)
-	if err != nil {
-		return nil, err
-	}
-	head := "Chưa tiếp nhận"
-	if state != Received {
-		head = "Chưa hoàn thành"
-	}
-	l, err := s.answer(r, "asked.txt", head, data.letterData)
-	if err != nil {
-		return nil, err
-	}
-	l.text = text
-	s.addressLetter(l, fmt.Sprintf("tl-%d@%s", ev.ID, s.Domain), ev.At)
-	return s.saveLetter(ctx, l)
-}
-
-// returnTx records the deletion for each dispatch of the copy and, if one of them is open, has the copy come back.
-func (s *Store) returnTx(ctx context.Context, tx *sqldb.Tx, ev mailcore.Event, cell mailMove, back *restoration) error {
-	var all []*Receipt
-	comes, told := false, true
-	for _, id := range refIDs(ev.Ref) {
-		r, err := receipt(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		history, err := chainOf(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		c := cell
-		if c.state = standing(r.Dispatch); ruleFor(c).do == isRestored && back != nil {
-			comes, told = true, told && toldToday(history, EventRestored, "", tx.Now)
-		}
-		all = append(all, r)
-	}
-	for _, r := range all {
-		c := cell
-		c.state = standing(r.Dispatch)
-		kind := ""
-		switch do := ruleFor(c).do; {
-		case do == isRestored && comes:
-			kind = EventRestored
-		case do == isGone && !comes:
-			kind = EventDeleted
-		default:
-			continue
-		}
-		by := Actor{Address: ev.Actor, Unit: r.Dispatch.Unit, Delegation: ev.Delegation}
-		if err := r.act(ctx, tx, kind, by, moveNote{Mail: int64(ev.ID), From: string(cell.from)}, nil); err != nil {
-			return err
-		}
-	}
-	if !comes {
-		return nil
-	}
-	if _, err := s.Mail.DeliverTx(ctx, tx, back.body, []mailcore.Copy{{Account: ev.Account, Mailbox: back.mailbox, Prefix: back.prefix, Ref: ev.Ref}}); err != nil || told {
-		return err
-	}
-	_, err := s.Mail.DeliverTx(ctx, tx, back.notice, []mailcore.Copy{{Account: ev.Account, Prefix: []byte("Return-Path: <>\r\n")}})
-	return err
 }

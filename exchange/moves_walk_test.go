@@ -340,3 +340,53 @@ func (w *moveWalk) mustHold(when string) {
 		}
 	}
 }
+
+// What is deleted at one stroke comes back at one stroke, and one letter tells of all; what nobody needs any more stays away.
+func TestManyDeletedAtOneStrokeAreToldInOneLetter(t *testing.T) {
+	forEachClock(t, func(t *testing.T, h *clockHouse) {
+		ctx := context.Background()
+		var docs []*exchange.Status
+		for i := range 4 {
+			docs = append(docs, h.issue(t, proposal(fmt.Sprintf("%d/SNV-VP", i+1), "Sở Y tế=syt")))
+		}
+		by := exchange.Actor{Unit: "syt", Address: "syt@tinh.test"}
+		if _, err := h.Advance(ctx, by, copyTo(t, docs[0], "syt").Dispatch.ID, exchange.Completed); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Accept(ctx, by, copyTo(t, docs[1], "syt").Dispatch.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		removeAll := func() {
+			a, box, rows := h.inbox(t, "syt")
+			var uids []mailcore.UID
+			for _, r := range rows {
+				uids = append(uids, r.UID)
+			}
+			if _, err := h.mail.ChangeFlags(ctx, a, box.ID, uids, mailcore.FlagsAdd, []string{mailcore.FlagDeleted}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.mail.Expunge(ctx, a, box.ID, nil); err != nil {
+				t.Fatal(err)
+			}
+			h.handleInspiteOfADeath(t)
+		}
+		removeAll()
+		want := []string{"3/SNV-VP: về việc thử nghiệm", "4/SNV-VP: về việc thử nghiệm", "3 văn bản bị xóa đã được đưa trở lại hộp thư"}
+		if got := h.subjects(t, "syt"); !slices.Equal(got, want) {
+			t.Errorf("inbox %q", got)
+		}
+		a, _, _ := h.inbox(t, "syt")
+		box, err := h.mail.Mailbox(ctx, a.ID, mailcore.FolderAccepted)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows, _, err := h.mail.Rows(ctx, box.ID); err != nil || len(rows) != 1 {
+			t.Errorf("accepted: %v %v", rows, err)
+		}
+		removeAll() // the same day: no second letter
+		if got := h.subjects(t, "syt"); !slices.Equal(got, want[:2]) {
+			t.Errorf("inbox %q", got)
+		}
+		h.mustBeSound(t)
+	})
+}

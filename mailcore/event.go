@@ -72,6 +72,16 @@ func insertEvents(ctx context.Context, tx *sqldb.Tx, events []Event) error {
 
 // PendingEvents returns events that nobody has handled, oldest first.
 func (s *Store) PendingEvents(ctx context.Context, limit int) ([]Event, error) {
+	return s.pending(ctx, `ORDER BY id LIMIT $1`, limit)
+}
+
+// PendingWith returns the events of the same kind that were written at one stroke with this one, in the same account, and that
+// nobody has handled.
+func (s *Store) PendingWith(ctx context.Context, e Event) ([]Event, error) {
+	return s.pending(ctx, `AND kind = $1 AND account_id = $2 AND at = $3 ORDER BY id`, e.Kind, e.Account, e.At.UnixMicro())
+}
+
+func (s *Store) pending(ctx context.Context, which string, a ...any) ([]Event, error) {
 	var rows []struct {
 		ID      EventID   `db:"id"`
 		At      int64     `db:"at"`
@@ -87,7 +97,7 @@ func (s *Store) PendingEvents(ctx context.Context, limit int) ([]Event, error) {
 	}
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		return tx.SelectContext(ctx, &rows, `SELECT id, at, kind, ref, account_id, mailbox_id, uid, message_id, actor, detail, delegation
-			FROM mail_event WHERE handled_at IS NULL ORDER BY id LIMIT $1`, limit)
+			FROM mail_event WHERE handled_at IS NULL `+which, a...)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pending mail events: %w", err)
