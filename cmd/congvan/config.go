@@ -54,7 +54,8 @@ type config struct {
 		MTASTS       string            `toml:"mta_sts"` // our own policy: enforce, testing, or "" for none
 		Trusted      []netip.Prefix    `toml:"trusted_networks"`
 	} `toml:"mail"`
-	Accounts struct {
+	Hotfolder map[string]string `toml:"hotfolder"` // code of a unit to the folder that its scanner writes to
+	Accounts  struct {
 		URL        string `toml:"url"`         // of the account pages, as people reach them
 		HashTime   uint32 `toml:"hash_time"`   // passes of argon2id
 		HashMemory uint32 `toml:"hash_memory"` // KiB
@@ -251,6 +252,8 @@ mta_sts       = ""           # "testing" rồi "enforce": công bố rằng thư
 trusted_networks = ["127.0.0.0/8", "::1/128"]   # thư từ các mạng này không hỏi: máy chuyển tiếp, bộ lọc của tỉnh
 
 [mail.routes]                # "tên miền" = "máy chủ:cổng"
+
+[hotfolder]                  # mã đơn vị = "thư mục mà máy quét của đơn vị ghi PDF vào"; xem congvan hotfolder --help
 
 [accounts]
 url         = ""             # địa chỉ trang tài khoản mà mọi người mở; rỗng: theo hostname và listen.web

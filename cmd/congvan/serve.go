@@ -22,6 +22,7 @@ import (
 	"congvan/mailcore/imapd"
 	"congvan/mailcore/queue"
 	"congvan/mailcore/smtpd"
+	"congvan/recipients"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -164,6 +165,9 @@ func (g *gateway) run(ctx context.Context) error {
 	group.Go(func() error { return in.mail.WatchQuotas(ctx, quotaEvery, in.fullLetter) })
 	group.Go(func() error { return in.watchSpool(ctx, time.Hour) })
 	group.Go(func() error { return papers.run(ctx) })
+	for unit, dir := range cfg.Hotfolder {
+		group.Go(func() error { return newHotFolder(papers, cfg.path(dir), recipients.UnitCode(unit)).run(ctx) })
+	}
 	group.Go(func() error { return in.exchange.RunOutside(ctx) })
 	err = group.Wait()
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)

@@ -40,6 +40,7 @@ type spoolMail struct {
 	Token   string           `json:"token,omitempty"`   // … and what only its letters tell
 	Said    []string         `json:"said,omitempty"`    // corrections so far
 	Letters []string         `json:"letters,omitempty"` // keys of letters that tell of the paper
+	Folder  string           `json:"folder,omitempty"`  // of the scanner, where it did not come by mail
 }
 
 const (
@@ -81,7 +82,7 @@ func (m *mailDesk) Take(ctx context.Context, d smtpd.Diverted) error {
 		if id, token, answer := strings.Cut(tag, "."); answer {
 			err = m.takeAnswer(paper, spoolMail{From: d.AuthAs, ID: d.MessageID, For: id, Token: token})
 		} else {
-			err = m.takePaper(paper, spoolMail{From: d.AuthAs, ID: d.MessageID, Token: strings.ToLower(rand.Text()[:16])})
+			err = m.takePaper(paper, spoolMail{From: d.AuthAs, ID: d.MessageID, Token: newToken()})
 		}
 	}
 	if text, hint, known := mendable(err); known {
@@ -91,11 +92,17 @@ func (m *mailDesk) Take(ctx context.Context, d smtpd.Diverted) error {
 	if err != nil {
 		return err
 	}
+	m.wakeUp()
+	return nil
+}
+
+func newToken() string { return strings.ToLower(rand.Text()[:16]) }
+
+func (m *mailDesk) wakeUp() {
 	select {
 	case m.wake <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 func (m *mailDesk) takePaper(paper *mailedPaper, note spoolMail) error {
@@ -103,6 +110,10 @@ func (m *mailDesk) takePaper(paper *mailedPaper, note spoolMail) error {
 	if err != nil {
 		return err
 	}
+	return m.takeFiles(files, note)
+}
+
+func (m *mailDesk) takeFiles(files []uploaded, note spoolMail) error {
 	e, err := m.in.spool().take(files, spoolNote{State: spoolMailed, By: string(note.From), Mail: &note})
 	if err != nil {
 		if n, gone := m.in.spool().note(spoolID(files)); gone == nil && n.Mail != nil && n.Mail.From == note.From {
@@ -184,6 +195,10 @@ func (m *mailDesk) pass(ctx context.Context) {
 			if err == nil {
 				err = s.work(ctx, e)
 			}
+			var locked *hintError
+			if errors.As(err, &locked) && e == nil {
+				continue // another process works on it
+			}
 			if err != nil && ctx.Err() == nil {
 				m.log.Error("paper that came by mail", "entry", n.ID, "err", err)
 				m.postpone(n.ID)
@@ -209,27 +224,35 @@ func (m *mailDesk) postpone(id string) {
 
 // paper reads a paper that just came, and asks.
 func (m *mailDesk) paper(ctx context.Context, e *spoolEntry) error {
-	return m.work(ctx, e, "new", nil, false)
+	return m.work(ctx, e, step{name: "new", who: e.note.Mail.From})
 }
 
-// work takes a paper as far as the answers allow. step names the answer that made it go on; lines are its corrections.
-func (m *mailDesk) work(ctx context.Context, e *spoolEntry, step string, lines []string, yes bool) error {
-	by, err := m.clerk(ctx, e.note.Mail.From)
+// A step is what makes a paper go on: that it came, or an answer.
+type step struct {
+	name  string // the same again is the same step
+	who   mailcore.Address
+	lines []string // corrections
+	yes   bool     // the word to issue
+}
+
+// work takes a paper as far as the answers allow.
+func (m *mailDesk) work(ctx context.Context, e *spoolEntry, st step) error {
+	by, err := m.clerk(ctx, st.who)
 	if err != nil {
 		return errors.Join(err, e.lock.Close())
 	}
-	said := append(append([]string{}, e.note.Mail.Said...), lines...)
+	said := append(append([]string{}, e.note.Mail.Said...), st.lines...)
 	typed, err := typedIn(said)
 	if err != nil { // a date that is none
-		return errors.Join(m.told(ctx, e, step, &issueResult{}, &badLine{strings.Join(lines, "; "), err}), e.keep())
+		return errors.Join(m.told(ctx, e, st.name, &issueResult{}, &badLine{strings.Join(st.lines, "; "), err}), e.keep())
 	}
 	id, gone := e.note.ID, false
 	d := &desk{in: m.in, s: &streams{}, flags: issueFlags{json: true, said: typed}, said: &decisions{}}
 	d.by = func(agency recipients.UnitCode) exchange.Actor {
 		if _, ok := by[agency]; !ok {
-			return exchange.Actor{Address: e.note.Mail.From} // entitled to nothing
+			return exchange.Actor{Address: st.who} // entitled to nothing
 		}
-		return exchange.Actor{Address: e.note.Mail.From, Unit: agency, Delegation: by[agency]}
+		return exchange.Actor{Address: st.who, Unit: agency, Delegation: by[agency]}
 	}
 	d.gate = func(ctx context.Context, c *candidate) error {
 		if _, ok := by[c.p.Agency]; !ok {
@@ -238,11 +261,11 @@ func (m *mailDesk) work(ctx context.Context, e *spoolEntry, step string, lines [
 		if err := c.correct(ctx, d.by(c.p.Agency), said); err != nil {
 			return err
 		}
-		c.p.NotSecret = c.p.NotSecret || yes && (c.p.Seen || len(c.p.Unread)+len(c.p.Suspects) == 0)
-		if err := c.p.Ready(); err != nil && (yes || !exchange.IsCode(err, exchange.CodeSecrecyAsked)) {
+		c.p.NotSecret = c.p.NotSecret || st.yes && (c.p.Seen || len(c.p.Unread)+len(c.p.Suspects) == 0)
+		if err := c.p.Ready(); err != nil && (st.yes || !exchange.IsCode(err, exchange.CodeSecrecyAsked)) {
 			return err
 		}
-		if !yes {
+		if !st.yes {
 			return errUnconfirmed
 		}
 		return nil
@@ -252,7 +275,7 @@ func (m *mailDesk) work(ctx context.Context, e *spoolEntry, step string, lines [
 		if !errors.As(err, &bad) {
 			e.note.Mail.Said = said
 		}
-		if err := m.told(ctx, e, step, res, err); err != nil {
+		if err := m.told(ctx, e, st.name, res, err); err != nil {
 			return err
 		}
 		gone = err != nil && final(err)
@@ -291,7 +314,7 @@ func (m *mailDesk) answer(ctx context.Context, a *spoolEntry) error {
 		return errors.Join(err, a.lock.Close()) // somebody works on it just now
 	case err != nil:
 		return errors.Join(m.tellGone(ctx, a), a.erase())
-	case e.note.Mail == nil || e.note.Mail.From != note.From || subtle.ConstantTimeCompare([]byte(e.note.Mail.Token), []byte(note.Token)) != 1:
+	case e.note.Mail == nil || !m.mayAnswer(ctx, e.note.Mail.From, note.From) || subtle.ConstantTimeCompare([]byte(e.note.Mail.Token), []byte(note.Token)) != 1:
 		m.log.Warn("answer about somebody else's paper", "entry", note.For, "from", note.From)
 		return errors.Join(e.lock.Close(), m.tellGone(ctx, a), a.erase())
 	}
@@ -301,16 +324,30 @@ func (m *mailDesk) answer(ctx context.Context, a *spoolEntry) error {
 		err = errors.Join(m.tell(ctx, "puzzled-"+a.note.ID, m.toldBy(e, note), "Chưa hiểu trả lời", letterEnd{
 			Head: "Hệ thống chưa làm gì: " + problem + ".", Hint: "Văn bản vẫn chờ. Trả lời thư này với một dòng «Phát hành» hoặc «Hủy»; sửa thì mỗi dòng một việc, ví dụ «Dòng 3: stttt», «Độ mật: không»."}), e.lock.Close())
 	case said.drop:
-		err = m.away(ctx, e, "Đã hủy: không phát hành, mọi tệp của văn bản đã bị ghi đè và xóa.", "")
+		err = m.away(ctx, e, note.From, "Đã hủy: không phát hành, mọi tệp của văn bản đã bị ghi đè và xóa.", "")
 	case said.secrecy != "" && said.secrecy != "không":
-		err = m.away(ctx, e, "Văn bản mật không phát hành qua hệ thống này (Điều 10, Quyết định 22/2009/QĐ-UBND). Mọi tệp và các thư hỏi về văn bản đã bị xóa.", said.secrecy)
+		err = m.away(ctx, e, note.From, "Văn bản mật không phát hành qua hệ thống này (Điều 10, Quyết định 22/2009/QĐ-UBND). Mọi tệp và các thư hỏi về văn bản đã bị xóa.", said.secrecy)
 	default:
-		err = m.work(ctx, e, a.note.ID, said.lines, said.yes)
+		err = m.work(ctx, e, step{a.note.ID, note.From, said.lines, said.yes})
 	}
 	if err != nil {
 		return errors.Join(err, a.lock.Close())
 	}
 	return a.erase()
+}
+
+// mayAnswer says whether who may answer what asked was asked: itself, or for a unit's mailbox an officer who acts for it today.
+func (m *mailDesk) mayAnswer(ctx context.Context, asked, who mailcore.Address) bool {
+	if asked == who {
+		return true
+	}
+	a, err := m.in.mail.Account(ctx, asked)
+	if err != nil || a.Kind != mailcore.Unit {
+		return false
+	}
+	by, err := m.clerk(ctx, who)
+	_, ok := by[recipients.UnitCode(a.Unit)]
+	return err == nil && ok
 }
 
 func (m *mailDesk) exists(id string) bool {
@@ -326,19 +363,19 @@ func (m *mailDesk) toldBy(e *spoolEntry, answer *spoolMail) spoolMail {
 }
 
 // away ends an entry: dropped, or secret as its clerk said.
-func (m *mailDesk) away(ctx context.Context, e *spoolEntry, text, secrecy string) error {
+func (m *mailDesk) away(ctx context.Context, e *spoolEntry, who mailcore.Address, text, secrecy string) error {
 	note, id := *e.note.Mail, e.note.ID
 	if err := m.tell(ctx, "end-"+id+note.Token, note, "Không phát hành", letterEnd{Head: text}); err != nil {
 		return errors.Join(err, e.lock.Close())
 	}
 	if secrecy != "" {
-		by, err := m.clerk(ctx, note.From)
+		by, err := m.clerk(ctx, who)
 		if err == nil {
 			err = m.in.exchange.Unpost(ctx, note.Letters...)
 		}
 		if err == nil {
 			agency := recipients.UnitCode(e.note.Issuer)
-			err = m.in.exchange.RefuseSecret(ctx, exchange.Actor{Address: note.From, Unit: agency, Delegation: by[agency]}, agency, secrecy)
+			err = m.in.exchange.RefuseSecret(ctx, exchange.Actor{Address: who, Unit: agency, Delegation: by[agency]}, agency, secrecy)
 		}
 		if err != nil {
 			return errors.Join(err, e.lock.Close())

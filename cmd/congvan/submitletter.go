@@ -76,9 +76,26 @@ func (m *mailDesk) told(ctx context.Context, e *spoolEntry, step string, res *is
 		return errors.Join(m.tell(ctx, key, *note, "Không nhận văn bản mật", letterEnd{Head: "Văn bản gửi tới để phát hành có dấu độ mật.", Reason: text + ".", Hint: hint}),
 			m.in.exchange.Unpost(ctx, note.Letters...))
 	case final(err):
-		return m.tell(ctx, key, *note, "Chưa phát hành được", letterEnd{Head: "Chưa phát hành văn bản gửi tới (" + e.note.names() + "); tệp đã bị xóa.", Reason: text + ".", Hint: hint})
+		return m.tellFinal(ctx, e, key, text, hint)
 	}
 	return m.ask(ctx, e, key, res, err)
+}
+
+// tellFinal tells of a paper that does not wait: whoever mailed it has it, and a scan goes back beside the others.
+func (m *mailDesk) tellFinal(ctx context.Context, e *spoolEntry, key, text, hint string) error {
+	end := "tệp trong hệ thống đã bị xóa"
+	if e.note.Mail.Folder != "" {
+		files, err := e.files()
+		if err != nil {
+			return err
+		}
+		where, err := e.note.Mail.putBack(e.note.ID, files)
+		if err != nil {
+			return err
+		}
+		end = "tệp nằm trong thư mục " + where
+	}
+	return m.tell(ctx, key, *e.note.Mail, "Chưa phát hành được", letterEnd{Head: "Chưa phát hành văn bản gửi tới (" + e.note.names() + "); " + end + ".", Reason: text + ".", Hint: hint})
 }
 
 func issuedHead(res *issueResult) string {
