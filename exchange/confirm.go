@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"congvan/mailcore/viettext"
+	"congvan/signing"
 )
 
 // confirmLayout numbers how a confirmation is told and laid out. Whoever verifies a bundle writes its confirmation again and
@@ -149,6 +150,7 @@ func (n *standings) words() []string {
 // A told is what the details of events hold, whatever their kind.
 type told struct {
 	Host, Text, Reason, Proof, On, EML, Signer, From, Status string
+	Reference, What, SHA256                                  string
 	Number                                                   json.RawMessage
 	Code, Mail, Opened                                       int64
 }
@@ -297,6 +299,16 @@ func tellHandling(e bundleEvent, t *told) string {
 		return "cho số đến " + number + doneBy(e, t)
 	case string(Assigned):
 		return "phân công giải quyết" + doneBy(e, t)
+	case EventReassigned:
+		return "phân công lại" + doneBy(e, t)
+	case EventInspected:
+		return "kiểm tra chữ ký số: " + signing.Status(t.Status).Text() + doneBy(e, t)
+	case EventAnswered:
+		return "trả lời bằng văn bản số " + oneLine(t.Reference) + doneBy(e, t)
+	case EventDamaged:
+		return "báo hỏng tệp: " + oneLine(t.What) + doneBy(e, t)
+	case EventResent:
+		return "gửi lại chính các tệp đó, mã kiểm tra " + shortDigest(t.SHA256)
 	case string(InProgress):
 		return "đang xử lý" + doneBy(e, t)
 	case string(Completed):
@@ -324,6 +336,8 @@ func tellHandling(e bundleEvent, t *told) string {
 	}
 	return ""
 }
+
+func shortDigest(digest string) string { return digest[:min(16, len(digest))] + "…" }
 
 // doneBy tells who acted, and how it is known.
 func doneBy(e bundleEvent, t *told) string {

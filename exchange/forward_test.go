@@ -226,3 +226,33 @@ func TestReasonsAreRecognised(t *testing.T) {
 		}
 	}
 }
+
+// What became of a copy that was handed on is proven offline like any other.
+func TestBundleProvesForwardsAndTasks(t *testing.T) {
+	forEachHouse(t, func(t *testing.T, h *house) {
+		ctx := context.Background()
+		p := h.officers(t, "stc", "an=An")
+		st := h.issue(t, proposal("150/SNV-VP", "Sở Y tế=syt", "UBND tỉnh=ubnd"))
+		if _, _, err := h.Inspect(ctx, as("syt"), copyTo(t, st, "syt").Dispatch.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Forward(ctx, as("syt"), copyTo(t, st, "syt").Dispatch.ID, "stc", "việc của Sở Tài chính"); err != nil {
+			t.Fatal(err)
+		}
+		child := copyTo(t, h.status(t, st.Document.ID), "stc").Dispatch.ID
+		if _, err := h.ReportDamage(ctx, as("stc"), child, "không mở được"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Assign(ctx, as("stc"), child, exchange.Assignment{Lead: p[0], DueOn: "2126-11-20"}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Answer(ctx, as("stc"), child, h.answering(t, "stc", "5/STC-VP").ID); err != nil {
+			t.Fatal(err)
+		}
+		h.log(t)
+		r := exchange.VerifyBundle(ctx, h.export(t, st.Document.ID, exchange.ExportOptions{Confirm: true}), bundleTrust(t))
+		if len(checks(r)) > 0 {
+			t.Errorf("not proven: %q", checks(r))
+		}
+	})
+}
