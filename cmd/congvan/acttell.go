@@ -123,7 +123,9 @@ func handlingLines(st *exchange.Status, c *exchange.StatusDispatch) []string {
 		}
 	}
 	for _, a := range c.Answers {
-		lines = append(lines, "trả lời bằng văn bản "+a.Reference)
+		if a.State != exchange.Withdrawn {
+			lines = append(lines, "trả lời bằng văn bản "+a.Reference)
+		}
 	}
 	return lines
 }
