@@ -68,6 +68,7 @@ type StatusDispatch struct {
 	ArrivalNumber string        `json:"arrival_number"`
 	Owner         string        `json:"owner"`
 	Deadline      *time.Time    `json:"deadline"`
+	Recall        RecallState   `json:"recall,omitempty"` // whether it was asked to be given back, and the answer
 	Events        []StatusEvent `json:"events"`
 	Parent        DispatchID    `json:"parent,omitempty"` // the copy that it was forwarded from
 	Tasks         []StatusTask  `json:"assignments"`
@@ -172,7 +173,7 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 
 func (d *Dispatch) status(events []StatusEvent) StatusDispatch {
 	v := StatusDispatch{Dispatch: d, Unit: string(d.Unit), Name: d.Name, Address: d.Address, Transport: d.Transport, Handling: d.Handling,
-		ArrivalNumber: d.ArrivalNumber, Owner: d.Owner, Events: events, Tasks: []StatusTask{}}
+		ArrivalNumber: d.ArrivalNumber, Owner: d.Owner, Recall: d.Recall, Events: events, Tasks: []StatusTask{}}
 	if d.Parent != nil {
 		v.Parent = *d.Parent
 	}

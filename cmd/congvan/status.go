@@ -150,6 +150,9 @@ func countCopies(st *exchange.Status) (n counts) {
 func showDocument(w io.Writer, st *exchange.Status) {
 	d := st.Document
 	fmt.Fprintf(w, "%s  %s, ngày %s  [%s]  %s\n%s\n", st.Reference, d.Kind, d.IssuedOn, st.Issuer, stateWords[st.State], d.Abstract)
+	if st.DueAt != nil {
+		fmt.Fprintf(w, "Chờ gửi lúc %s; hoàn tác: congvan undo %s\n", st.DueAt.Format("15:04:05"), st.Reference)
+	}
 	showSeal(w, st)
 	lines := make([]exchange.Line, len(st.Lines))
 	for i, l := range st.Lines {
