@@ -68,6 +68,9 @@ simulate: ## N dispatches through failing networks, disks and processes and rest
 .PHONY: moves
 moves: ## every cell of the table of mail moves on both databases, and long random walks of mail clients, some 10 minutes
 	CONGVAN_MOVES=all CONGVAN_WALK=300 go test -count=1 -timeout 60m ./exchange -run 'TestEveryCell|TestManyClients|TestTracesOfMail|TestMovesByMbsync' -v
+.PHONY: kills
+kills: ## a real process killed (SIGKILL) at every statement, commit and phase of SMTP of a script from the number to the forward
+	go test -count=1 -timeout 180m ./exchange -run 'TestKilledAtEveryPoint$$' -v -args -allkills
 
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME each

@@ -181,7 +181,7 @@ func (s *simulation) run() {
 
 // waiting reports whether a clerk still has a paper that is not issued.
 func (s *simulation) waiting() bool {
-	return slices.ContainsFunc(s.papers[max(0, len(s.papers)-200):], func(p *paper) bool { return !p.done })
+	return slices.ContainsFunc(s.papers[max(0, len(s.papers)-1000):], func(p *paper) bool { return !p.done })
 }
 
 // restoreBackup: the disk is gone, and what is there is an old backup and the journal. Clerks take in again what the gateway
@@ -288,7 +288,7 @@ func (s *simulation) newPaper() {
 // clerk goes on with a paper that is not issued, or begins again.
 func (s *simulation) clerk() {
 	var open []*paper
-	for _, p := range s.papers[max(0, len(s.papers)-400):] {
+	for _, p := range s.papers[max(0, len(s.papers)-1000):] {
 		if !p.done {
 			open = append(open, p)
 		}
