@@ -19,7 +19,7 @@ import (
 
 // A Journal is a small file on another path than the database's. It holds what a restored backup cannot know: numbers taken,
 // documents registered and issued, arrivals accepted, copies past DATA, heads of the log. Each line is a CRC-32, a blank and JSON;
-// what is torn at the end is no line. A line is on disk before the act that it tells of is answered.
+// what a crash tore is no line, and readers pass over it. A line is on disk before the act that it tells of is answered.
 type Journal struct {
 	mu      sync.Mutex
 	f       *os.File
@@ -68,59 +68,50 @@ const (
 	journalHead     = "head"
 )
 
-// OpenJournal opens the journal for writing, or makes it. A line that a crash tore is cut off.
+// OpenJournal opens the journal for writing, or makes it. Several processes may have it open. After a line that a crash tore a new
+// one begins.
 func OpenJournal(path string) (*Journal, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	_, whole, err := readJournal(f)
-	if err == nil {
-		err = f.Truncate(whole)
-	}
-	if err == nil {
-		_, err = f.Seek(whole, io.SeekStart)
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("open journal %s: %w", path, err)
+	last := []byte("\n")
+	if size, err := f.Seek(0, io.SeekEnd); err == nil && size > 0 {
+		_, err = f.ReadAt(last, size-1)
+		if err == nil && last[0] != '\n' {
+			_, err = f.WriteString("\n")
+		}
+		if err != nil {
+			f.Close()
+			return nil, fmt.Errorf("open journal %s: %w", path, err)
+		}
 	}
 	return &Journal{f: f}, nil
 }
 
-// ReadJournal reads every whole line of a journal; a file that is not there is an error.
-func ReadJournal(path string) ([]JournalEntry, error) {
+// ReadJournal reads every whole line of a journal, and counts those that are damaged: a crash tears at most one.
+func ReadJournal(path string) (entries []JournalEntry, damaged int, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read journal: %w", err)
+		return nil, 0, fmt.Errorf("read journal: %w", err)
 	}
 	defer f.Close()
-	entries, _, err := readJournal(f)
-	return entries, err
-}
-
-// readJournal returns the entries and how many bytes they take. A damaged line that others follow is an error.
-func readJournal(f *os.File) (entries []JournalEntry, whole int64, err error) {
-	r := bufio.NewReader(f)
-	torn := false
-	for n := 1; ; n++ {
+	entries, r := []JournalEntry{}, bufio.NewReader(f)
+	for {
 		line, err := r.ReadString('\n')
 		if errors.Is(err, io.EOF) {
-			return entries, whole, nil
+			return entries, damaged, nil
 		}
 		if err != nil {
-			return nil, 0, err
-		}
-		if torn {
-			return nil, 0, fmt.Errorf("journal: line %d is damaged", n-1)
+			return nil, 0, fmt.Errorf("read journal: %w", err)
 		}
 		sum, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		var e JournalEntry
 		if sum != checksum(text) || json.Unmarshal([]byte(text), &e) != nil {
-			torn = true
+			damaged++
 			continue
 		}
-		entries, whole = append(entries, e), whole+int64(len(line))
+		entries = append(entries, e)
 	}
 }
 

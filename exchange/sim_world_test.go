@@ -182,7 +182,7 @@ func (w *world) boot(first bool) {
 	path := filepath.Join(w.root, "journal")
 	w.journal, err = exchange.OpenJournal(path)
 	w.must(err)
-	entries, err := exchange.ReadJournal(path)
+	entries, _, err := exchange.ReadJournal(path)
 	w.must(err)
 	w.store = exchange.NewStore(exchange.Options{DB: w.db, Mail: w.mail, Domain: domain, Log: mailtest.Quiet, Journal: w.journal,
 		Directory: func(context.Context, string) (*recipients.Directory, error) { return w.dir, nil },

@@ -24,6 +24,7 @@ type config struct {
 	Domain   string `toml:"domain"`   // of the province's mail: kontum.gov.vn
 	Hostname string `toml:"hostname"` // in greetings; mail.DOMAIN
 	Database string `toml:"database"` // sqlite:FILE in the data folder, or a PostgreSQL address
+	Journal  string `toml:"journal"`  // a file on another disk than the database's, for the day that a backup is restored; "" for none
 	Listen   struct {
 		SMTP        string `toml:"smtp"`
 		Submission  string `toml:"submission"`

@@ -29,6 +29,7 @@ type installation struct {
 	readerOnce sync.Once
 	reader     *intake.Reader
 	readerErr  error
+	journal    *exchange.Journal // nil where none is configured
 }
 
 // openInstallation opens the database, migrates it and joins the rooms.
@@ -57,8 +58,18 @@ func openInstallation(ctx context.Context, cfg *config, log *slog.Logger) (*inst
 		db.Close()
 		return nil, err
 	}
-	in.exchange = exchange.NewStore(exchange.Options{DB: db, Stamper: stamper, Mail: in.mail, Domain: cfg.Domain, Log: log, Directory: in.units.Directory, Posts: in.units.Posts,
+	journal, err := cfg.openJournal()
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	in.journal = journal
+	in.exchange = exchange.NewStore(exchange.Options{DB: db, Journal: journal, Stamper: stamper, Mail: in.mail, Domain: cfg.Domain, Log: log, Directory: in.units.Directory, Posts: in.units.Posts,
 		Sealer: in.sealer, MailSigner: in.mailKeys.signer, VerifyMail: in.mailKeys.verify, MaxMessage: cfg.Mail.MaxMessage, Verify: in.verifySealed, ReadArrival: in.readArrival, SealReport: in.sealReport, LogKey: func() (*exchange.LogKey, error) { return in.keys.logKey(cfg.Domain) }, Doubt: cfg.doubt})
+	if err := in.resume(ctx); err != nil {
+		db.Close()
+		return nil, err
+	}
 	if _, err := in.exchange.FoldDocuments(ctx); err != nil {
 		db.Close()
 		return nil, err
@@ -69,6 +80,9 @@ func openInstallation(ctx context.Context, cfg *config, log *slog.Logger) (*inst
 func (in *installation) close() error {
 	if in.reader != nil {
 		in.reader.Close()
+	}
+	if in.journal != nil {
+		in.journal.Close()
 	}
 	return in.db.Close()
 }
