@@ -43,7 +43,7 @@ const (
 // tended is what a node remembers of its own looks at the clock; a row decides wherever it matters.
 type tended struct {
 	sync.Mutex
-	last, beat, visits time.Time
+	beat, visits time.Time
 }
 
 // due reports whether a thing that is done every so often is to be done now.
@@ -57,11 +57,21 @@ func (t *tended) due(last *time.Time, now time.Time, every time.Duration) (since
 	return since, true
 }
 
-func (s *Store) tendSometimes(ctx context.Context) error {
-	if _, ok := s.clock.due(&s.clock.last, s.db.Now(), pollMail); !ok {
-		return nil
+// runClock tends the clock until ctx ends.
+func (s *Store) runClock(ctx context.Context) {
+	wake, end := s.db.Listen(topicDuty)
+	defer end()
+	for {
+		if err := s.Tend(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("bells and reminders", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-wake:
+		case <-time.After(pollMail):
+		}
 	}
-	return s.Tend(ctx)
 }
 
 // Tend does what the clock asks for: notes that the gateway runs, reckons deadlines again after a change of the calendar, notes

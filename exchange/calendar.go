@@ -366,7 +366,11 @@ const reckonBatch = 500
 func (s *Store) Reckon(ctx context.Context) (moved int, err error) {
 	for {
 		var n, m int
-		err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+		behind, err := s.behind(ctx)
+		if err != nil || !behind {
+			return moved, err
+		}
+		err = s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
 			n, m, err = reckon(ctx, tx)
 			return err
 		})
@@ -385,13 +389,31 @@ func (s *Store) Reckon(ctx context.Context) (moved int, err error) {
 	}
 }
 
+// behind reports whether a deadline comes from an earlier calendar.
+func (s *Store) behind(ctx context.Context) (behind bool, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		cal, err := calendar(ctx, tx)
+		if err != nil {
+			return err
+		}
+		var ids []DispatchID
+		err = tx.SelectContext(ctx, &ids, `SELECT id FROM dispatch WHERE deadline > 0 AND calendar < $1 LIMIT 1`, cal.Version)
+		behind = len(ids) > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("deadlines of earlier calendars: %w", err)
+	}
+	return behind, nil
+}
+
 func reckon(ctx context.Context, tx *sqldb.Tx) (n, moved int, err error) {
 	cal, err := calendar(ctx, tx)
 	if err != nil {
 		return 0, 0, err
 	}
 	var open []Dispatch
-	err = tx.SelectContext(ctx, &open, `SELECT `+dispatchColumns+` FROM dispatch WHERE deadline > 0 AND calendar <> $1 ORDER BY calendar, id LIMIT $2`, cal.Version, reckonBatch)
+	err = tx.SelectContext(ctx, &open, `SELECT `+dispatchColumns+` FROM dispatch WHERE deadline > 0 AND calendar < $1 ORDER BY calendar, id LIMIT $2`, cal.Version, reckonBatch)
 	if err != nil || len(open) == 0 {
 		return 0, 0, err
 	}

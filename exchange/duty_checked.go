@@ -67,6 +67,13 @@ func noteCheck(ctx context.Context, tx *sqldb.Tx, cal *Calendar, unit recipients
 	if !ok {
 		return nil
 	}
+	var known []string // read first: of thousand acts in a half-day one writes
+	if err := tx.SelectContext(ctx, &known, `SELECT how FROM checked WHERE unit = $1 AND day = $2 AND half = $3`, unit, h.Day, h.Half); err != nil {
+		return fmt.Errorf("looks of %s: %w", unit, err)
+	}
+	if len(known) > 0 && (known[0] != CheckedLooked || how == CheckedLooked) {
+		return nil
+	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO checked (unit, day, half, how, at, actor) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (unit, day, half) DO UPDATE SET how = excluded.how, at = excluded.at, actor = excluded.actor
 		WHERE checked.how = 'looked' AND excluded.how <> 'looked'`, unit, h.Day, h.Half, how, at.UnixMicro(), actor)

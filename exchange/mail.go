@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"congvan/mailcore"
@@ -19,8 +20,11 @@ import (
 // pollMail is how often the events of mail are looked at when no wake-up comes.
 const pollMail = 5 * time.Second
 
-// Run acts on what happens to mail until ctx ends.
+// Run acts on what happens to mail, and on what the clock asks for, until ctx ends.
 func (s *Store) Run(ctx context.Context) error {
+	var clock sync.WaitGroup
+	defer clock.Wait()
+	clock.Go(func() { s.runClock(ctx) })
 	wake, end := s.db.Listen("mail_event")
 	defer end()
 	for {
@@ -29,9 +33,6 @@ func (s *Store) Run(ctx context.Context) error {
 		}
 		if err := s.Expire(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("end timers", "err", err)
-		}
-		if err := s.tendSometimes(ctx); err != nil && ctx.Err() == nil {
-			s.Log.Error("bells and reminders", "err", err)
 		}
 		select {
 		case <-ctx.Done():
