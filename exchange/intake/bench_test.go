@@ -50,7 +50,7 @@ func benchmarkRead(b *testing.B, data []byte, pages int) {
 }
 
 // peakMemory is the most memory this process has had, in MB.
-func peakMemory(b *testing.B) float64 {
+func peakMemory(b testing.TB) float64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
 		b.Skip("no /proc")

@@ -60,7 +60,12 @@ func openPDF(pdf pdfium.Pdfium, data []byte) (*pdfFile, error) {
 		if errors.Is(err, pdferrors.ErrPassword) || errors.Is(err, pdferrors.ErrSecurity) {
 			return nil, problem(Encrypted, err)
 		}
-		return nil, problem(Damaged, err)
+		for _, known := range []error{pdferrors.ErrUnknown, pdferrors.ErrFile, pdferrors.ErrFormat, pdferrors.ErrPage, pdferrors.ErrSuccess, pdferrors.ErrUnexpected} {
+			if errors.Is(err, known) {
+				return nil, problem(Damaged, err)
+			}
+		}
+		return nil, fmt.Errorf("open document: %w", err) // PDFium did not come to judge it: no memory, or a trap
 	}
 	count, err := pdf.FPDF_GetPageCount(&requests.FPDF_GetPageCount{Document: opened.Document})
 	if err != nil {
