@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"congvan/mailcore"
+	"congvan/mailcore/sqldb"
 	"congvan/mailcore/viettext"
 	"congvan/signing"
 	"congvan/templates"
@@ -38,12 +39,29 @@ func (s *Store) compose(ctx context.Context, doc *Document) (*mailcore.Body, err
 	if err != nil {
 		return nil, err
 	}
+	date, err := s.sealedAt(ctx, doc)
+	if err != nil {
+		return nil, err
+	}
 	m := letter{
 		from: mail.Address{Name: name, Address: string(doc.Agency) + "@" + s.Domain}, to: "Nơi nhận", subject: documentSubject(doc),
-		date: time.UnixMicro(doc.ChangedAt), id: s.messageID(doc), text: text,
+		date: date, id: s.messageID(doc), text: text,
 		files: files, urgency: doc.Urgency,
 	}
 	return s.saveLetter(ctx, &m)
+}
+
+// sealedAt is when the document got its seal: the date of its mail, however often that is composed.
+func (s *Store) sealedAt(ctx context.Context, doc *Document) (at time.Time, err error) {
+	at = time.UnixMicro(doc.ChangedAt)
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		e, err := lastEvent(ctx, tx, doc.ID.chain(), string(Sealed))
+		if e != nil {
+			at = time.UnixMicro(e.At)
+		}
+		return err
+	})
+	return at, err
 }
 
 // An attached is one file of a letter.
