@@ -135,7 +135,7 @@ func (h *hotFolder) one(ctx context.Context, path string, info fs.FileInfo, now 
 		if quiet < hotHalf {
 			return nil // the scanner may pause between pages
 		}
-		return h.bad(ctx, path, info, &hintError{errors.New("Tệp chưa được ghi hết: thiếu phần cuối"), "Quét lại, hoặc kiểm tra đĩa và đường mạng của máy quét."})
+		return h.bad(ctx, path, info, &hintError{errors.New("tệp chưa được ghi hết: thiếu phần cuối"), "Quét lại, hoặc kiểm tra đĩa và đường mạng của máy quét."})
 	}
 	reader, err := h.desk.in.intake(ctx)
 	if err != nil {
@@ -143,7 +143,7 @@ func (h *hotFolder) one(ctx context.Context, path string, info fs.FileInfo, now 
 	}
 	item, err := reader.Inspect(ctx, clerkName(name), data)
 	if err == nil && item.Format != intake.FormatPDF {
-		err = &hintError{fmt.Errorf("Tệp không phải là PDF (%s)", formatWord(item.Format)), "Đặt máy quét ghi ra PDF, mỗi văn bản một tệp."}
+		err = &hintError{fmt.Errorf("tệp không phải là PDF (%s)", formatWord(item.Format)), "Đặt máy quét ghi ra PDF, mỗi văn bản một tệp."}
 	}
 	if err != nil {
 		return h.bad(ctx, path, info, err)
@@ -161,7 +161,7 @@ func readWhole(path string, info fs.FileInfo) ([]byte, error) {
 	}
 	defer f.Close()
 	if info.Size() > maxUpload {
-		return nil, &hintError{errors.New("Tệp lớn hơn 100 MB"), "Quét lại ở 200-300 dpi, hoặc tách phụ lục ra tệp riêng."}
+		return nil, &hintError{errors.New("tệp lớn hơn 100 MB"), "Quét lại ở 200-300 dpi, hoặc tách phụ lục ra tệp riêng."}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxUpload+1))
 	if err != nil {

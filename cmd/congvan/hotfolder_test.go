@@ -78,7 +78,7 @@ func TestHotFolderTakesWholeScansOnly(t *testing.T) {
 			all = append(all, l.subject+"\n"+l.text)
 		}
 		text := strings.Join(all, "\n")
-		for _, want := range []string{"ảnh.jpg", "không phải là PDF", "dở.pdf", "chưa được ghi hết", "rỗng.pdf", "nằm nguyên", hotBadName} {
+		for _, want := range []string{"ảnh.jpg", "Tệp không phải là PDF", "dở.pdf", "chưa được ghi hết", "rỗng.pdf", "nằm nguyên", hotBadName} {
 			if !strings.Contains(text, want) {
 				t.Errorf("nobody was told %q:\n%s", want, text)
 			}

@@ -127,7 +127,7 @@ func (m *mailDesk) takeFiles(files []uploaded, note spoolMail) error {
 		e.note.Mail, e.note.State = &note, spoolMailed
 		return e.write()
 	case e.note.Mail.From != note.From:
-		return &hintError{fmt.Errorf("Chính các tệp này đang chờ phát hành, do %s gửi", e.note.Mail.From), "Người đó trả lời thư hỏi của hệ thống, hoặc hủy rồi gửi lại."}
+		return &hintError{fmt.Errorf("chính các tệp này đang chờ phát hành, do %s gửi", e.note.Mail.From), "Người đó trả lời thư hỏi của hệ thống, hoặc hủy rồi gửi lại."}
 	}
 	return nil
 }

@@ -274,8 +274,8 @@ func TestPaperByMailIsRefusedWithAReason(t *testing.T) {
 		parts []part
 		want  string
 	}{
-		{nil, "không có tệp PDF"},
-		{[]part{{"a.docx", wordFile(t, "x")}}, "không có tệp PDF"},
+		{nil, "Thư không có tệp PDF"},
+		{[]part{{"a.docx", wordFile(t, "x")}}, "Thư không có tệp PDF"},
 		{[]part{{"a.pdf", stc}, {"b.pdf", stc}}, "a.pdf"},
 		{[]part{{"hỏng.pdf", stc[:len(stc)/2]}}, "PDF"},
 		{[]part{{"của sở khác.pdf", stc}}, "không"},

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"congvan/exchange"
 	"congvan/exchange/intake"
@@ -46,11 +48,20 @@ func mendable(err error) (text, hint string, ok bool) {
 		return "", "", false
 	}
 	if errors.As(err, &b) {
-		text, hint = explain(b.err)
+		_, hint = explain(b.err)
 		return b.Error(), hint, true
 	}
 	text, hint = explain(err)
-	return strings.TrimSuffix(text, "."), hint, true
+	return capital(strings.TrimSuffix(text, ".")), hint, true
+}
+
+// capital begins a sentence.
+func capital(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(first)) + s[size:]
 }
 
 // unreadable reports a file that cannot be read or sealed.

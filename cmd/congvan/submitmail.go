@@ -28,14 +28,14 @@ const (
 	maxMailText  = 256 << 10
 )
 
-var errNoPaper = &hintError{errors.New("Thư không có tệp PDF nào đính kèm"), "Đính kèm bản quét của văn bản (PDF) rồi gửi lại; các tệp kèm theo để trong cùng thư, đúng thứ tự."}
+var errNoPaper = &hintError{errors.New("thư không có tệp PDF nào đính kèm"), "Đính kèm bản quét của văn bản (PDF) rồi gửi lại; các tệp kèm theo để trong cùng thư, đúng thứ tự."}
 
 // readMailed takes a mail apart. The first PDF is the document, what else is attached are its annexes in their order. Pictures that
 // the text shows, as signatures have them, are left out.
 func readMailed(data []byte) (*mailedPaper, error) {
 	e, err := message.Read(bytes.NewReader(data))
 	if e == nil || err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err) {
-		return nil, &hintError{errors.New("Thư bị hỏng, không đọc được"), "Gửi lại thư."}
+		return nil, &hintError{errors.New("thư bị hỏng, không đọc được"), "Gửi lại thư."}
 	}
 	out := &mailedPaper{}
 	var page string
@@ -50,7 +50,7 @@ func readMailed(data []byte) (*mailedPaper, error) {
 		case name != "":
 			data, err := io.ReadAll(p.Body)
 			if err != nil {
-				return nil, &hintError{fmt.Errorf("Tệp %s trong thư bị hỏng", clerkName(name)), "Gửi lại thư."}
+				return nil, &hintError{fmt.Errorf("tệp %s trong thư bị hỏng", clerkName(name)), "Gửi lại thư."}
 			}
 			out.files = append(out.files, uploaded{name, data})
 		case (kind == "text/plain" || kind == "") && out.text == "":
