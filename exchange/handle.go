@@ -65,7 +65,8 @@ func (s *Store) handle(ctx context.Context, by Actor, id DispatchID, fn func(con
 // begins again.
 func (s *Store) carryOut(ctx context.Context, by Actor, id DispatchID, o order) (r *Receipt, err error) {
 	for range 5 {
-		if r, err = s.carryOutOnce(ctx, by, id, o); !errors.Is(err, ErrStale) {
+		// On PostgreSQL whoever comes second may meet the other's row (of incoming, of a child) before it meets the guarded UPDATE.
+		if r, err = s.carryOutOnce(ctx, by, id, o); !errors.Is(err, ErrStale) && !sqldb.IsUnique(err) {
 			break
 		}
 	}
