@@ -155,6 +155,17 @@ func endless() []byte {
 		[]byte("<</Type/Font/Subtype/Type1/BaseFont/Times-Roman>>"), stream("/Filter/FlateDecode", deflated([]byte(show))))
 }
 
+// TestAChildThatCannotStartIsNoFaultOfTheFile: the clerk is not sent away with a good file.
+func TestAChildThatCannotStartIsNoFaultOfTheFile(t *testing.T) {
+	r := newReader(t, intake.Options{Workers: 1, MemoryPages: 1}) // less than PDFium itself needs
+	for range 2 {
+		_, err := r.Read(t.Context(), "x.pdf", textPDF(1, plainText))
+		if err == nil || errors.As(err, new(*intake.Problem)) || !strings.Contains(err.Error(), "start") {
+			t.Errorf("error %v", err)
+		}
+	}
+}
+
 // TestChildSeesNothingOfTheEnvironment: secrets of the server are often in it.
 func TestChildSeesNothingOfTheEnvironment(t *testing.T) {
 	if runtime.GOOS != "linux" {

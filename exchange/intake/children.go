@@ -53,7 +53,7 @@ func newChildren(opt Options) *children {
 func (cs *children) with(ctx context.Context, data []byte, work func(*document) error) error {
 	c, err := cs.borrow(ctx)
 	if err != nil {
-		return fmt.Errorf("wait for pdfium: %w", err)
+		return fmt.Errorf("%w: %w", errWait, err)
 	}
 	stop := context.AfterFunc(ctx, func() {
 		cs.measure(c)

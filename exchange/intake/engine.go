@@ -75,7 +75,7 @@ func (e *engine) close() error {
 func (e *engine) with(ctx context.Context, data []byte, work func(*document) error) error {
 	inst, err := e.pool.GetInstanceWithContext(ctx)
 	if err != nil {
-		return fmt.Errorf("wait for pdfium: %w", err)
+		return fmt.Errorf("%w: %w", errWait, err)
 	}
 	return guard(ctx, inst, func() error {
 		f, err := openPDF(inst, data)

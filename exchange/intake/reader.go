@@ -189,9 +189,12 @@ func slow(ctx context.Context, err error) error {
 	return err
 }
 
+// errWait says that there was no PDFium to open a file with, which is no fault of the file.
+var errWait = errors.New("wait for pdfium")
+
 // memory turns what PDFium says when it runs out of memory into a problem for the clerk.
 func memory(err error) error {
-	if errors.As(err, new(*Problem)) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if errors.As(err, new(*Problem)) || errors.Is(err, errWait) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	return problem(TooComplex, err)
