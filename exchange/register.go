@@ -52,24 +52,44 @@ func CivilDate(t time.Time) string { return t.In(hanoi).Format(time.DateOnly) }
 
 // series returns the row of a series, made when it is first asked for.
 func series(ctx context.Context, tx *sqldb.Tx, agency recipients.UnitCode, year int, book Book, name string) (Series, error) {
-	var s Series
-	mode, scheme, err := inherited(ctx, tx, agency, year, book, name)
-	made := false
-	if err == nil {
-		made, err = tx.ExecOne(ctx, `INSERT INTO register_series (agency, year, book, name, mode, scheme) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (agency, year, book, name) DO NOTHING`, agency, year, book, name, mode, scheme)
-	}
-	if err == nil {
-		err = tx.GetContext(ctx, &s, `SELECT id, agency, year, book, name, mode, last, scheme FROM register_series
-			WHERE agency = $1 AND year = $2 AND book = $3 AND name = $4`, agency, year, book, name)
-	}
-	if err == nil && made {
-		err = recordSeries(ctx, tx, s.ID, SeriesOpened, Gateway, seriesDetail{Agency: agency, Year: year, Book: book, Name: name, Mode: mode, Scheme: scheme.told()})
+	s, ok, err := findSeries(ctx, tx, agency, year, book, name)
+	if err == nil && !ok {
+		s, err = openSeries(ctx, tx, agency, year, book, name)
 	}
 	if err != nil {
 		return s, fmt.Errorf("series %s %d of %s: %w", book, year, agency, err)
 	}
 	return s, nil
+}
+
+func findSeries(ctx context.Context, tx *sqldb.Tx, agency recipients.UnitCode, year int, book Book, name string) (s Series, ok bool, err error) {
+	var found []Series
+	err = tx.SelectContext(ctx, &found, `SELECT id, agency, year, book, name, mode, last, scheme FROM register_series
+		WHERE agency = $1 AND year = $2 AND book = $3 AND name = $4`, agency, year, book, name)
+	if err != nil || len(found) == 0 {
+		return s, false, err
+	}
+	return found[0], true, nil
+}
+
+func openSeries(ctx context.Context, tx *sqldb.Tx, agency recipients.UnitCode, year int, book Book, name string) (s Series, err error) {
+	mode, scheme, err := inherited(ctx, tx, agency, year, book, name)
+	if err != nil {
+		return s, err
+	}
+	made, err := tx.ExecOne(ctx, `INSERT INTO register_series (agency, year, book, name, mode, scheme) VALUES ($1, $2, $3, $4, $5, $6)
+		ON CONFLICT (agency, year, book, name) DO NOTHING`, agency, year, book, name, mode, scheme)
+	if err != nil {
+		return s, err
+	}
+	s, ok, err := findSeries(ctx, tx, agency, year, book, name)
+	if err == nil && !ok {
+		err = ErrStale
+	}
+	if err == nil && made {
+		err = recordSeries(ctx, tx, s.ID, SeriesOpened, Gateway, seriesDetail{Agency: agency, Year: year, Book: book, Name: name, Mode: mode, Scheme: scheme.told()})
+	}
+	return s, err
 }
 
 // Kinds of events of a series, whose chain is its id, negative. Numbers of documents and of arrivals stand in the events of

@@ -44,7 +44,7 @@ func (w *walk) pick(options ...string) string { return options[w.random.Intn(len
 
 func (w *walk) step(seed int) {
 	unit := w.pick("syt", "stc", "ubnd", "vphd")
-	verb := w.pick("issue", "move", "move", "reply", "reply", "open", "queue", "queue", "report", "accept", "refuse", "advance", "back", "forward", "forward", "assign", "task", "damage", "answer", "recall", "give back", "give back", "supplement", "replace", "pickup")
+	verb := w.pick("issue", "move", "move", "reply", "reply", "open", "queue", "queue", "report", "accept", "refuse", "advance", "back", "forward", "forward", "assign", "task", "damage", "heal", "enter", "inspect", "called", "answer", "recall", "give back", "give back", "supplement", "replace", "pickup")
 	if len(w.docs) == 0 {
 		verb = "issue"
 	}
@@ -129,6 +129,14 @@ func (w *walk) direct(verb, unit string) {
 		w.Assign(ctx, as(string(d.Dispatch.Unit)), d.Dispatch.ID, a)
 	case "task":
 		w.AdvanceTask(ctx, exchange.Actor{Address: w.people[w.random.Intn(3)]}, d.Dispatch.ID, []exchange.Handling{exchange.InProgress, exchange.Completed}[w.random.Intn(2)])
+	case "heal":
+		w.Heal(ctx, as(string(d.Dispatch.Unit)), d.Dispatch.Unit, "")
+	case "enter":
+		w.Enter(ctx, as(unit), recipients.UnitCode(unit), exchange.IncomingBook, exchange.Entry{Reference: w.pick("", "7", "31"), Abstract: "giấy"})
+	case "inspect":
+		w.Inspect(ctx, as(string(d.Dispatch.Unit)), d.Dispatch.ID, "")
+	case "called":
+		w.Called(ctx, clerk, d.Dispatch.ID, w.random.Intn(2) == 0, "đã gọi")
 	case "damage":
 		w.ReportDamage(ctx, as(string(d.Dispatch.Unit)), d.Dispatch.ID, w.pick("hỏng", "không mở được"))
 	case "answer":
