@@ -122,11 +122,14 @@ func (p *replyParser) sentence() (Reply, bool) {
 		p.sign(",", ":", ".")
 	}
 	start := p.at
-	if !p.any(unitStarts) && !p.any(speakers) && !p.document() {
+	if !p.any(unitStarts) && !p.any(speakers) && !p.document() && !p.code() {
 		return Reply{}, false
 	}
 	for ; p.at < len(p.words) && p.at-start < 16; p.at++ {
 		w := p.words[p.at]
+		if w.fold == "." && len(p.words[p.at-1].fold) <= 2 { // H. Đăk Hà, TX. Kon Tum
+			continue
+		}
 		if w.isSign() && w.fold != "-" && w.fold != "," || isNumber(w.fold) || w.in(doubts) && w.fold != "khong" {
 			return Reply{}, false
 		}
@@ -139,6 +142,9 @@ func (p *replyParser) sentence() (Reply, bool) {
 					p.at = mark
 					break
 				}
+			}
+			if w.fold == "khong" {
+				return Reply{}, false
 			}
 		}
 	}
@@ -179,6 +185,10 @@ func (p *replyParser) acceptance() bool {
 		onlyBooked = true
 	case !told && p.numberTold(true):
 		p.arrivedOn()
+		mark := p.at
+		if p.signs(); !p.word("da") || !p.any(receive) && !p.any(got) || !p.end() { // "số đến 12, đã tiếp nhận"
+			p.at = mark
+		}
 		return p.end()
 	default:
 		return false
@@ -195,6 +205,7 @@ func (p *replyParser) acceptance() bool {
 		p.at = mark
 		return !onlyBooked && p.end()
 	}
+	p.when()
 	p.arrivedOn()
 	return p.end()
 }
@@ -359,7 +370,7 @@ func (p *replyParser) restOfLine() string {
 		p.at++
 	}
 	end := p.at
-	for end > start && p.words[end-1].isSign() && p.words[end-1].fold != ")" {
+	for end > start+1 && (p.words[end-1].text == "ạ" || p.words[end-1].text == "nhé") || end > start && p.words[end-1].isSign() && p.words[end-1].fold != ")" {
 		end--
 	}
 	if end > start && p.words[end-1].fold == ")" && (start == 0 || p.words[start-1].fold == "(") {
@@ -402,7 +413,7 @@ func (p *replyParser) tail() bool {
 		clause := p.clause()
 		c := &replyParser{words: clause}
 		switch {
-		case c.closing():
+		case c.closing(), c.onlyParticles():
 		case c.promises():
 			if containsAny(clause, doubts) {
 				return false
@@ -429,6 +440,20 @@ func (p *replyParser) clause() []replyWord {
 		p.at++
 	}
 	return p.words[start:p.at]
+}
+
+func (p *replyParser) onlyParticles() bool {
+	p.run(particles)
+	return p.done()
+}
+
+// code reads the code of a unit that speaks of itself: STTTT.
+func (p *replyParser) code() bool {
+	if p.done() || !codeForm.MatchString(p.words[p.at].fold) || viettext.IsSyllable(p.words[p.at].fold) {
+		return false
+	}
+	p.at++
+	return true
 }
 
 func (p *replyParser) closing() bool { return p.any(thanks) }

@@ -12,7 +12,7 @@ import (
 var (
 	handing   = phrases("chuyen|chuyen tiep|chuyen giao|chuyen tiep van ban|chuyen van ban|chuyen cong van|chuyen van ban nay|chuyen tiep van ban nay")
 	entrust   = phrases("giao|phan cong|giao viec|giao nhiem vu|phan cong nhiem vu|giao van ban|giao xu ly")
-	toward    = phrases("cho|den|sang|toi|ve|qua|:")
+	toward    = phrases("cho|den|sang|toi|ve|qua|xuong|len|:")
 	honorific = phrases("d/c|dc|dong chi|anh|chi|ong|ba|co|chu|a|c|cau|thay")
 	// purposes may follow whom something is handed to, in any order.
 	purposes = phrases("de|xu ly|giai quyet|tham muu|thuc hien|xem xet|chu tri|theo doi|nghien cuu|trien khai|phu trach|bao cao|tra loi|tham muu van ban tra loi|tham muu tra loi|theo tham quyen|theo quy dinh|" +
@@ -78,7 +78,7 @@ func (p *replyParser) room() bool {
 // fullName reads the name of a person without a title: capitals, and a family name first.
 func (p *replyParser) fullName() bool {
 	start := p.at
-	return p.words[start].in(families) && p.name(5) && p.at-start > 1 &&
+	return p.words[start].in(families) && p.name(5, true) && p.at-start > 1 &&
 		!slices.ContainsFunc(p.words[start:p.at], func(w replyWord) bool { return w.text == strings.ToLower(w.text) })
 }
 
@@ -94,10 +94,10 @@ func (p *replyParser) target() (person, ok bool) {
 	case mailForm.MatchString(w.fold) && plainASCII(w.text):
 	case codeForm.MatchString(w.fold) && plainASCII(w.text) && !viettext.IsSyllable(w.fold) && !p.startsName():
 	case p.startsName():
-		return false, w.text != "ban" && p.name(14) // "giao ban" is a meeting
+		return false, w.text != "ban" && p.name(14, false) // "giao ban" is a meeting
 	case w.text != "A" && w.text != "C" && p.any(honorific):
 		p.sign(".")
-		return true, p.name(5)
+		return true, p.name(5, true)
 	case w.in(families):
 		return true, p.fullName()
 	default:
@@ -123,12 +123,15 @@ func plainASCII(s string) bool {
 var inName = wordSet("lại|giúp|em|được|thì|nếu|không|chưa|nhưng|nhé|rồi|mà|cũng|sẽ|ai|nào|gì|đó|vì|hay|hoặc|bản|tệp|file|xem|cho|sáng|chiều|lúc|số|khoản")
 
 // name reads the words of a name up to a purpose, a term or the end of the clause.
-func (p *replyParser) name(most int) bool {
+func (p *replyParser) name(most int, person bool) bool {
 	start := p.at
 	for !p.done() && p.at-start <= most {
 		w := p.words[p.at]
 		if w.isSign() && !(w.fold == "-" && p.at > start) && !p.nameGoesOn() {
 			break
+		}
+		if person && p.at > start && (w.fold == "phong" || w.fold == "ban" || w.fold == "to") {
+			return false // "An phòng TCHC": who that is, and where, is for a person to read
 		}
 		if p.at > start && p.purposeHere() {
 			break
@@ -175,7 +178,7 @@ func (p *replyParser) purposeHere() bool {
 func (p *replyParser) otherTarget(at int) bool {
 	q := &replyParser{words: p.words, at: at, sent: p.sent}
 	w := p.words[at]
-	return officerForm.MatchString(w.fold) || q.any(honorific) || q.any(phrases("so|ubnd|ban|phong|huyen|cong an|thanh tra|chi cuc"))
+	return officerForm.MatchString(w.fold) || q.any(honorific) || q.any(phrases("so|ubnd|ban|phong|huyen|cong an|thanh tra|chi cuc|don vi|cac|co quan|van phong|vp"))
 }
 
 // due reads purposes and a term to the end of the clause. A term that cannot be told from the words makes all of it doubtful.
