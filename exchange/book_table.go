@@ -23,7 +23,6 @@ type tableSheet struct {
 	size, line          float64 // of the letters of a cell in points, of a line in mm
 	foot                string
 	numbered            bool // a line under the header numbers the columns: (1), (2), …
-	head                []string
 	headHeight, pageEnd float64
 }
 

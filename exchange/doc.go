@@ -1,5 +1,5 @@
 // Package exchange owns documents and what becomes of them: registers, recipient lines, dispatches, events, arrivals. It
-// holds their rules and their SQL (tables register_series, register_number, document, recipient_line, dispatch, event,
+// holds their rules and their SQL (tables register_series, register_number, register_entry, document, recipient_line, dispatch, event,
 // incoming, refusal).
 //
 // Terms. A document (văn bản) is what an agency issues. A line is one entry of Kính gửi or Nơi nhận. A dispatch is one
