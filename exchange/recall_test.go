@@ -315,6 +315,33 @@ func TestRecallAgainstAccepting(t *testing.T) {
 	})
 }
 
+// An officer who works in the unit's mailbox copies the document into his own, without reading it: it is not unread any more.
+func TestRecallAsksForWhatWasCopiedOutUnread(t *testing.T) {
+	ctx := context.Background()
+	forEachHouse(t, func(t *testing.T, h *house) {
+		ids, err := h.mail.CreateAccounts(ctx, []mailcore.NewAccount{{Address: "nva.syt@" + domain, Kind: mailcore.Officer, Name: "Nguyễn Văn A", Unit: "syt", Password: "mật khẩu nva"}})
+		if err != nil || len(ids) == 0 {
+			t.Fatal(err)
+		}
+		st := h.issue(t, proposal("95/SNV-VP", "Sở Y tế=syt", "Sở Tài chính=stc"))
+		for _, unit := range []string{"syt", "stc"} {
+			if _, err := h.mail.Delegate(ctx, "nva.syt@"+domain, mailcore.Address(unit+"@"+domain), "12/GUQ", exchange.CivilDate(h.db.Now()), "2126-12-31"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, box, rows := h.inbox(t, "syt")
+		officer, own, _ := h.inbox(t, "nva.syt")
+		if pairs, err := h.mail.CopyMessages(ctx, officer, box.ID, []mailcore.UID{rows[0].UID}, own.ID); err != nil || len(pairs) != 1 {
+			t.Fatal(pairs, err)
+		}
+		h.handle(t)
+		got := h.recall(t, st.Document.ID)
+		if got["syt"].Answer != exchange.RecallAsked || got["stc"].How != exchange.TakenUnread {
+			t.Errorf("%+v", got)
+		}
+	})
+}
+
 func TestWhoMayRecall(t *testing.T) {
 	ctx := context.Background()
 	forEachHouse(t, func(t *testing.T, h *house) {

@@ -235,8 +235,8 @@ func (s *Store) deliverAgain(ctx context.Context, by Actor, id DispatchID) error
 		shared := make([]*Dispatch, len(group))
 		for i, peer := range group {
 			r, err := receipt(ctx, tx, peer)
-			if err != nil {
-				return err
+			if err != nil || peer == id && r.Dispatch.Transport == Recalled {
+				return err // taken back meanwhile: it is not missing
 			}
 			if err := r.act(ctx, tx, EventRestored, by, map[string]any{"reason": "sequence", "place": r.Dispatch.Sequence}, nil); err != nil {
 				return err

@@ -39,7 +39,9 @@ func takeBack(ctx context.Context, tx *sqldb.Tx, ref string, whatever bool) (boo
 		byBox[r.Mailbox] = append(byBox[r.Mailbox], r.copyRow)
 	}
 	if !touched && !whatever {
-		touched, err = touchedRef(ctx, tx, ref)
+		if touched, err = touchedRef(ctx, tx, ref); err == nil && !touched {
+			touched, err = copiedElsewhere(ctx, tx, rows[0])
+		}
 	}
 	if err != nil || touched && !whatever {
 		return false, err
@@ -94,6 +96,19 @@ func touchedRef(ctx context.Context, tx *sqldb.Tx, ref string) (bool, error) {
 	err := tx.GetContext(ctx, &n, `SELECT (SELECT count(*) FROM mail_event WHERE ref = $1 AND ref <> '' AND kind = 'opened')
 		+ (SELECT count(*) FROM mail_event WHERE ref = $1 AND ref <> '' AND kind = 'downloaded')
 		+ (SELECT count(*) FROM mail_event WHERE ref = $1 AND handled_at IS NULL AND kind IN ('moved', 'deleted'))`, ref)
+	return n > 0, err
+}
+
+// copiedElsewhere reports whether another account has a copy of this very one, with its header lines: an officer took it out of the
+// unit's mailbox without reading it there.
+func copiedElsewhere(ctx context.Context, tx *sqldb.Tx, c heldCopy) (bool, error) {
+	var n int
+	err := tx.GetContext(ctx, &n, `SELECT count(*) FROM delegation d JOIN mailbox m ON m.account_id = d.unit_id WHERE m.id = $1`, c.Mailbox)
+	if err != nil || n == 0 {
+		return false, err // nobody else was ever let in
+	}
+	err = tx.GetContext(ctx, &n, `SELECT count(*) FROM mailbox_message o JOIN mailbox_message c ON c.message_id = o.message_id
+		WHERE c.mailbox_id = $1 AND c.uid = $2 AND o.message_id = $3 AND o.ref = '' AND o.prefix = c.prefix`, c.Mailbox, c.UID, c.Message)
 	return n > 0, err
 }
 
