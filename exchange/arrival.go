@@ -29,6 +29,9 @@ func (s *Store) handleArrival(ctx context.Context, ev mailcore.Event) error {
 		return fmt.Errorf("detail of an arrival: %w", err)
 	}
 	local, token, _ := strings.Cut(arrival.Rcpt.Local(), "+")
+	if local == FaultMailbox {
+		return s.handleFault(ctx, ev, arrival, token)
+	}
 	if local != ReplyMailbox && local != BounceMailbox {
 		return s.noteOutside(ctx, ev, arrival)
 	}

@@ -118,5 +118,8 @@ func (c *checker) gateway(ctx context.Context, tx *sqldb.Tx) error {
 	if err := c.reminders(ctx, tx, events); err != nil {
 		return err
 	}
+	if err := c.faults(ctx, tx, events); err != nil {
+		return err
+	}
 	return c.calendar(ctx, tx, events)
 }

@@ -50,6 +50,8 @@ type Options struct {
 	// ReadArrival reads a PDF that came to a unit by mail from outside; nil for one that is no official document. Not set: mail
 	// from outside is left alone.
 	ReadArrival func(ctx context.Context, name string, pdf []byte) (*ArrivalDraft, error)
+	// FaultUnit answers what users tell of faults, leaks and spam (Sở TT&TT); "" leaves it to the administrator.
+	FaultUnit recipients.UnitCode
 	// Verify checks a sealed PDF; Check calls it. nil leaves that out.
 	Verify func(ctx context.Context, pdf []byte) error
 }

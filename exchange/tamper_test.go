@@ -39,6 +39,7 @@ var evidence = []struct {
 	{"incoming", "id", map[string]string{"id": "nothing refers to it; arrivals go by dispatch"}, "", ""},
 	{"assignment", "dispatch_id, officer", nil, "", ""},
 	{"answer", "dispatch_id, document_id", nil, "", ""},
+	{"fault", "id", map[string]string{"token": "secret of an address", "mail_event": "the event is swept"}, "", ""},
 	{"register_series", "id", nil, "", ""},
 	{"register_number", "series_id, reference", nil, "", ""},
 	{"register_entry", "series_id, reference", nil, "", ""},
@@ -306,6 +307,7 @@ func (h *house) busy(t *testing.T) {
 	}
 	h.log(t)
 	h.handOut(t)
+	h.complain(t)
 	h.takeBack(t)
 	h.issue(t, proposal("03/SNV-VP", "Sở Y tế=syt")) // waits for the log
 }
@@ -440,7 +442,7 @@ var unordered = []string{"log_head", "log_queue", "attempt", "blob"}
 
 // places are words of which one must stand in what Check says about a table.
 var places = map[string][]string{"document": {"document", "dispatch"}, "recipient_line": {"recipient_line"}, "package_item": {"package_item", "package"},
-	"dispatch": {"dispatch"}, "event": {"event", "document", "dispatch", "register_series"}, "incoming": {"incoming"}, "pickup": {"pickup"}, "assignment": {"assignment"}, "answer": {"answer"}, "register_series": {"series"},
+	"dispatch": {"dispatch"}, "event": {"event", "document", "dispatch", "register_series"}, "incoming": {"incoming"}, "pickup": {"pickup"}, "assignment": {"assignment"}, "answer": {"answer"}, "fault": {"fault"}, "register_series": {"series"},
 	"register_number": {"register_number", "series"}, "register_entry": {"register_entry"}, "attempt": {"attempt", "outbox"}, "copy_sequence": {"copy_sequence"}, "blob": {"blob", "digest"}, "checkpoint": {"checkpoint"}, "log_batch": {"log_batch", "leaf", "log:"},
 	"log_tile": {"log_tile"}, "log_queue": {"log_queue", "waiting"}, "log_head": {"log_head", "checkpoint", "leaves"}}
 

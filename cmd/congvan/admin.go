@@ -124,7 +124,7 @@ func initialise(ctx context.Context, cfg *config, name string, log *slog.Logger)
 
 // systemAccounts opens the gateway's own mailboxes; nobody can log in to them.
 func (in *installation) systemAccounts(ctx context.Context) error {
-	for local, name := range map[string]string{exchange.ReplyMailbox: "Trả lời văn bản", exchange.BounceMailbox: "Báo phát văn bản", "postmaster": "Quản trị thư"} {
+	for local, name := range map[string]string{exchange.ReplyMailbox: "Trả lời văn bản", exchange.BounceMailbox: "Báo phát văn bản", exchange.FaultMailbox: "Báo sự cố", "postmaster": "Quản trị thư"} {
 		_, err := in.mail.CreateAccounts(ctx, []mailcore.NewAccount{{Address: mailcore.Address(local + "@" + in.cfg.Domain), Kind: mailcore.System, Name: name}})
 		if err != nil && !errors.Is(err, mailcore.ErrAddressTaken) {
 			return err

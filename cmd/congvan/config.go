@@ -60,6 +60,7 @@ type config struct {
 		URL        string `toml:"url"`         // of the account pages, as people reach them
 		HashTime   uint32 `toml:"hash_time"`   // passes of argon2id
 		HashMemory uint32 `toml:"hash_memory"` // KiB
+		FaultUnit  string `toml:"fault_unit"`  // code of the unit that answers faults, leaks and spam
 		Quota      int64  `toml:"quota"`       // bytes of an account without a quota of its own, 0 for no limit
 	} `toml:"accounts"`
 	Evidence struct {
@@ -260,6 +261,7 @@ trusted_networks = ["127.0.0.0/8", "::1/128"]   # thư từ các mạng này kh�
 url         = ""             # địa chỉ trang tài khoản mà mọi người mở; rỗng: theo hostname và listen.web
 hash_time   = 2              # argon2id: số lượt, và bộ nhớ (KiB) cho mỗi lần kiểm mật khẩu
 hash_memory = 19456
+fault_unit  = "stttt"        # mã đơn vị trả lời báo sự cố, lộ mật khẩu, thư rác (baosuco@); rỗng: quản trị viên, bằng congvan fault
 quota       = 0              # byte mỗi hộp thư được giữ, 0: không giới hạn; riêng từng hộp thư: congvan account quota
 
 [evidence]                   # chứng cứ

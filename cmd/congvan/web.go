@@ -32,7 +32,7 @@ func (c *config) accountURL() string {
 func (g *gateway) serveWeb(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
 	account := portal.New(portal.Options{Store: g.in.mail, Domain: g.in.cfg.Domain, Servers: g.mailServers(),
-		AccountURL: g.in.cfg.accountURL(), Logger: g.in.log})
+		AccountURL: g.in.cfg.accountURL(), Logger: g.in.log, Report: g.in.reportFault})
 	mux.Handle(portal.Path, account)
 	mux.Handle(portal.Path+"/", account)
 	for _, path := range portal.ClientPaths {

@@ -18,6 +18,8 @@ type homePage struct {
 	Apps        []mailcore.AppPassword
 	Delegations []mailcore.Delegation
 	Absence     *absence
+	Fault       bool   // there is a form to tell of one
+	FaultWords  string // what was typed and not taken
 	Sessions    []sessionLine
 	Logins      []loginLine
 }
@@ -56,6 +58,7 @@ func (s *Server) showHome(v *visit, status int, problem string) error {
 	for i := range p.Delegations {
 		p.Delegations[i].From, p.Delegations[i].To = day(p.Delegations[i].From), day(p.Delegations[i].To)
 	}
+	p.Fault, p.FaultWords = s.opt.Report != nil, v.r.PostForm.Get("words")
 	sessions, err := store.WebSessions(ctx, account.ID)
 	if err != nil {
 		return err

@@ -79,4 +79,5 @@ var notices = map[string]string{
 	"closed":  "Đã đăng xuất phiên đó.",
 	"away":    "Đã đặt lời báo vắng mặt.",
 	"back":    "Đã bỏ lời báo vắng mặt.",
+	"told":    "Đã gửi báo. Bộ phận phụ trách trả lời vào hộp thư của bạn.",
 }

@@ -33,9 +33,10 @@ const (
 
 // A house is a store with an officer who has the issued password, and the pages over TLS.
 type house struct {
-	t     *testing.T
-	store *mailcore.Store
-	srv   *httptest.Server
+	t      *testing.T
+	store  *mailcore.Store
+	srv    *httptest.Server
+	faults []string // told by the form
 }
 
 func forEach(t *testing.T, fn func(h *house)) {
@@ -54,7 +55,11 @@ func forEach(t *testing.T, fn func(h *house)) {
 			AccountURL: "https://mail.kontum.test/account",
 			Servers: []portal.MailServer{{Protocol: portal.IMAP, Host: "mail.kontum.test", Port: 993, TLS: true}, {Protocol: portal.IMAP, Host: "mail.kontum.test", Port: 143},
 				{Protocol: portal.SMTP, Host: "mail.kontum.test", Port: 587},
-				{Protocol: portal.LDAP, Host: "mail.kontum.test", Port: 636, TLS: true}}}))
+				{Protocol: portal.LDAP, Host: "mail.kontum.test", Port: 636, TLS: true}},
+			Report: func(_ context.Context, a mailcore.Account, kind, words string) (string, error) {
+				h.faults = append(h.faults, string(a.Address)+" "+kind+": "+words)
+				return "SC-1", nil
+			}}))
 		t.Cleanup(h.srv.Close)
 		fn(h)
 	})

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"bytes"
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -29,11 +30,13 @@ const maxForm = 16 << 10
 // Options is what New needs.
 type Options struct {
 	Store      *mailcore.Store
-	Domain     string        // of our accounts; a login without @ gets it
-	Servers    []MailServer  // told to who sets up a mail client, and to mail clients; the best of a protocol first
-	AccountURL string        // of these pages, as people reach them
-	Logger     *slog.Logger  // slog.Default when nil
-	FailDelay  time.Duration // before a failed login is answered, grows to five times; 1 s
+	Domain     string       // of our accounts; a login without @ gets it
+	Servers    []MailServer // told to who sets up a mail client, and to mail clients; the best of a protocol first
+	AccountURL string       // of these pages, as people reach them
+	Logger     *slog.Logger // slog.Default when nil
+	// Report takes what an account's owner tells of faults, leaks and spam; kind is fault, leak or spam. nil: there is no form.
+	Report    func(ctx context.Context, account mailcore.Account, kind, words string) (string, error)
+	FailDelay time.Duration // before a failed login is answered, grows to five times; 1 s
 }
 
 // A Server answers for the pages.
@@ -76,6 +79,7 @@ func (s *Server) routes() http.Handler {
 	signed("POST "+Path+"/apps/revoke", s.revokeApp)
 	signed("POST "+Path+"/vacation", s.setVacation)
 	signed("POST "+Path+"/vacation/end", s.endVacation)
+	signed("POST "+Path+"/fault", s.reportFault)
 	signed("POST "+Path+"/sessions/close", s.closeSession)
 	signed("POST "+Path+"/sessions/end", s.endSessions)
 	mux.Handle(Path+"/", s.handle(func(*visit) error { return errNotFound }))
