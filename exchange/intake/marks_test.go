@@ -98,7 +98,7 @@ func TestPictureThatNobodyReadsIsADoubt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p := d.Problem(intake.MaybeSecret); (p != nil) != doubt || p != nil && !strings.Contains(p.Error(), "có thể có dấu mật") {
+		if p := d.Problem(intake.MaybeSecret); (p != nil) != doubt || p != nil && !strings.Contains(p.Error(), "Có thể có dấu mật ở trang 1.") {
 			t.Errorf("%s: problems %v", name, d.Problems)
 		}
 	}

@@ -12,7 +12,7 @@ func TestOfficerGivesNoticeOfAbsence(t *testing.T) {
 		b := h.browser()
 		b.login(issued)
 		b.post("/account/password", "current", issued, "next", chosen, "again", chosen)
-		today, later := time.Now().Format(time.DateOnly), time.Now().AddDate(0, 0, 9).Format(time.DateOnly)
+		today, later := mailcore.CivilDate(time.Now()), mailcore.CivilDate(time.Now().AddDate(0, 0, 9))
 		b.want(200, "/account", "Báo vắng mặt", "Đặt lời báo")
 		for _, bad := range [][3]string{{later, today, "Tôi đi công tác <b>xa</b>"}, {"2020-01-01", "2020-01-02", "Tôi đi công tác"}, {"x", later, "Tôi đi công tác"}, {today, later, " "}} {
 			b.post("/account/vacation", "from", bad[0], "to", bad[1], "text", bad[2])

@@ -19,7 +19,7 @@ func TestAbsenceIsToldOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		day := func(n int) string { return time.Now().AddDate(0, 0, n).Format(time.DateOnly) }
+		day := func(n int) string { return mailcore.CivilDate(time.Now().AddDate(0, 0, n)) }
 		away := func(from, to int) {
 			t.Helper()
 			if err := h.store.SetVacation(ctx, made[0], mailcore.Vacation{Text: "Tôi đi công tác.\nViệc gấp xin gọi văn thư.", From: day(from), To: day(to)}); err != nil {
