@@ -479,6 +479,18 @@ func (r *resumer) block(ctx context.Context) error {
 	return err
 }
 
+// Blocked lists the registers that wait since a restore for a clerk to tell their last number.
+func (s *Store) Blocked(ctx context.Context) (out []Series, err error) {
+	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &out, `SELECT r.id, r.agency, r.year, r.book, r.name, r.mode, r.last FROM register_series r
+			JOIN series_blocked b ON b.series_id = r.id ORDER BY r.agency, r.year, r.book, r.name`)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("registers that wait: %w", err)
+	}
+	return out, nil
+}
+
 // TellLast opens a register that waits since a restore: last is the highest number that its paper shows. Those that the
 // database does not know are voided in it with a reason.
 func (s *Store) TellLast(ctx context.Context, by Actor, agency recipients.UnitCode, year int, book Book, name string, last int64) error {

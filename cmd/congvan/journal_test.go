@@ -59,3 +59,31 @@ func TestRestoredDatabaseIsFoundOutByTheJournal(t *testing.T) {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
+
+// Without a journal somebody must say that the database is a backup. Registers then wait for the last number of their paper.
+func TestRestoredDatabaseWithoutAJournalIsDeclared(t *testing.T) {
+	dir := newInstallation(t)
+	mustRun(t, "", "register", "mode", "here", "--data", dir, "--unit", "stttt")
+	mustRun(t, "", "register", "take", "STTTT-VP", "--data", dir, "--unit", "stttt")
+	if out := mustRun(t, "", "restored", "--data", dir); !strings.Contains(out, "Không còn gì phải làm") {
+		t.Errorf("before: %s", out)
+	}
+	if out := mustRun(t, "", "restored", "--data", dir, "--declare"); !strings.Contains(out, "congvan restored last SỐ --unit stttt --book di") || !strings.Contains(out, "biết đến số 1)") {
+		t.Errorf("declared: %s", out)
+	}
+	if code, _, errOut := congvan(t, "", "register", "take", "STTTT-VP", "--data", dir, "--unit", "stttt"); code == 0 || !strings.Contains(errOut, "congvan restored last") {
+		t.Errorf("a number was given: %d %s", code, errOut)
+	}
+	mustRun(t, "", "restored", "last", "215", "--data", dir, "--unit", "stttt")
+	if got := mustRun(t, "", "register", "take", "STTTT-VP", "--data", dir, "--unit", "stttt"); !strings.HasPrefix(got, "216/") {
+		t.Errorf("the next number is %q", got)
+	}
+	var left struct{ Documents, Registers []any }
+	if err := json.Unmarshal([]byte(mustRun(t, "", "restored", "--data", dir, "--json")), &left); err != nil || len(left.Registers) != 0 || left.Documents == nil {
+		t.Errorf("left %+v, %v", left, err)
+	}
+	if code, _, _ := congvan(t, "", "restored", "last", "x", "--data", dir, "--unit", "stttt"); code != 2 {
+		t.Errorf("a bad number: exit %d", code)
+	}
+	mustRun(t, "", "check", "--data", dir)
+}

@@ -34,7 +34,7 @@ var clerkTexts = map[string][2]string{
 	exchange.CodeSameFile:        {"Chính tệp này đã được phát hành: %s.", "Một văn bản chỉ do một cơ quan phát hành."},
 	exchange.CodeNoReference:     {"Không đọc được số, ký hiệu hoặc ngày của văn bản %s.", "Chỉ rõ bằng --reference và --date, hoặc quét lại trang đầu."},
 	exchange.CodeNumberTaken:     {"Số %s đã cấp cho văn bản khác của cơ quan trong năm này.", "Kiểm tra sổ đăng ký văn bản đi; nếu đúng là văn bản mới, hãy sửa số trên bản giấy."},
-	exchange.CodeSeriesBlocked:   {"Sổ của %s chưa cấp số: bản sao lưu vừa được khôi phục và chưa ai cho biết số cuối cùng.", "Đối chiếu sổ giấy rồi cho biết số cuối cùng đã cấp."},
+	exchange.CodeSeriesBlocked:   {"Sổ của %s chưa cấp số: bản sao lưu vừa được khôi phục và chưa ai cho biết số cuối cùng.", "Đối chiếu sổ giấy rồi cho biết số cuối cùng đã cấp: congvan restored last SỐ --unit MÃ --book di."},
 	exchange.CodeNotTakenHere:    {"Sổ này do hệ thống cấp số, số %s chưa được cấp.", "Lấy số trước khi đóng dấu."},
 	exchange.CodeNoFault:         {"Không có báo sự cố số %s.", "Xem: congvan fault list --all."},
 	exchange.CodeFaultNoAnswer:   {"Chưa ghi câu trả lời%s.", "Ghi: congvan fault answer SỐ --text \"câu trả lời\"."},
