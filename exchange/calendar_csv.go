@@ -68,8 +68,8 @@ func ReadCalendar(in io.Reader) (CalendarChange, error) {
 		if err == io.EOF {
 			break
 		}
-		line, _ := cr.FieldPos(0)
 		if err != nil {
+			line := n + 2
 			var pe *csv.ParseError
 			if errors.As(err, &pe) {
 				line = pe.Line
@@ -77,6 +77,7 @@ func ReadCalendar(in io.Reader) (CalendarChange, error) {
 			r.bad(line, "sai định dạng CSV: %v", err)
 			break
 		}
+		line, _ := cr.FieldPos(0)
 		if n >= maxCalendarLines {
 			r.bad(line, "tệp dài quá %d dòng", maxCalendarLines)
 			break

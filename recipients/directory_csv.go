@@ -93,8 +93,8 @@ func (r *directoryReader) rows(file string, in io.Reader, must, may []string) []
 		if err == io.EOF {
 			return rows
 		}
-		line, _ := cr.FieldPos(0)
 		if err != nil {
+			line := len(rows) + 2
 			var pe *csv.ParseError
 			if errors.As(err, &pe) {
 				line = pe.Line
@@ -102,6 +102,7 @@ func (r *directoryReader) rows(file string, in io.Reader, must, may []string) []
 			r.bad(file, line, "", "sai định dạng CSV: %v", err)
 			return rows
 		}
+		line, _ := cr.FieldPos(0)
 		if len(record) == 1 && strings.TrimSpace(record[0]) == "" {
 			continue
 		}
