@@ -13,6 +13,7 @@ import (
 
 	"congvan/exchange"
 	"congvan/mailcore"
+	"congvan/mailcore/mailtest"
 	"congvan/recipients"
 
 	"github.com/emersion/go-ical"
@@ -208,11 +209,8 @@ assert text[0] == "BEGIN:VCALENDAR" and "BEGIN:VTODO" in text and "DUE;VALUE=DAT
 assert any(l.startswith("DESCRIPTION:") and "Báo cáo trước 15/11" in l for l in text), text
 print("ok")
 `
-	c := exec.Command("python3", "-c", script)
+	c := exec.Command(mailtest.Program(t, "python3"), "-c", script)
 	c.Stdin = bytes.NewReader(raw)
-	if _, err := exec.LookPath("python3"); err != nil {
-		t.Skip("no python3")
-	}
 	if out, err := c.CombinedOutput(); err != nil || strings.TrimSpace(string(out)) != "ok" {
 		t.Errorf("%v: %s", err, out)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -175,7 +176,23 @@ func (f *FaultReport) told() faultDetail {
 	return faultDetail{f.ID, f.Kind, f.Reporter, f.Unit, f.Subject, f.Words, f.State, f.Answer}
 }
 
-// tellFault writes to whoever told and to the IT department, each once. What is left out by a crash the next event makes good.
+// tellFaults writes the letters about faults whose process died before it had written them.
+func (s *Store) tellFaults(ctx context.Context) error {
+	var untold []FaultReport
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &untold, `SELECT `+faultColumns+` FROM fault f WHERE f.state = 'new' AND NOT EXISTS
+			(SELECT 1 FROM posted p WHERE p.letter = 'fault-' || f.id || '-' || $1) ORDER BY f.id LIMIT 100`, faultTold)
+	})
+	for i := range untold {
+		err = errors.Join(err, s.tellFault(ctx, &untold[i]))
+	}
+	return err
+}
+
+// faultTold is the letter to the IT department, the last of the two.
+const faultTold = "faulttold.txt"
+
+// tellFault writes to whoever told and to the IT department, each once.
 func (s *Store) tellFault(ctx context.Context, f *FaultReport) error {
 	desk, err := s.faultDesk(ctx)
 	if err != nil {
@@ -187,7 +204,7 @@ func (s *Store) tellFault(ctx context.Context, f *FaultReport) error {
 		from, replyTo  string
 	}{
 		{"faulttaken.txt", "Đã nhận báo", f.Reporter, FaultMailbox, ""},
-		{"faulttold.txt", "Báo " + f.Kind.Vietnamese(), desk, FaultMailbox, FaultMailbox + "+" + fmt.Sprintf("%d.%s", f.ID, f.Token)},
+		{faultTold, "Báo " + f.Kind.Vietnamese(), desk, FaultMailbox, FaultMailbox + "+" + fmt.Sprintf("%d.%s", f.ID, f.Token)},
 	} {
 		text, err := templates.Mail(l.template, s.faultData(f))
 		if err != nil {
@@ -245,13 +262,35 @@ func (s *Store) handleFault(ctx context.Context, ev mailcore.Event, arrival mail
 	} else {
 		_, err = s.reportFault(ctx, account, "", subject, text, ev.ID)
 	}
-	if err != nil && !IsCode(err, CodeNoFault) && !IsCode(err, CodeFaultEmpty) && !IsCode(err, CodeNotEntitled) && !IsCode(err, CodeFaultNoAnswer) {
-		return err
-	}
 	if err != nil {
-		s.Log.Info("mail about a fault changes nothing", "from", arrival.AuthAs, "err", err)
+		if err = s.puzzledFault(ctx, ev, account.Address, err); err != nil {
+			return err
+		}
 	}
 	return s.finish(ctx, ev, nil)
+}
+
+// puzzledFault tells whoever mailed why that changed nothing; errors of our own go back to the caller.
+func (s *Store) puzzledFault(ctx context.Context, ev mailcore.Event, to mailcore.Address, cause error) error {
+	var e *Error
+	var m *MoveError
+	if !errors.As(cause, &e) && !errors.As(cause, &m) {
+		return cause
+	}
+	problem := "báo này đã được trả lời; muốn nói thêm thì viết câu trả lời mới"
+	switch {
+	case IsCode(cause, CodeFaultEmpty):
+		problem = "thư không có nội dung; hãy ghi chuyện gì xảy ra, từ khi nào, với địa chỉ nào"
+	case IsCode(cause, CodeFaultNoAnswer):
+		problem = "thư không có câu trả lời; hãy viết câu trả lời phía trên phần trích"
+	case IsCode(cause, CodeNoFault):
+		problem = "địa chỉ nhận không phải của báo nào; hãy bấm trả lời trong chính thư báo"
+	case IsCode(cause, CodeNotEntitled):
+		problem = "chỉ bộ phận phụ trách trả lời được báo này; muốn báo việc mới thì gửi tới " + FaultMailbox + "@" + s.Domain
+	}
+	s.Log.Info("mail about a fault changes nothing", "from", to, "err", cause)
+	_, err := s.Post(ctx, Post{Key: fmt.Sprintf("fault-mail-%d", ev.ID), To: to, From: FaultMailbox, Subject: "Chưa ghi nhận thư báo sự cố", Text: "Hệ thống chưa ghi nhận thư của anh, chị: " + problem + ".\n"})
+	return err
 }
 
 // answeredByMail takes a reply of the IT department: "Đang xử lý" as the first line says that somebody is at it, anything else is the

@@ -63,6 +63,13 @@ func TestFaultIsToldAndAnsweredByMail(t *testing.T) {
 		if f, _ := h.FaultReport(ctx, all[0].ID); f.State != exchange.FaultNew {
 			t.Errorf("moved by somebody else: %+v", f)
 		}
+		mailTo("stc", exchange.FaultMailbox+"@"+domain, "", "")
+		if got := h.subjectsOf(t, "syt@"+domain); !slices.Equal(got, []string{"Chưa ghi nhận thư báo sự cố"}) {
+			t.Errorf("who may not answer was told %q", got)
+		}
+		if got := h.subjectsOf(t, "stc@"+domain); !slices.Contains(got, "Chưa ghi nhận thư báo sự cố") {
+			t.Errorf("an empty complaint was answered by %q", got)
+		}
 		mailTo("snv", answer, "Re", "Đang xử lý")
 		if f, _ := h.FaultReport(ctx, all[0].ID); f.State != exchange.FaultInProgress {
 			t.Errorf("%+v", f)
@@ -74,6 +81,10 @@ func TestFaultIsToldAndAnsweredByMail(t *testing.T) {
 		}
 		if got := h.subjectsOf(t, "stc@"+domain); !slices.Contains(got, "Trả lời (SC-1): Bao mat khau") {
 			t.Errorf("the reporter was told %q", got)
+		}
+		mailTo("snv", answer, "Re", "Đang xử lý") // too late: told so, and the event does not come again
+		if pending, err := h.mail.PendingEvents(ctx, 10); err != nil || len(pending) != 0 {
+			t.Errorf("%d events wait, %v", len(pending), err)
 		}
 		if _, err := h.AnswerFault(ctx, exchange.Actor{Name: "quản trị"}, f.ID, exchange.FaultInProgress, ""); err == nil {
 			t.Error("an answered fault went back")

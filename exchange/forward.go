@@ -99,38 +99,14 @@ func (s *Store) addCopies(ctx context.Context, tx *sqldb.Tx, doc *Document, p *p
 	if err := s.numberCopies(ctx, tx, doc, p, next); err != nil {
 		return err
 	}
-	if err := takePlaces(ctx, tx, doc.Agency, p.dispatches); err != nil {
-		return err
-	}
-	places, err := s.deliverCopies(ctx, tx, p)
-	if err != nil {
-		return err
-	}
-	if err := s.enqueueCopies(ctx, tx, doc, p); err != nil {
-		return err
-	}
-	cal, err := calendar(ctx, tx)
-	if err != nil {
-		return err
-	}
-	events := make([]Event, len(p.dispatches))
-	for i := range p.dispatches {
-		d := &p.dispatches[i]
-		d.duty(doc, cal, tx.Now)
-		o := origin{Why: why, DueOn: d.DueOn}
-		o.place, _ = places[d.ID].(place)
+	err = s.writeCopies(ctx, tx, doc, p, by, issue, func(d *Dispatch, at place) any {
+		o := origin{place: at, Why: why, DueOn: d.DueOn}
 		if d.Parent != nil {
 			o.Parent = *d.Parent
 		}
-		if events[i], err = newEvent(int64(d.ID), 0, string(d.Transport), tx.Now, by, o, d.genesis(issue)); err != nil {
-			return err
-		}
-		d.Events, d.Head = 1, events[i].Digest
-	}
-	if err := insertDispatches(ctx, tx, p.dispatches); err != nil {
-		return err
-	}
-	if err := insertEvents(ctx, tx, events); err != nil {
+		return o
+	})
+	if err != nil {
 		return err
 	}
 	for i := range p.dispatches {

@@ -34,6 +34,9 @@ func (s *Store) Run(ctx context.Context) error {
 		if err := s.Expire(ctx); err != nil && ctx.Err() == nil {
 			s.Log.Error("end timers", "err", err)
 		}
+		if err := s.tellFaults(ctx); err != nil && ctx.Err() == nil {
+			s.Log.Error("tell of faults", "err", err)
+		}
 		select {
 		case <-ctx.Done():
 			return nil

@@ -3,7 +3,6 @@ package exchange
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +27,20 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 			p.dispatches[i].ID = doc.ID.copyID(i + 1)
 		}
 	}
+	if err := s.writeCopies(ctx, tx, doc, p, by, issued.Digest, func(_ *Dispatch, at place) any { return at }); err != nil {
+		return err
+	}
+	if p.again {
+		if err := s.issuedAgain(ctx, tx, doc, p); err != nil {
+			return err
+		}
+	}
+	return answered(ctx, tx, doc, by)
+}
+
+// writeCopies writes copies that have their ids: their places, mailbox and outbox rows, themselves, and the first event of each,
+// whose detail is that of first. issue is the digest of the document's event of issue.
+func (s *Store) writeCopies(ctx context.Context, tx *sqldb.Tx, doc *Document, p *plan, by Actor, issue []byte, first func(*Dispatch, place) any) error {
 	if err := takePlaces(ctx, tx, doc.Agency, p.dispatches); err != nil {
 		return err
 	}
@@ -46,7 +59,7 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 	for i := range p.dispatches {
 		d := &p.dispatches[i]
 		d.duty(doc, cal, tx.Now)
-		if events[i], err = newEvent(int64(d.ID), 0, string(d.Transport), tx.Now, by, places[d.ID], d.genesis(issued.Digest)); err != nil {
+		if events[i], err = newEvent(int64(d.ID), 0, string(d.Transport), tx.Now, by, first(d, places[d.ID]), d.genesis(issue)); err != nil {
 			return err
 		}
 		d.Events, d.Head = 1, events[i].Digest
@@ -54,28 +67,11 @@ func (s *Store) issue(ctx context.Context, tx *sqldb.Tx, by Actor, doc *Document
 	if err := insertDispatches(ctx, tx, p.dispatches); err != nil {
 		return err
 	}
-	if err := insertEvents(ctx, tx, events); err != nil {
-		return err
-	}
-	if p.again {
-		if err := s.issuedAgain(ctx, tx, doc, p); err != nil {
-			return err
-		}
-	}
-	return answered(ctx, tx, doc, by)
+	return insertEvents(ctx, tx, events)
 }
 
-// insertDispatches writes copies of one document. Those that have no place in the row of copies to their recipient take it here.
+// insertDispatches writes copies of one document.
 func insertDispatches(ctx context.Context, tx *sqldb.Tx, all []Dispatch) error {
-	if slices.ContainsFunc(all, func(d Dispatch) bool { return d.Sequence == 0 }) {
-		doc, err := document(ctx, tx, all[0].Document)
-		if err != nil {
-			return err
-		}
-		if err := takePlaces(ctx, tx, doc.Agency, all); err != nil {
-			return err
-		}
-	}
 	rows := make([][]any, len(all))
 	for i, d := range all {
 		rows[i] = []any{d.ID, d.Document, d.Unit, d.Name, d.Address, d.Way, d.Line, d.Purpose, d.Parent, d.Secret, d.Transport, d.Handling,
@@ -94,8 +90,8 @@ type place struct {
 }
 
 // deliverCopies puts one mail into each mailbox of ours. Units that share a mailbox get one mail; its ref names all.
-func (s *Store) deliverCopies(ctx context.Context, tx *sqldb.Tx, p *plan) (map[DispatchID]any, error) {
-	out := map[DispatchID]any{}
+func (s *Store) deliverCopies(ctx context.Context, tx *sqldb.Tx, p *plan) (map[DispatchID]place, error) {
+	out := map[DispatchID]place{}
 	shared := map[mailcore.AccountID][]*Dispatch{}
 	var order []mailcore.AccountID
 	for i := range p.dispatches {

@@ -123,7 +123,7 @@ func (d *faultDesk) move(to exchange.FaultState) func(context.Context, *installa
 		if err != nil {
 			return err
 		}
-		f, err := in.exchange.AnswerFault(ctx, (&handoverDesk{as: d.by}).actor(), n, to, d.text)
+		f, err := in.exchange.AnswerFault(ctx, (&desk{flags: issueFlags{as: d.by}}).actor(""), n, to, d.text)
 		if err != nil {
 			return err
 		}

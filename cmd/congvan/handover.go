@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/user"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -97,7 +96,7 @@ func (d *handoverDesk) handOver(ctx context.Context, in *installation, args []st
 	if ok, err := d.sure(ctx); err != nil || !ok {
 		return err
 	}
-	h, err := in.exchange.HandOver(ctx, d.actor(), o)
+	h, err := in.exchange.HandOver(ctx, (&desk{flags: issueFlags{as: d.as}}).actor(""), o)
 	if err != nil {
 		return err
 	}
@@ -109,14 +108,6 @@ func (d *handoverDesk) handOver(ctx context.Context, in *installation, args []st
 	}
 	fmt.Fprintf(d.s.out, "\nĐã bàn giao %s cho %s (lần bàn giao số %d).\n%s  %s\n%s\n", h.Mailbox, h.To, h.Number, h.Mailbox, o.Password, changeText(in.cfg))
 	return d.write(ctx, in, h)
-}
-
-func (d *handoverDesk) actor() exchange.Actor {
-	name := d.as
-	if u, err := user.Current(); name == "" && err == nil {
-		name = u.Username
-	}
-	return exchange.Actor{Name: name}
 }
 
 // sure asks before anybody loses a password.

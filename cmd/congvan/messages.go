@@ -136,6 +136,8 @@ func explain(err error) (text, hint string) {
 		return "danh bạ không có đơn vị này: " + err.Error(), "xem mã đơn vị: congvan directory export"
 	case errors.Is(err, recipients.ErrNoAlias):
 		return "không có tên nào như vậy đã được ghi nhớ cho đơn vị này", "xem: congvan directory alias list"
+	case errors.Is(err, mailcore.ErrChanged):
+		return "thư đến liên tục trong lúc kiểm kê, chưa bàn giao gì", "chạy lại lệnh bàn giao sau ít phút"
 	case errors.Is(err, mailcore.ErrNoAccount):
 		return "không có tài khoản này: " + err.Error(), "xem: congvan account list"
 	}
