@@ -148,28 +148,39 @@ func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mail
 			return errors.Join(err, s.taskReply(ctx, ev, d.ID, by, reply))
 		}
 	}
-	if r.vouched(report) && reply.Act != ReplyNone {
-		if err := s.noteSigned(ctx, ev, d.ID, report); err != nil {
+	if reply.Act != ReplyNone {
+		if counts, err := s.counts(ctx, ev, arrival, r, &by, known, report); err != nil {
 			return err
-		}
-		return s.actAndAnswer(ctx, ev, ids, Actor{Address: mailcore.Address(r.Dispatch.Address)}, reply)
-	}
-	if !known && reply.Act != ReplyNone {
-		aligned, err := s.aligned(ctx, ev, arrival, r)
-		if err != nil {
-			return err
-		}
-		if aligned {
-			return s.actAndAnswer(ctx, ev, ids, Actor{Address: mailcore.Address(r.Dispatch.Address)}, reply)
+		} else if counts {
+			return s.actAndAnswer(ctx, ev, ids, by, reply)
 		}
 	}
-	if known && r.entitled(by) && by.Unit != r.Document.Agency && reply.Act != ReplyNone {
-		return s.actAndAnswer(ctx, ev, ids, by, reply)
+	return s.passReply(ctx, ev, arrival, r, known && r.entitled(by), report, text)
+}
+
+// counts reports whether somebody wrote who may act for the recipient: one who logged in and is entitled, or an outsider whose
+// signature or domain stands for the recipient, who then is the actor.
+func (s *Store) counts(ctx context.Context, ev mailcore.Event, arrival mailcore.Arrival, r *Receipt, by *Actor, known bool, report *signing.MailReport) (ok bool, err error) {
+	if known {
+		return r.entitled(*by) && by.Unit != r.Document.Agency, nil
 	}
+	if ok = r.vouched(report); ok {
+		err = s.noteSigned(ctx, ev, r.Dispatch.ID, report)
+	} else {
+		ok, err = s.aligned(ctx, ev, arrival, r)
+	}
+	if ok && err == nil {
+		*by = Actor{Address: mailcore.Address(r.Dispatch.Address)}
+	}
+	return ok, err
+}
+
+// passReply hands a reply that is no act to the issuing agency.
+func (s *Store) passReply(ctx context.Context, ev mailcore.Event, arrival mailcore.Arrival, r *Receipt, entitled bool, report *signing.MailReport, text string) error {
 	verdict := "Người gửi đã đăng nhập bằng tài khoản của đơn vị nhận."
-	if !known || !r.entitled(by) {
+	if !entitled {
 		verdict = unverifiedVerdict(report)
-		if err := s.noteUnverified(ctx, ev, d.ID, arrival, text); err != nil {
+		if err := s.noteUnverified(ctx, ev, r.Dispatch.ID, arrival, text); err != nil {
 			return err
 		}
 	}

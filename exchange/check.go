@@ -25,50 +25,55 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 		if err := tx.SelectContext(ctx, &docs, `SELECT `+documentColumns+` FROM document ORDER BY id`); err != nil {
 			return err
 		}
-		var err error
-		if c.waiting, err = s.Mail.PendingRefsTx(ctx, tx); err != nil {
-			return err
-		}
-		if err := c.registers(ctx, tx); err != nil {
-			return err
-		}
-		if err := c.log(ctx, tx); err != nil {
-			return fmt.Errorf("log: %w", err)
-		}
-		if err := c.gateway(ctx, tx); err != nil {
-			return fmt.Errorf("gateway: %w", err)
-		}
-		if err := c.series(ctx, tx); err != nil {
-			return fmt.Errorf("registers: %w", err)
-		}
-		for i := range docs {
-			if err := c.document(ctx, tx, &docs[i]); err != nil {
-				return fmt.Errorf("document %d: %w", docs[i].ID, err)
-			}
-		}
-		if err := c.strays(ctx, tx); err != nil {
-			return err
-		}
-		if err := c.handling(ctx, tx); err != nil {
-			return err
-		}
-		if err := c.sequences(ctx, tx); err != nil {
-			return fmt.Errorf("sequences: %w", err)
-		}
-		if err := c.entryRows(ctx, tx); err != nil {
-			return err
-		}
-		if err := c.pickupRows(ctx, tx); err != nil {
-			return err
-		}
-		return c.numberRows(ctx, tx)
+		return c.tables(ctx, tx, docs)
 	})
+	if err == nil {
+		err = c.mailboxes(ctx)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("check: %w", err)
 	}
-	counts, err := s.Mail.RefCounts(ctx)
+	c.mailBytes()
+	for i := range docs {
+		if err := c.pack(ctx, &docs[i]); err != nil {
+			return nil, fmt.Errorf("check package of document %d: %w", docs[i].ID, err)
+		}
+	}
+	return c.found, nil
+}
+
+// tables looks at every table. Those at the end compare with what the walk over documents expects of them.
+func (c *checker) tables(ctx context.Context, tx *sqldb.Tx, docs []Document) (err error) {
+	if c.waiting, err = c.s.Mail.PendingRefsTx(ctx, tx); err != nil {
+		return err
+	}
+	documents := func(ctx context.Context, tx *sqldb.Tx) error {
+		for i := range docs {
+			if err := c.document(ctx, tx, &docs[i]); err != nil {
+				return fmt.Errorf("%d: %w", docs[i].ID, err)
+			}
+		}
+		return nil
+	}
+	for _, step := range []struct {
+		name string
+		look func(context.Context, *sqldb.Tx) error
+	}{
+		{"registers", c.registers}, {"log", c.log}, {"gateway", c.gateway}, {"series", c.series}, {"document", documents}, {"strays", c.strays}, {"handling", c.handling},
+		{"sequences", c.sequences}, {"entries", c.entryRows}, {"pick-up addresses", c.pickupRows}, {"numbers", c.numberRows},
+	} {
+		if err := step.look(ctx, tx); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	return nil
+}
+
+// mailboxes looks whether every open copy of ours lies in a mailbox.
+func (c *checker) mailboxes(ctx context.Context) error {
+	counts, err := c.s.Mail.RefCounts(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("check: %w", err)
+		return err
 	}
 	for ref, n := range counts {
 		for _, id := range refIDs(ref) {
@@ -85,13 +90,7 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 			c.sayf("dispatch %d: its mail is in no mailbox", id)
 		}
 	}
-	c.mailBytes()
-	for i := range docs {
-		if err := c.pack(ctx, &docs[i]); err != nil {
-			return nil, fmt.Errorf("check package of document %d: %w", docs[i].ID, err)
-		}
-	}
-	return c.found, nil
+	return nil
 }
 
 // A checker collects what it finds and what it expects.

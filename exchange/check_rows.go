@@ -231,8 +231,14 @@ func (c *checker) dispatchRows(d *Dispatch, events []Event, incoming map[Dispatc
 	if least, greatest := d.Document.span(); int64(d.ID) < least || int64(d.ID) > greatest {
 		c.sayf("dispatch %d: does not belong to document %d", d.ID, d.Document)
 	}
+	want.State = handling
+	c.arrival(d, want, accepted, incoming)
+}
+
+// arrival compares the row of the register of arrivals with what the events say of it.
+func (c *checker) arrival(d *Dispatch, want arrivalRow, accepted bool, incoming map[DispatchID]arrivalRow) {
 	have, there := incoming[d.ID]
-	if want.State = handling; !accepted || d.Unit == "" {
+	if !accepted || d.Unit == "" {
 		if there {
 			c.sayf("incoming %d: dispatch %d was not accepted: the row was added", have.ID, d.ID)
 		}

@@ -107,6 +107,19 @@ func (t *tableWriter) figures(row []any, total bool) error {
 	return err
 }
 
+// frontTexts are the paragraphs of the báo cáo.
+func (r *Report) frontTexts() []string {
+	texts := append([]string{r.Opening(), "1. Kết quả chung"}, r.Findings()...)
+	texts = append(texts, "2. Số liệu của từng đơn vị: ở các trang sau của tệp này (Gửi, Nhận, Kiểm tra).", "3. Thời gian hệ thống ngừng hoạt động")
+	for _, o := range r.Outages {
+		texts = append(texts, "- Từ "+o.From+" đến "+o.To+".")
+	}
+	if len(r.Outages) == 0 {
+		texts = append(texts, "Không có.")
+	}
+	return append(append(texts, "4. Ghi chú"), r.Notes()...)
+}
+
 // front is the báo cáo itself, on the paper of a letter.
 func (r *Report) front(f *excelize.File) error {
 	w, err := newTableWriter(f, reportSheet, []BookColumn{{"", 80, true}, {"", 90, true}}, false, 0)
@@ -151,16 +164,7 @@ func (r *Report) front(f *excelize.File) error {
 			return line(to, st.plainTitle)
 		})
 	}
-	texts := append([]string{r.Opening(), "1. Kết quả chung"}, r.Findings()...)
-	texts = append(texts, "2. Số liệu của từng đơn vị: ở các trang sau của tệp này (Gửi, Nhận, Kiểm tra).", "3. Thời gian hệ thống ngừng hoạt động")
-	for _, o := range r.Outages {
-		texts = append(texts, "- Từ "+o.From+" đến "+o.To+".")
-	}
-	if len(r.Outages) == 0 {
-		texts = append(texts, "Không có.")
-	}
-	texts = append(append(texts, "4. Ghi chú"), r.Notes()...)
-	for _, text := range texts {
+	for _, text := range r.frontTexts() {
 		style := st.text
 		if len(text) > 2 && text[1] == '.' && text[0] >= '1' && text[0] <= '9' {
 			style = st.boldText
