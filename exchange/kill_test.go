@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -31,7 +32,7 @@ import (
 var allKills = flag.Bool("allkills", false, "TestKilledAtEveryPoint kills at every moment, not at one of each kind")
 
 // killEnv makes the test binary run the script of TestKilledAtEveryPoint in a process of its own: folder, address of the server
-// outside, hours that the clock is ahead, step and tick at which it kills itself with SIGKILL.
+// outside, hours that the clock is ahead, and the step, the kind of moment and which of that kind at which it kills itself with SIGKILL.
 const killEnv = "CONGVAN_TEST_KILL"
 
 func init() {
@@ -47,19 +48,25 @@ type script struct {
 	db    *sqldb.DB
 	queue *queue.Queue
 
-	dir, step, dieStep string
-	ticks, dieTick     int
-	trace              *os.File
+	dir, step        string
+	dieStep, dieKind string
+	dieTick          int
+
+	mu    sync.Mutex // the queue sends to several at one time
+	ticks map[string]int
+	trace *os.File
 }
 
-// tick is a moment at which the process may be killed.
+// tick is a moment at which the process may be killed. Moments are counted by kind: the queue's come in another order each time.
 func (k *script) tick(kind string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if k.step == "" {
 		return
 	}
-	k.ticks++
-	fmt.Fprintf(k.trace, "%s %d %s\n", k.step, k.ticks, kind)
-	if k.step == k.dieStep && k.ticks == k.dieTick {
+	k.ticks[kind]++
+	fmt.Fprintf(k.trace, "%s %d %s\n", k.step, k.ticks[kind], kind)
+	if k.step == k.dieStep && kind == k.dieKind && k.ticks[kind] == k.dieTick {
 		syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	}
@@ -68,7 +75,7 @@ func (k *script) tick(kind string) {
 func runScript(args []string) int {
 	hours, _ := strconv.Atoi(args[2])
 	tick, _ := strconv.Atoi(args[4])
-	k := &script{dir: args[0], dieStep: args[3], dieTick: tick}
+	k := &script{dir: args[0], dieStep: args[3], dieTick: tick, dieKind: args[5]}
 	var err error
 	if k.trace, err = os.Create(filepath.Join(k.dir, "trace")); err == nil {
 		err = k.open(args[1], time.Duration(hours)*time.Hour)
@@ -184,7 +191,7 @@ func (k *script) run() error {
 		if k.kept("done "+name) != "" {
 			continue
 		}
-		k.step, k.ticks = name, 0
+		k.step, k.ticks = name, map[string]int{}
 		if err := steps[name](ctx); err != nil {
 			return err
 		}
@@ -331,7 +338,7 @@ func (k *script) recalls(ctx context.Context, doc exchange.DocumentID) error {
 func TestKilledAtEveryPoint(t *testing.T) {
 	peer := mailtest.NewPeer(t, mailtest.PeerScript{})
 	whole := t.TempDir()
-	if out, killed := script1(t, whole, peer.Addr, 0, "-", 0); killed {
+	if out, killed := script1(t, whole, peer.Addr, 0, "-", 0, ""); killed {
 		t.Fatalf("without a kill: %s", out)
 	}
 	want := outcome(t, whole)
@@ -349,13 +356,13 @@ func TestKilledAtEveryPoint(t *testing.T) {
 		}
 		points++
 		dir := t.TempDir()
-		out, killed := script1(t, dir, peer.Addr, 0, step, n)
+		out, killed := script1(t, dir, peer.Addr, 0, step, n, kind)
 		if !killed {
 			t.Errorf("%s %d (%s): was not killed: %s", step, n, kind, out)
 			continue
 		}
 		for hours := 5; hours <= 15; hours += 5 { // leases and timers end, whatever was under way
-			if out, killed := script1(t, dir, peer.Addr, hours, "-", 0); killed {
+			if out, killed := script1(t, dir, peer.Addr, hours, "-", 0, ""); killed {
 				t.Fatalf("after a kill at %s %d (%s): %s", step, n, kind, out)
 			}
 		}
@@ -386,10 +393,10 @@ func cutTrace(t *testing.T, line string) (step string, n int, kind string) {
 }
 
 // script1 runs the script in a process of its own and reports whether it was killed.
-func script1(t *testing.T, dir, peer string, hours int, step string, tick int) (out string, killed bool) {
+func script1(t *testing.T, dir, peer string, hours int, step string, tick int, kind string) (out string, killed bool) {
 	t.Helper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), killEnv+"="+strings.Join([]string{dir, peer, fmt.Sprint(hours), step, fmt.Sprint(tick)}, "\n"))
+	c.Env = append(os.Environ(), killEnv+"="+strings.Join([]string{dir, peer, fmt.Sprint(hours), step, fmt.Sprint(tick), kind}, "\n"))
 	b, err := c.CombinedOutput()
 	if err == nil {
 		return string(b), false
