@@ -49,25 +49,35 @@ func (p *pool) begin(ctx context.Context, opt *sql.TxOptions) (*sqlx.Tx, func(),
 	return t, func() { t.Rollback(); <-p.slots }, nil
 }
 
-// prepared returns the statement, or nil when it is not worth keeping.
+// prepared returns the statement, or nil when it is not worth keeping, or while somebody else prepares it. So a statement is
+// prepared once and none is closed while transactions run: closing waits for the connection that it was prepared on, whose
+// transaction may wait for a row of ours.
 func (p *pool) prepared(ctx context.Context, query string) (*sqlx.Stmt, error) {
 	p.ran.Add(1)
 	p.mu.RLock()
-	s, full := p.stmts[query], len(p.stmts) >= maxPrepared
+	s, known := p.stmts[query]
 	p.mu.RUnlock()
-	if s != nil || full || len(query) > maxPreparedText {
+	if known || len(query) > maxPreparedText || !p.claim(query) {
 		return s, nil
 	}
 	s, err := p.PreparexContext(ctx, query)
-	if err != nil {
-		return nil, fmt.Errorf("prepare: %w", err)
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if first := p.stmts[query]; first != nil {
-		s.Close()
-		return first, nil
+	if err != nil {
+		delete(p.stmts, query)
+		return nil, fmt.Errorf("prepare: %w", err)
 	}
 	p.stmts[query] = s
 	return s, nil
+}
+
+// claim says who prepares a statement: until then it stands there as nil.
+func (p *pool) claim(query string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, known := p.stmts[query]; known || len(p.stmts) >= maxPrepared {
+		return false
+	}
+	p.stmts[query] = nil
+	return true
 }
