@@ -33,7 +33,7 @@ func (c slowConn) Prepare(string) (driver.Stmt, error) {
 	if c.d.fail.Load() {
 		return nil, errors.New("refused")
 	}
-	return slowStmt{c.d}, nil
+	return slowStmt(c), nil
 }
 
 type slowStmt struct{ d *slowDriver }
