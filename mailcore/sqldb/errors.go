@@ -2,6 +2,7 @@ package sqldb
 
 import (
 	"errors"
+	"net"
 
 	"github.com/lib/pq"
 	"modernc.org/sqlite"
@@ -30,4 +31,11 @@ func isTransient(err error) bool {
 		return code == sqlite3.SQLITE_BUSY || code == sqlite3.SQLITE_LOCKED
 	}
 	return false
+}
+
+// hungUp reports whether the connection to the server broke. lib/pq tells database/sql of most such connections, which then
+// takes another one by itself, but not of a reset that comes instead of an answer.
+func hungUp(err error) bool {
+	e := (*net.OpError)(nil)
+	return errors.As(err, &e) && e.Op != "dial"
 }

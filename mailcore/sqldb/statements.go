@@ -22,16 +22,17 @@ const (
 // for preparing: without it, as many transactions as there are connections could all wait for one more.
 type pool struct {
 	*sqlx.DB
-	slots chan struct{}
-	ran   atomic.Int64 // statements of transactions
-	mu    sync.RWMutex
-	stmts map[string]*sqlx.Stmt
+	connections int
+	slots       chan struct{}
+	ran         atomic.Int64 // statements of transactions
+	mu          sync.RWMutex
+	stmts       map[string]*sqlx.Stmt
 }
 
 func newPool(db *sqlx.DB, transactions, others int) *pool {
 	db.SetMaxOpenConns(transactions + others)
 	db.SetMaxIdleConns(transactions + others)
-	return &pool{DB: db, slots: make(chan struct{}, transactions), stmts: map[string]*sqlx.Stmt{}}
+	return &pool{DB: db, slots: make(chan struct{}, transactions), connections: transactions + others, stmts: map[string]*sqlx.Stmt{}}
 }
 
 // begin starts a transaction as soon as there is room, and returns what gives the room back.
@@ -42,6 +43,9 @@ func (p *pool) begin(ctx context.Context, opt *sql.TxOptions) (*sqlx.Tx, func(),
 		return nil, nil, ctx.Err()
 	}
 	t, err := p.BeginTxx(ctx, opt)
+	for try := 1; err != nil && hungUp(err) && try < p.connections; try++ {
+		t, err = p.BeginTxx(ctx, opt) // nothing has begun, and the broken connection is out of the pool
+	}
 	if err != nil {
 		<-p.slots
 		return nil, nil, err

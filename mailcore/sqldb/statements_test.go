@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
+	"net"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/jmoiron/sqlx"
@@ -16,6 +18,7 @@ type slowDriver struct {
 	begun, goOn      chan struct{}
 	prepared, closed atomic.Int32
 	fail             atomic.Bool
+	resets           atomic.Int32 // answers to BEGIN that are a broken connection
 }
 
 func (d *slowDriver) Connect(context.Context) (driver.Conn, error) { return slowConn{d}, nil }
@@ -23,8 +26,13 @@ func (d *slowDriver) Driver() driver.Driver                        { return nil 
 
 type slowConn struct{ d *slowDriver }
 
-func (c slowConn) Close() error              { return nil }
-func (c slowConn) Begin() (driver.Tx, error) { return nil, driver.ErrSkip }
+func (c slowConn) Close() error { return nil }
+func (c slowConn) Begin() (driver.Tx, error) {
+	if c.d.resets.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "read", Err: syscall.ECONNRESET}
+	}
+	return slowTx{}, nil
+}
 func (c slowConn) Prepare(string) (driver.Stmt, error) {
 	if c.d.prepared.Add(1) == 1 {
 		close(c.d.begun)
@@ -35,6 +43,11 @@ func (c slowConn) Prepare(string) (driver.Stmt, error) {
 	}
 	return slowStmt(c), nil
 }
+
+type slowTx struct{}
+
+func (slowTx) Commit() error   { return nil }
+func (slowTx) Rollback() error { return nil }
 
 type slowStmt struct{ d *slowDriver }
 
@@ -79,5 +92,27 @@ func TestStatementIsPreparedOnceAndNeverClosed(t *testing.T) {
 	}
 	if n, closed := d.prepared.Load(), d.closed.Load(); n != 4 || closed != 0 {
 		t.Errorf("%d prepared, %d closed", n, closed)
+	}
+}
+
+// A transaction that could not begin because the server hung up begins on another connection; one that cannot at all says so.
+func TestBeginTakesAnotherConnection(t *testing.T) {
+	for _, c := range []struct {
+		resets int32
+		ok     bool
+	}{{0, true}, {7, true}, {8, false}} {
+		d := &slowDriver{}
+		d.resets.Store(c.resets)
+		p := newPool(sqlx.NewDb(sql.OpenDB(d), "postgres"), 4, 4)
+		for range 2 * cap(p.slots) { // what fails gives its room back, too
+			d.resets.Store(c.resets)
+			_, end, err := p.begin(context.Background(), nil)
+			if (err == nil) != c.ok {
+				t.Fatalf("%d broken connections: %v", c.resets, err)
+			}
+			if err == nil {
+				end()
+			}
+		}
 	}
 }
