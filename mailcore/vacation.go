@@ -18,7 +18,7 @@ import (
 	"congvan/mailcore/viettext"
 )
 
-// Bounds of notices of absence.
+// Bounds of notices of absence, which are no scripts as in RFC 5230.
 const (
 	vacationEvery = 7 * 24 * time.Hour // one sender is told so often (RFC 3834 §2)
 	maxVacations  = 20                 // answers to one message

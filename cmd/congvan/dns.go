@@ -153,7 +153,7 @@ Với --check: hỏi DNS và cho biết bản ghi nào đã đúng, còn thiếu
 	return c
 }
 
-// dnsRecords are what RFC 5321, 7208, 6376, 7489, 6186, 8460 and 8461 have a mail domain publish.
+// dnsRecords are what RFC 5321, RFC 7208, RFC 6376, RFC 7489, RFC 6186, RFC 8460 and RFC 8461 have a mail domain publish.
 func (c *config) dnsRecords(address string) ([]dnsRecord, error) {
 	host := c.Hostname + "."
 	addressType := "A"

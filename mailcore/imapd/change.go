@@ -205,7 +205,7 @@ func (s *session) Copy(set imap.NumSet, dest string) (*imap.CopyData, error) {
 	return copyData(to.Mailbox, pairs), nil
 }
 
-// Move implements imapserver.SessionMove.
+// Move implements imapserver.SessionMove (RFC 6851).
 func (s *session) Move(w *imapserver.MoveWriter, set imap.NumSet, dest string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

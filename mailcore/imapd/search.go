@@ -20,7 +20,7 @@ const (
 
 var errSearchLimit = no(imap.ResponseCodeLimit, "The search reads too much; narrow it by date or sender")
 
-// Search implements imapserver.Session.
+// Search implements imapserver.Session, for ESEARCH too (RFC 4731): the library writes what was asked for.
 func (s *session) Search(kind imapserver.NumKind, criteria *imap.SearchCriteria, options *imap.SearchOptions) (*imap.SearchData, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -116,13 +116,24 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, implicit bool) erro
 	return errors.Join(err, <-served)
 }
 
-// capabilities are those that the library does not announce by itself. LITERAL+ stays out: a refused one would leave the
-// message's text behind as commands.
+// capabilities are those that the library does not announce by itself, as it does SASL-IR (RFC 4959), ENABLE (RFC 5161) and
+// UTF8=ACCEPT (RFC 6855). LITERAL+ stays out: a refused one would leave the message's text behind as commands (front.go).
 func capabilities() imap.CapSet {
 	return imap.CapSet{
-		imap.CapIMAP4rev1: {}, imap.CapIMAP4rev2: {}, imap.CapNamespace: {}, imap.CapUIDPlus: {}, imap.CapESearch: {},
-		imap.CapSearchRes: {}, imap.CapListExtended: {}, imap.CapListStatus: {}, imap.CapMove: {}, imap.CapStatusSize: {},
-		imap.CapChildren: {}, imap.CapSpecialUse: {}, imap.CapCreateSpecialUse: {}, imap.CapBinary: {},
+		imap.CapIMAP4rev1:        {}, // RFC 3501
+		imap.CapIMAP4rev2:        {}, // RFC 9051
+		imap.CapNamespace:        {}, // RFC 2342
+		imap.CapUIDPlus:          {}, // RFC 4315
+		imap.CapESearch:          {}, // RFC 4731
+		imap.CapSearchRes:        {}, // RFC 5182
+		imap.CapListExtended:     {}, // RFC 5258
+		imap.CapListStatus:       {}, // RFC 5819
+		imap.CapMove:             {}, // RFC 6851
+		imap.CapStatusSize:       {}, // RFC 8438
+		imap.CapChildren:         {}, // RFC 3348
+		imap.CapSpecialUse:       {}, // RFC 6154
+		imap.CapCreateSpecialUse: {}, // RFC 6154
+		imap.CapBinary:           {}, // RFC 3516
 	}
 }
 

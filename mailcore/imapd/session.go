@@ -67,12 +67,12 @@ func (s *session) Close() error {
 	return nil
 }
 
-// Namespace implements imapserver.SessionNamespace.
+// Namespace implements imapserver.SessionNamespace (RFC 2342).
 func (s *session) Namespace() (*imap.NamespaceData, error) {
 	return s.namespace(), nil
 }
 
-// AppendLimit implements imapserver.SessionAppendLimit.
+// AppendLimit implements imapserver.SessionAppendLimit (RFC 7889).
 func (s *session) AppendLimit() uint32 { return uint32(s.l.opt.MaxMessage) }
 
 // Select implements imapserver.Session, for EXAMINE too.
@@ -136,7 +136,7 @@ func (v *view) flagsInUse() []imap.Flag {
 	return flags
 }
 
-// Unselect implements imapserver.Session.
+// Unselect implements imapserver.Session (RFC 3691).
 func (s *session) Unselect() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -177,7 +177,7 @@ func (s *session) update(w *imapserver.UpdateWriter, allowExpunge bool) error {
 	return nil // BYE follows this command
 }
 
-// Idle implements imapserver.Session.
+// Idle implements imapserver.Session (RFC 2177).
 func (s *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {
 	done := make(chan struct{})
 	defer close(done)

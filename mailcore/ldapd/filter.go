@@ -170,7 +170,7 @@ func parseFilter(p *ber.Packet) (filter, error) {
 		return presentFilter(p.Data.String()), nil
 	case filterSubstrings:
 		return parseSubstrings(p)
-	case filterEqual, filterApprox, filterGreater, filterLess:
+	case filterEqual, filterApprox, filterGreater, filterLess: // folded: more is equal than in RFC 4517 §4.2
 		name, value, err := assertion(p)
 		if err != nil || p.Tag == filterEqual || p.Tag == filterApprox {
 			return equalFilter{name, viettext.Fold(value)}, err

@@ -6,4 +6,6 @@
 //
 // Promises. Nothing is refused here: the caller decides by the result. A DNS that does not answer gives temperror, never pass. What
 // a signature does not cover whole (an l= tag, a short key) is no signature. Only one From with one address can be aligned.
+//
+// Not here: ARC (RFC 8617).
 package mailauth

@@ -27,6 +27,6 @@
 // "localhost" passes.
 //
 // Standards: RFC 5321, RFC 1870, RFC 2034, RFC 3207 (opportunistic unless told otherwise), RFC 3461, RFC 3462, RFC 3463,
-// RFC 3464, RFC 6152, RFC 6531, RFC 6533, RFC 7504, RFC 7505, RFC 8461. Not done: DANE, logging in to a smart host, several
+// RFC 3464, RFC 6152, RFC 6531, RFC 6533, RFC 7504, RFC 7505, RFC 8461. Not done: DANE (RFC 7672), logging in to a smart host, several
 // recipients in one transaction (each row has its own envelope id and prefix).
 package queue

@@ -130,7 +130,7 @@ func (q *Queue) mailHosts(ctx context.Context, domain string) ([]string, error) 
 	var hosts []string
 	for _, r := range records {
 		host := strings.ToLower(strings.TrimSuffix(r.Host, "."))
-		if host == "" {
+		if host == "" { // RFC 7505 §3
 			return nil, never("5.1.10", "%s accepts no mail (null MX)", domain)
 		}
 		if host == strings.ToLower(q.opt.Hostname) {

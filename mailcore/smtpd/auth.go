@@ -28,7 +28,7 @@ func (s *session) AuthMechanisms() []string {
 	if !s.submission() || !s.mayLogIn() {
 		return nil
 	}
-	offered := []string{sasl.Plain, sasl.Login, scramSHA}
+	offered := []string{sasl.Plain, sasl.Login, scramSHA} // PLAIN is RFC 4616; LOGIN has no standard, and old Outlooks know no other
 	if mailcore.CanBind(s.channel()) {
 		offered = append(offered, scramPlus)
 	}

@@ -14,8 +14,9 @@
 // sender is allowed for receipts (RFC 8098 §3).
 //
 // Addresses that are not ASCII need SMTPUTF8 on MAIL (RFC 6531 §3.4); they are compared composed (NFC). NOTIFY=SUCCESS for
-// a mailbox of ours is answered with a delivery report (RFC 3461 §5.2.3); for a recipient elsewhere NOTIFY is not kept.
+// a mailbox of ours is answered with a delivery report (RFC 3461 §5.2.3); for a recipient elsewhere it stands in the outbox row.
 //
 // Standards: RFC 5321, RFC 6409, RFC 3207, RFC 4954, RFC 1870, RFC 6152, RFC 6531, RFC 2920, RFC 3030 (without BINARYMIME),
-// RFC 3461, RFC 2034, RFC 9422 (RCPTMAX). Not done: RCPT TO:<postmaster> without a domain (RFC 5321 §4.5.1).
+// RFC 3461, RFC 2034, RFC 9422 (RCPTMAX). Not done: RCPT TO:<postmaster> without a domain (RFC 5321 §4.5.1), which the
+// library refuses; REQUIRETLS (RFC 8689); DELIVERBY (RFC 2852); FUTURERELEASE (RFC 4865); MT-PRIORITY (RFC 6710).
 package smtpd

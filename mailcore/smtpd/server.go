@@ -155,14 +155,16 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, implicit bool) erro
 	return err
 }
 
+// smtpServer is the library's half. By itself it offers PIPELINING (RFC 2920), 8BITMIME (RFC 6152), ENHANCEDSTATUSCODES (RFC 2034)
+// and CHUNKING (RFC 3030); BINARYMIME stays off, since a body that is kept as lines can be passed on to every server.
 func (r *run) smtpServer() *smtp.Server {
 	srv := smtp.NewServer(smtp.BackendFunc(r.newSession))
 	srv.Domain = r.opt.Hostname
 	srv.TLSConfig = r.opt.TLS
 	srv.AllowInsecureAuth = r.opt.PlainFromLoopback // a session knows whose it is
-	srv.MaxRecipients = r.opt.MaxRcpt
-	srv.MaxMessageBytes = r.opt.MaxMessage
-	srv.MaxLineLength = 0 // it would cut bodies with long lines; a wire bounds command lines instead
+	srv.MaxRecipients = r.opt.MaxRcpt               // LIMITS RCPTMAX (RFC 9422)
+	srv.MaxMessageBytes = r.opt.MaxMessage          // SIZE (RFC 1870)
+	srv.MaxLineLength = 0                           // it would cut bodies with long lines; a wire bounds command lines instead
 	srv.ReadTimeout = r.opt.IdleTimeout
 	srv.WriteTimeout = time.Minute
 	srv.EnableSMTPUTF8 = true
