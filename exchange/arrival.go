@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/exchange/reply"
 	"congvan/mailcore"
 	"congvan/mailcore/blob"
 	"congvan/mailcore/dsn"
@@ -17,9 +18,6 @@ import (
 	"congvan/signing"
 	"congvan/templates"
 )
-
-// maxReply bounds how much of a reply is read to understand it.
-const maxReply = 1 << 20
 
 // handleArrival acts on a mail to one of the gateway's own mailboxes: a reply to a copy, or a report about one. Mail to
 // anybody else is theirs and of no concern here.
@@ -111,7 +109,7 @@ func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mail
 	if mdn, err := s.disposition(ctx, ev); err != nil || mdn != nil {
 		return errors.Join(err, s.handleDisposition(ctx, ev, d, mdn))
 	}
-	text, automatic := replyText(f)
+	text, automatic := reply.Text(f)
 	if automatic {
 		return s.finish(ctx, ev, nil) // a vacation notice is no act, and answering it would start a loop (RFC 3834 §2)
 	}
@@ -135,27 +133,37 @@ func (s *Store) handleReply(ctx context.Context, ev mailcore.Event, arrival mail
 		}
 		text = signedText(report, text)
 	}
-	reply := understand(r.Dispatch, text, ev.At)
-	if !reply.about(r.Document.Reference) {
-		reply = Reply{Act: ReplyNone} // it speaks of another document
+	said := understand(r.Dispatch, text, ev.At)
+	if !said.About(r.Document.Reference) {
+		said = reply.Reply{Act: reply.None} // it speaks of another document
 	}
-	reply = understood(reply, text)
-	if reply.alone() {
+	said = understood(said, text)
+	if alone(said.Act) {
 		ids = []DispatchID{d.ID}
 	}
-	if known && reply.Act.ofTask() {
+	if known && ofTask(said.Act) {
 		if mine, err := s.hasTask(ctx, d.ID, by.Address); err != nil || mine {
-			return errors.Join(err, s.taskReply(ctx, ev, d.ID, by, reply))
+			return errors.Join(err, s.taskReply(ctx, ev, d.ID, by, said))
 		}
 	}
-	if reply.Act != ReplyNone {
+	if said.Act != reply.None {
 		if counts, err := s.counts(ctx, ev, arrival, r, &by, known, report); err != nil {
 			return err
 		} else if counts {
-			return s.actAndAnswer(ctx, ev, ids, by, reply)
+			return s.actAndAnswer(ctx, ev, ids, by, said)
 		}
 	}
 	return s.passReply(ctx, ev, arrival, r, known && r.entitled(by), report, text)
+}
+
+// understand reads a reply to a copy, or to a letter about it.
+func understand(d *Dispatch, text string, sent time.Time) reply.Reply {
+	if d.Recall == RecallAsked {
+		if said := reply.ParseRecall(text); said.Act != reply.None {
+			return said
+		}
+	}
+	return reply.Parse(text, sent)
 }
 
 // counts reports whether somebody wrote who may act for the recipient: one who logged in and is entitled, or an outsider whose
@@ -237,7 +245,7 @@ func (s *Store) noteUnverified(ctx context.Context, ev mailcore.Event, id Dispat
 		if err := proof.keepTx(ctx, tx, s, r); err != nil {
 			return err
 		}
-		line := []rune(firstLine(text))
+		line := []rune(reply.FirstLine(text))
 		detail := map[string]any{"from": arrival.Sender, "line": string(line[:min(len(line), 200)]), "mail": ev.ID}
 		return r.act(ctx, tx, EventUnverified, Actor{Address: arrival.Sender}, cause(detail, r), nil)
 	})

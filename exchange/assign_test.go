@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"congvan/exchange"
+	"congvan/exchange/reply"
 	"congvan/mailcore"
 	"congvan/mailcore/mailtest"
 	"congvan/recipients"
@@ -449,25 +450,25 @@ func TestReplyHandsOn(t *testing.T) {
 	forEachHouse(t, func(t *testing.T, h *house) {
 		p := h.officers(t, "syt", "an=Nguyễn Thế An", "binh=Lê Bình")
 		st := h.issue(t, proposal("230/SNV-VP", "Sở Y tế=syt"))
-		ev := func(line exchange.Reply) exchange.Handling {
+		ev := func(line reply.Reply) exchange.Handling {
 			t.Helper()
 			if err := h.ActByReply(context.Background(), copyTo(t, st, "syt").Dispatch.ID, exchange.Actor{Address: "syt@" + domain, Unit: "syt"}, line); err != nil {
 				t.Fatal(err)
 			}
 			return copyTo(t, h.status(t, st.Document.ID), "syt").Handling
 		}
-		if got := ev(exchange.Reply{Act: exchange.ReplyAssign, To: "an.syt, binh.syt", Deadline: "2126-11-20"}); got != exchange.Assigned {
+		if got := ev(reply.Reply{Act: reply.Assign, To: "an.syt, binh.syt", Deadline: "2126-11-20"}); got != exchange.Assigned {
 			t.Errorf("assigned: %s", got)
 		}
 		if got := h.subjectsOf(t, p[1]); len(got) != 2 {
 			t.Errorf("Bình has %q", got)
 		}
 		st = h.issue(t, proposal("231/SNV-VP", "Sở Y tế=syt"))
-		if got := ev(exchange.Reply{Act: exchange.ReplyAssign, To: "Sở Tài chính"}); got != exchange.Forwarded {
+		if got := ev(reply.Reply{Act: reply.Assign, To: "Sở Tài chính"}); got != exchange.Forwarded {
 			t.Errorf("a unit's name: %s", got)
 		}
 		st = h.issue(t, proposal("232/SNV-VP", "Sở Y tế=syt"))
-		if got := ev(exchange.Reply{Act: exchange.ReplyForward, To: "ai.do"}); got != exchange.Received {
+		if got := ev(reply.Reply{Act: reply.Forward, To: "ai.do"}); got != exchange.Received {
 			t.Errorf("nobody: %s", got)
 		}
 		if got := h.subjects(t, "syt"); got[len(got)-1] != "Chưa ghi nhận: 232/SNV-VP" {

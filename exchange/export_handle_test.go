@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 
+	"congvan/exchange/reply"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 )
@@ -11,8 +12,8 @@ import (
 var Handlings = handlings
 
 // ActByReply does what a reply says and delivers the answer, as handling the mail would.
-func (s *Store) ActByReply(ctx context.Context, id DispatchID, by Actor, reply Reply) error {
-	l, err := s.actOne(ctx, mailcore.Event{}, id, by, reply)
+func (s *Store) ActByReply(ctx context.Context, id DispatchID, by Actor, said reply.Reply) error {
+	l, err := s.actOne(ctx, mailcore.Event{}, id, by, said)
 	if err != nil || l == nil {
 		return err
 	}

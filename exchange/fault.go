@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/exchange/reply"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/mailcore/viettext"
@@ -434,9 +435,12 @@ func (c *checker) faults(ctx context.Context, tx *sqldb.Tx, events []Event) erro
 	return nil
 }
 
+// maxFaultMail bounds how much of a mail about a fault is read.
+const maxFaultMail = 1 << 20
+
 // mailWords returns the subject of a mail, what its sender wrote himself, and whether a machine wrote it.
 func mailWords(f io.Reader) (subject, text string, automatic bool) {
-	data, err := io.ReadAll(io.LimitReader(f, maxReply))
+	data, err := io.ReadAll(io.LimitReader(f, maxFaultMail))
 	if err != nil {
 		return "", "", false
 	}
@@ -444,6 +448,6 @@ func mailWords(f io.Reader) (subject, text string, automatic bool) {
 		h := mail.Header{Header: e.Header}
 		subject, _ = h.Text("Subject")
 	}
-	text, automatic = replyText(bytes.NewReader(data))
-	return subject, strings.Join(OwnLines(text), "\n"), automatic
+	text, automatic = reply.Text(bytes.NewReader(data))
+	return subject, strings.Join(reply.OwnLines(text), "\n"), automatic
 }

@@ -8,17 +8,18 @@ import (
 	"slices"
 	"strings"
 
+	"congvan/exchange/reply"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/mailcore/viettext"
 	"congvan/recipients"
 )
 
-// replyDamage is a reply that asks for the same bytes once more. Its line is nobody's refusal, so ParseReply leaves it.
-const replyDamage ReplyAct = "damage"
+// replyDamage is a reply that asks for the same bytes once more. Its line is nobody's refusal, so reply.Parse leaves it.
+const replyDamage reply.Act = "damage"
 
 // replyAnswer is a reply that names the document of the unit that answers the copy.
-const replyAnswer ReplyAct = "answer"
+const replyAnswer reply.Act = "answer"
 
 var (
 	damageLine = regexp.MustCompile(`^(?:bao hong|bao loi|hong|tep|file|van ban|khong mo duoc|khong doc duoc|khong xem duoc|(?:de nghi|xin|kinh de nghi|vui long) gui lai)\b`)
@@ -27,92 +28,92 @@ var (
 )
 
 // understood adds to a reply what the parser leaves out: a report of damage, and that a document of the unit answers.
-func understood(reply Reply, text string) Reply {
-	line := firstLine(text)
+func understood(said reply.Reply, text string) reply.Reply {
+	line := reply.FirstLine(text)
 	folded := viettext.Fold(line)
-	if reply.Act != ReplyNone || strings.Contains(folded, "?") {
-		return reply
+	if said.Act != reply.None || strings.Contains(folded, "?") {
+		return said
 	}
 	if answerLine.MatchString(folded) {
-		reply.Act, reply.Reference = replyAnswer, namedIn.FindString(viettext.NFC(line))
+		said.Act, said.Reference = replyAnswer, namedIn.FindString(viettext.NFC(line))
 	} else if code, _ := RefusalOf(line); code == Unreadable && damageLine.MatchString(folded) {
-		reply.Act, reply.Reason = replyDamage, line
+		said.Act, said.Reason = replyDamage, line
 	}
-	return reply
+	return said
 }
 
-// alone reports whether the act is of one copy even where several share the mail.
-func (r *Reply) alone() bool {
-	return r.Act == ReplyForward || r.Act == ReplyAssign || r.Act == replyDamage || r.Act == replyAnswer
+// alone reports whether an act is of one copy even where several share the mail.
+func alone(a reply.Act) bool {
+	return a == reply.Forward || a == reply.Assign || a == replyDamage || a == replyAnswer
 }
 
 // ofTask reports whether an officer who was given a part says this of that part.
-func (a ReplyAct) ofTask() bool { return a == ReplyInProgress || a == ReplyComplete }
+func ofTask(a reply.Act) bool { return a == reply.InProgress || a == reply.Complete }
 
-var replyGoals = map[ReplyAct]Handling{ReplyInProgress: InProgress, ReplyComplete: Completed}
+var replyGoals = map[reply.Act]Handling{reply.InProgress: InProgress, reply.Complete: Completed}
 
 // order is what a reply or a move asks for.
-func (s *Store) order(ctx context.Context, ev mailcore.Event, id DispatchID, by Actor, reply Reply) (order, error) {
+func (s *Store) order(ctx context.Context, ev mailcore.Event, id DispatchID, by Actor, said reply.Reply) (order, error) {
 	mail := int64(ev.ID)
-	switch reply.Act {
-	case ReplyAccept:
+	switch said.Act {
+	case reply.Accept:
 		return order{do: func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
-			return accept(ctx, tx, r, by, reply.Number, mail)
+			return accept(ctx, tx, r, by, said.Number, mail)
 		}}, nil
-	case ReplyInProgress, ReplyComplete:
+	case reply.InProgress, reply.Complete:
 		return order{do: func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
-			return advance(ctx, tx, r, by, replyGoals[reply.Act], mail)
+			return advance(ctx, tx, r, by, replyGoals[said.Act], mail)
 		}}, nil
-	case ReplyRefuse:
-		return s.refusing(by, reply.Reason), nil
+	case reply.Refuse:
+		return s.refusing(by, said.Reason), nil
 	case replyAnswer:
-		return s.answeringBy(by, reply.Reference), nil
+		return s.answeringBy(by, said.Reference), nil
 	case replyDamage:
-		return s.reportingDamage(by, reply.Reason), nil
-	case ReplyForward, ReplyAssign:
-		return s.handOn(ctx, id, by, reply)
-	case ReplyRecallAgree, ReplyRecallRefuse:
+		return s.reportingDamage(by, said.Reason), nil
+	case reply.Forward, reply.Assign:
+		return s.handOn(ctx, id, by, said)
+	case reply.RecallAgree, reply.RecallRefuse:
 		return order{do: func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
-			return s.answerRecall(ctx, tx, r, by, reply.Act == ReplyRecallAgree, reply.Reason, mail)
+			return s.answerRecall(ctx, tx, r, by, said.Act == reply.RecallAgree, said.Reason, mail)
 		}}, nil
 	}
-	return order{}, &Error{Invalid, CodeWrongState, string(reply.Act)}
+	return order{}, &Error{Invalid, CodeWrongState, string(said.Act)}
 }
 
-func (s *Store) actOne(ctx context.Context, ev mailcore.Event, id DispatchID, by Actor, reply Reply) (*letter, error) {
+func (s *Store) actOne(ctx context.Context, ev mailcore.Event, id DispatchID, by Actor, said reply.Reply) (*letter, error) {
 	proof, err := s.proofOf(ctx, ev)
 	if err != nil {
 		return nil, err
 	}
 	var r *Receipt
-	o, err := s.order(ctx, ev, id, by, reply)
+	o, err := s.order(ctx, ev, id, by, said)
 	if err == nil {
 		o.mail = int64(ev.ID)
 		o.keep = func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error { return proof.keepTx(ctx, tx, s, r) }
 		r, err = s.carryOut(ctx, by, id, o)
 	}
 	if err == nil {
-		if done, e := s.cameBy(ctx, id, ev.ID); !r.Changed && (e != nil || !done) && reply.Number == "" && proof.digest == "" {
+		if done, e := s.cameBy(ctx, id, ev.ID); !r.Changed && (e != nil || !done) && said.Number == "" && proof.digest == "" {
 			return nil, e // moved again: one answer is enough; who writes again is told what was recorded the first time
 		}
-		return s.receiptLetter(ctx, r, reply)
+		return s.receiptLetter(ctx, r, said)
 	}
 	return s.problemLetter(ctx, id, err)
 }
 
 // taskReply does what an officer says of the part that was given to them, and answers the officer.
-func (s *Store) taskReply(ctx context.Context, ev mailcore.Event, id DispatchID, by Actor, reply Reply) error {
+func (s *Store) taskReply(ctx context.Context, ev mailcore.Event, id DispatchID, by Actor, said reply.Reply) error {
 	proof, err := s.proofOf(ctx, ev)
 	if err != nil {
 		return err
 	}
-	o := s.advancingTask(by, replyGoals[reply.Act])
+	o := s.advancingTask(by, replyGoals[said.Act])
 	o.mail = int64(ev.ID)
 	o.keep = func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error { return proof.keepTx(ctx, tx, s, r) }
 	r, err := s.carryOut(ctx, by, id, o)
 	var l *letter
 	if err == nil {
-		l, err = s.receiptLetter(ctx, r, reply)
+		l, err = s.receiptLetter(ctx, r, said)
 	} else {
 		l, err = s.problemLetter(ctx, id, err)
 	}
@@ -124,19 +125,19 @@ func (s *Store) taskReply(ctx context.Context, ev mailcore.Event, id DispatchID,
 }
 
 // handOn reads to whom a copy shall go: officers of the unit work on it from now on, another unit gets it.
-func (s *Store) handOn(ctx context.Context, id DispatchID, by Actor, reply Reply) (order, error) {
+func (s *Store) handOn(ctx context.Context, id DispatchID, by Actor, said reply.Reply) (order, error) {
 	var r *Receipt
 	if err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { r, err = receipt(ctx, tx, id); return err }); err != nil {
 		return order{}, err
 	}
-	a, unit, err := s.Addressees(ctx, r.Dispatch.Unit, reply.To)
+	a, unit, err := s.Addressees(ctx, r.Dispatch.Unit, said.To)
 	if err != nil {
 		return order{}, err
 	}
 	if unit != "" {
-		return s.forwarding(by, unit, reply.Reason), nil
+		return s.forwarding(by, unit, said.Reason), nil
 	}
-	a.DueOn, a.Note = reply.Deadline, reply.Reason
+	a.DueOn, a.Note = said.Deadline, said.Reason
 	return s.assigning(by, *a), nil
 }
 
@@ -242,32 +243,32 @@ func (s *Store) officerNamed(ctx context.Context, unit recipients.UnitCode, text
 	return named[0].Address, nil
 }
 
-func (s *Store) receiptLetter(ctx context.Context, r *Receipt, reply Reply) (*letter, error) {
+func (s *Store) receiptLetter(ctx context.Context, r *Receipt, said reply.Reply) (*letter, error) {
 	data, name, head := s.letterData(ctx, r), "done.txt", ""
-	switch reply.Act {
-	case ReplyAccept:
+	switch said.Act {
+	case reply.Accept:
 		name, head = "accepted.txt", "Đã tiếp nhận"
 		data.Verdict, data.SHA256 = s.verdictOf(ctx, r.Document), string(r.Document.SealedPDF)
 		if data.Number != "" {
 			head += ", số đến " + data.Number
 		}
-	case ReplyInProgress:
+	case reply.InProgress:
 		data.What, head = "đang xử lý", "Đang xử lý"
-	case ReplyComplete:
+	case reply.Complete:
 		data.What, head = "đã hoàn thành", "Hoàn thành"
 	case replyAnswer:
-		data.What, data.Reason, head = "đã hoàn thành", "trả lời bằng văn bản số "+reply.Reference, "Hoàn thành"
-	case ReplyRefuse:
-		_, text := RefusalOf(reply.Reason)
+		data.What, data.Reason, head = "đã hoàn thành", "trả lời bằng văn bản số "+said.Reference, "Hoàn thành"
+	case reply.Refuse:
+		_, text := RefusalOf(said.Reason)
 		data.What, data.Reason, head = "từ chối tiếp nhận", text, "Từ chối"
-	case ReplyRecallAgree:
+	case reply.RecallAgree:
 		data.What, head = "đồng ý thu hồi", "Đồng ý thu hồi"
-	case ReplyRecallRefuse:
-		data.What, data.Reason, head = "không đồng ý thu hồi", reply.Reason, "Không đồng ý thu hồi"
+	case reply.RecallRefuse:
+		data.What, data.Reason, head = "không đồng ý thu hồi", said.Reason, "Không đồng ý thu hồi"
 	case replyDamage:
 		name, head = "resent.txt", "Đã gửi lại"
 		data.SHA256 = string(r.Document.SealedPDF)
-	case ReplyForward, ReplyAssign:
+	case reply.Forward, reply.Assign:
 		name, head = "handed.txt", "Đã chuyển"
 		data.To, data.Deadline = s.handedTo(ctx, r), vietnameseDate(r.Dispatch.DueOn)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"congvan/exchange/reply"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/signing"
@@ -44,7 +45,7 @@ func signedText(report *signing.MailReport, text string) string {
 	if report == nil || report.Content == nil {
 		return text
 	}
-	inner, automatic := replyText(bytes.NewReader(report.Content))
+	inner, automatic := reply.Text(bytes.NewReader(report.Content))
 	if automatic {
 		return ""
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"congvan/exchange/reply"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/templates"
@@ -168,10 +169,10 @@ func orNull(detail string) string {
 
 // actAndAnswer does what a reply says for each dispatch and answers by mail. The act is one transaction, the
 // answer with the event's end another: a crash between them repeats the act, which then changes nothing, and answers.
-func (s *Store) actAndAnswer(ctx context.Context, ev mailcore.Event, ids []DispatchID, by Actor, reply Reply) error {
+func (s *Store) actAndAnswer(ctx context.Context, ev mailcore.Event, ids []DispatchID, by Actor, said reply.Reply) error {
 	var answers []*letter
 	for _, id := range ids {
-		answer, err := s.actOne(ctx, ev, id, by, reply)
+		answer, err := s.actOne(ctx, ev, id, by, said)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/exchange/reply"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/templates"
@@ -168,12 +169,12 @@ func (s *Store) moveLetter(ctx context.Context, ev mailcore.Event, r *Receipt, h
 	case EventKept:
 		return s.keptLetter(ctx, ev, r, history, done)
 	}
-	acts := map[Handling]ReplyAct{Accepted: ReplyAccept, InProgress: ReplyInProgress, Completed: ReplyComplete}
+	acts := map[Handling]reply.Act{Accepted: reply.Accept, InProgress: reply.InProgress, Completed: reply.Complete}
 	act, ok := acts[Handling(done.Kind)]
 	if !ok {
 		return nil, nil
 	}
-	return s.receiptLetter(ctx, r, Reply{Act: act})
+	return s.receiptLetter(ctx, r, reply.Reply{Act: act})
 }
 
 // keptData is what the notice shows.

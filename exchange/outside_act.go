@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"congvan/exchange/reply"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
@@ -22,11 +23,11 @@ func (s *Store) handleOutsideMail(ctx context.Context, ev mailcore.Event, id int
 	if ev.Kind != mailcore.EventMoved || json.Unmarshal([]byte(ev.Detail), &m) != nil {
 		return s.finish(ctx, ev, nil)
 	}
-	reply := Reply{Act: ReplyAccept}
+	said := reply.Reply{Act: reply.Accept}
 	switch folderOf(m.To, m.ToUse) {
 	case inAccepted:
 	case inRefused:
-		reply.Act = ReplyRefuse
+		said.Act = reply.Refuse
 	default:
 		return s.finish(ctx, ev, nil)
 	}
@@ -34,7 +35,7 @@ func (s *Store) handleOutsideMail(ctx context.Context, ev mailcore.Event, id int
 	if err != nil {
 		return err
 	}
-	return s.settleOutside(ctx, ev, id, Actor{Address: ev.Actor, Unit: recipients.UnitCode(a.Unit), Delegation: ev.Delegation}, reply)
+	return s.settleOutside(ctx, ev, id, Actor{Address: ev.Actor, Unit: recipients.UnitCode(a.Unit), Delegation: ev.Delegation}, said)
 }
 
 // handleOutsideReply takes a reply to the letter about a proposal; is is false when the token is none of a proposal. Only the unit
@@ -59,7 +60,7 @@ func (s *Store) handleOutsideReply(ctx context.Context, ev mailcore.Event, arriv
 		return true, err
 	}
 	defer f.Close()
-	text, automatic := replyText(f)
+	text, automatic := reply.Text(f)
 	by, known, err := s.sender(ctx, arrival)
 	if err != nil || automatic || !known {
 		return true, errors.Join(err, s.finish(ctx, ev, nil))
@@ -70,16 +71,16 @@ func (s *Store) handleOutsideReply(ctx context.Context, ev mailcore.Event, arriv
 	if by.Unit != o.Unit {
 		return true, s.finish(ctx, ev, nil)
 	}
-	reply := ParseReply(text, ev.At)
-	if d, err := o.draft(); err != nil || !reply.about(d.Entry.Document) {
-		reply = Reply{Act: ReplyNone}
+	said := reply.Parse(text, ev.At)
+	if d, err := o.draft(); err != nil || !said.About(d.Entry.Document) {
+		said = reply.Reply{Act: reply.None}
 	}
-	return true, s.settleOutside(ctx, ev, id, by, reply)
+	return true, s.settleOutside(ctx, ev, id, by, said)
 }
 
 // settleOutside enters a proposal into the register, or sets it aside, and answers. The act is one transaction, the answer with
 // the event's end another: a crash between them finds the proposal settled and answers.
-func (s *Store) settleOutside(ctx context.Context, ev mailcore.Event, id int64, by Actor, reply Reply) error {
+func (s *Store) settleOutside(ctx context.Context, ev mailcore.Event, id int64, by Actor, said reply.Reply) error {
 	word, err := s.proofOf(ctx, ev)
 	if err != nil {
 		return err
@@ -107,17 +108,17 @@ func (s *Store) settleOutside(ctx context.Context, ev mailcore.Event, id int64, 
 		switch {
 		case o.State != outsideProposed:
 			return nil // done before
-		case reply.Act == ReplyRefuse:
+		case said.Act == reply.Refuse:
 			return closeOutside(ctx, tx, o, outsideDismissed, "", by)
-		case reply.Act != ReplyAccept:
+		case said.Act != reply.Accept:
 			return &Error{Invalid, CodeWrongState, ""}
 		}
 		e := d.Entry
-		e.Reference, e.EnteredOn = reply.Number, CivilDate(tx.Now)
+		e.Reference, e.EnteredOn = said.Number, CivilDate(tx.Now)
 		if data.Number, err = enter(ctx, tx, by, o.Unit, IncomingBook, e); err != nil {
 			return err
 		}
-		if n, _ := strconv.ParseInt(data.Number, 10, 64); reply.Number == "" {
+		if n, _ := strconv.ParseInt(data.Number, 10, 64); said.Number == "" {
 			taken = JournalEntry{Kind: journalNumber, Agency: o.Unit, Year: civilYear(e.EnteredOn), Book: IncomingBook, Mode: IssuedHere, Reference: data.Number, Number: n}
 		}
 		for _, kept := range []proof{word, body} { // the mail that brought the document, and the reply

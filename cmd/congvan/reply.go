@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"congvan/exchange"
+	"congvan/exchange/reply"
 
 	"github.com/spf13/cobra"
 )
@@ -41,7 +41,7 @@ func (v replyRow) read() (any, error) {
 			return nil, err
 		}
 	}
-	r := exchange.ParseReply(v.Text, sent)
+	r := reply.Parse(v.Text, sent)
 	return map[string]any{"id": v.ID, "act": r.Act, "number": orNil(r.Number), "to": orNil(r.To), "deadline": orNil(r.Deadline), "reason": orNil(r.Reason)}, nil
 }
 

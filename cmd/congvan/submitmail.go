@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"congvan/exchange"
+	"congvan/exchange/reply"
 
 	"github.com/emersion/go-message"
 	_ "github.com/emersion/go-message/charset" // or every text that is not UTF-8 comes back raw
@@ -62,7 +63,7 @@ func readMailed(data []byte) (*mailedPaper, error) {
 		}
 	}
 	if strings.TrimSpace(out.text) == "" {
-		out.text = exchange.PlainText(page)
+		out.text = reply.PlainText(page)
 	}
 	return out, nil
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"congvan/exchange"
+	"congvan/exchange/reply"
 	"congvan/mailcore/viettext"
 )
 
@@ -36,7 +37,7 @@ var (
 // makes nothing of it count, since half an answer could send half of what was meant.
 func readAnswer(text string) answered {
 	var a answered
-	for _, line := range exchange.OwnLines(text) {
+	for _, line := range reply.OwnLines(text) {
 		line = strings.TrimSpace(strings.TrimRight(line, ".!;, "))
 		folded := viettext.Fold(line)
 		label, value, labelled := strings.Cut(folded, ":")

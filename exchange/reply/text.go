@@ -1,4 +1,4 @@
-package exchange
+package reply
 
 import (
 	"html"
@@ -22,13 +22,16 @@ var (
 	signature  = regexp.MustCompile(`^(?:-- ?$|--$|—$|sent from my|sent via|gui tu |duoc gui tu|get outlook|tran trong|xin tran trong|best regards|kind regards|regards|kinh thu|thong diep nay|luu y:? thu nay|confidential)`)
 )
 
-// maxReplyText bounds in bytes how far somebody's own words are looked for, quoted text included.
-const maxReplyText = 64 << 10
+// maxText bounds in bytes how far somebody's own words are looked for, quoted text included.
+const maxText = 64 << 10
+
+// maxMail bounds how much of a mail is read to understand it.
+const maxMail = 1 << 20
 
 // OwnLines returns the lines that the sender wrote himself, without quoted text and signature.
 func OwnLines(text string) []string {
-	if len(text) > maxReplyText {
-		text = strings.ToValidUTF8(text[:maxReplyText], "")
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "")
 	}
 	text, _ = viettext.Recode(viettext.NFC(strings.ReplaceAll(text, "\u00a0", " ")))
 	lines := strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")
@@ -66,9 +69,9 @@ func quotedByMarks(lines []string) bool {
 	return false
 }
 
-// replyText returns the plain text of a mail, and whether a machine wrote it. What cannot be read is "".
-func replyText(f io.Reader) (text string, automatic bool) {
-	e, err := message.Read(io.LimitReader(f, maxReply))
+// Text returns the plain text of a mail, and whether a machine wrote it. What cannot be read is "".
+func Text(f io.Reader) (text string, automatic bool) {
+	e, err := message.Read(io.LimitReader(f, maxMail))
 	if e == nil || err != nil && !message.IsUnknownCharset(err) && !message.IsUnknownEncoding(err) {
 		return "", false
 	}
@@ -87,7 +90,7 @@ func replyText(f io.Reader) (text string, automatic bool) {
 			continue
 		}
 		kind, _, _ := h.ContentType()
-		b, _ := io.ReadAll(io.LimitReader(p.Body, maxReply))
+		b, _ := io.ReadAll(io.LimitReader(p.Body, maxMail))
 		switch {
 		case (kind == "text/plain" || kind == "") && len(strings.TrimSpace(string(b))) > 0:
 			return string(b), false

@@ -1,4 +1,4 @@
-package exchange
+package reply
 
 import (
 	"regexp"
@@ -30,7 +30,7 @@ var (
 
 // handOn reads "chuyển …" and "giao …". Handing to a person, or entrusting somebody of the house, is an assignment; handing to
 // a unit is forwarding.
-func (p *replyParser) handOn() bool {
+func (p *parser) handOn() bool {
 	asked := p.any(phrases("de nghi|kinh de nghi|kinh|xin|xin kinh"))
 	if p.at > 0 && p.words[p.at-1].in(past) {
 		return false // done already, by other ways
@@ -47,7 +47,7 @@ func (p *replyParser) handOn() bool {
 		if purpose := p.at; p.words[mark].fold == "chi" || !p.any(purposes) || purpose == mark {
 			return false
 		}
-		p.out.Act = ReplyAssign
+		p.out.Act = Assign
 		return p.due()
 	}
 	p.run(toward)
@@ -55,9 +55,9 @@ func (p *replyParser) handOn() bool {
 	if !ok {
 		return false
 	}
-	p.out.Act = ReplyAssign
+	p.out.Act = Assign
 	if forward && !person && !p.room() {
-		p.out.Act = ReplyForward
+		p.out.Act = Forward
 	}
 	return p.due()
 }
@@ -70,20 +70,20 @@ var (
 )
 
 // room reports whether what was named is a part of the house: handing on to it is an assignment.
-func (p *replyParser) room() bool {
-	q := &replyParser{words: replyWords([]string{p.out.To})}
+func (p *parser) room() bool {
+	q := &parser{words: cut([]string{p.out.To})}
 	return q.any(rooms)
 }
 
 // fullName reads the name of a person without a title: capitals, and a family name first.
-func (p *replyParser) fullName() bool {
+func (p *parser) fullName() bool {
 	start := p.at
 	return p.words[start].in(families) && p.name(5, true) && p.at-start > 1 &&
-		!slices.ContainsFunc(p.words[start:p.at], func(w replyWord) bool { return w.text == strings.ToLower(w.text) })
+		!slices.ContainsFunc(p.words[start:p.at], func(w word) bool { return w.text == strings.ToLower(w.text) })
 }
 
 // target reads to whom: an address, a titled person, a unit.
-func (p *replyParser) target() (person, ok bool) {
+func (p *parser) target() (person, ok bool) {
 	if p.done() {
 		return false, false
 	}
@@ -109,7 +109,7 @@ func (p *replyParser) target() (person, ok bool) {
 }
 
 // startsName reports whether the name of a unit begins here.
-func (p *replyParser) startsName() bool {
+func (p *parser) startsName() bool {
 	mark := p.at
 	defer func() { p.at = mark }()
 	return p.any(unitStarts)
@@ -123,7 +123,7 @@ func plainASCII(s string) bool {
 var inName = wordSet("lại|giúp|em|được|thì|nếu|không|chưa|nhưng|nhé|rồi|mà|cũng|sẽ|ai|nào|gì|đó|vì|hay|hoặc|bản|tệp|file|xem|cho|sáng|chiều|lúc|số|khoản")
 
 // name reads the words of a name up to a purpose, a term or the end of the clause.
-func (p *replyParser) name(most int, person bool) bool {
+func (p *parser) name(most int, person bool) bool {
 	start := p.at
 	for !p.done() && p.at-start <= most {
 		w := p.words[p.at]
@@ -152,7 +152,7 @@ func (p *replyParser) name(most int, person bool) bool {
 }
 
 // nameGoesOn: a few names of units have a comma.
-func (p *replyParser) nameGoesOn() bool {
+func (p *parser) nameGoesOn() bool {
 	if p.words[p.at].fold != "," || p.at+2 >= len(p.words) {
 		return false
 	}
@@ -162,7 +162,7 @@ func (p *replyParser) nameGoesOn() bool {
 
 // purposeHere reports whether a purpose or a term starts here and ends the name: "thực hiện" is one, the "thanh tra" of a
 // name is not.
-func (p *replyParser) purposeHere() bool {
+func (p *parser) purposeHere() bool {
 	mark, out := p.at, p.out
 	defer func() { p.at, p.out = mark, out }()
 	if p.words[p.at].fold == "va" || p.words[p.at].fold == "a" && p.words[p.at].text == "A" {
@@ -175,14 +175,14 @@ func (p *replyParser) purposeHere() bool {
 	return ok
 }
 
-func (p *replyParser) otherTarget(at int) bool {
-	q := &replyParser{words: p.words, at: at, sent: p.sent}
+func (p *parser) otherTarget(at int) bool {
+	q := &parser{words: p.words, at: at, sent: p.sent}
 	w := p.words[at]
 	return officerForm.MatchString(w.fold) || q.any(honorific) || q.any(phrases("so|ubnd|ban|phong|huyen|cong an|thanh tra|chi cuc|don vi|cac|co quan|van phong|vp"))
 }
 
 // due reads purposes and a term to the end of the clause. A term that cannot be told from the words makes all of it doubtful.
-func (p *replyParser) due() bool {
+func (p *parser) due() bool {
 	for {
 		p.run(purposes)
 		mark := p.at
@@ -206,7 +206,7 @@ func (p *replyParser) due() bool {
 }
 
 // term reads "hạn 20/11", "trước ngày 20 tháng 11", "trong ngày mai", "hết tháng".
-func (p *replyParser) term() (time.Time, bool) {
+func (p *parser) term() (time.Time, bool) {
 	mark := p.at
 	if !p.any(dueWords) {
 		// "sáng mai", "chiều mai" stand by themselves

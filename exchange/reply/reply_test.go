@@ -1,4 +1,4 @@
-package exchange
+package reply_test
 
 import (
 	"bufio"
@@ -11,16 +11,19 @@ import (
 	"testing"
 	"time"
 
+	"congvan/exchange/reply"
 	"congvan/mailcore/viettext"
 )
 
-// A replyCase is one row of testdata/replies*.jsonl: a plain body or a whole mail, and what it says.
-type replyCase struct {
+var zone = time.FixedZone("+07", 7*3600)
+
+// A mailCase is one row of testdata/replies*.jsonl: a plain body or a whole mail, and what it says.
+type mailCase struct {
 	ID, Text, Mail, Sent, Act, Number, To, Deadline, Reason string
 	Odd                                                     bool // reading it as none is right too: two acts, bad typing
 }
 
-func replyCases(t testing.TB, name string) (cases []replyCase) {
+func mailCases(t testing.TB, name string) (cases []mailCase) {
 	t.Helper()
 	f, err := os.Open(filepath.Join("testdata", name))
 	if err != nil {
@@ -30,7 +33,7 @@ func replyCases(t testing.TB, name string) (cases []replyCase) {
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		var c replyCase
+		var c mailCase
 		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -39,31 +42,31 @@ func replyCases(t testing.TB, name string) (cases []replyCase) {
 	return cases
 }
 
-func (c replyCase) read(t testing.TB) Reply {
-	sent, err := time.ParseInLocation(time.DateOnly, c.Sent, hanoi)
+func (c mailCase) read(t testing.TB) reply.Reply {
+	sent, err := time.ParseInLocation(time.DateOnly, c.Sent, zone)
 	if err != nil {
 		t.Fatalf("%s: %v", c.ID, err)
 	}
 	text, automatic := c.Text, false
 	if c.Mail != "" {
-		text, automatic = replyText(strings.NewReader(c.Mail))
+		text, automatic = reply.Text(strings.NewReader(c.Mail))
 	}
 	if automatic {
-		return Reply{Act: ReplyNone}
+		return reply.Reply{Act: reply.None}
 	}
-	return ParseReply(text, sent.Add(9*time.Hour))
+	return reply.Parse(text, sent.Add(9*time.Hour))
 }
 
-// A replyScore counts how the replies of a file were read. A wrong reply is one whose act, number, recipient or deadline is
+// A score counts how the replies of a file were read. A wrong reply is one whose act, number, recipient or deadline is
 // other than what was written; "none" for an act is no mistake but a question back.
-type replyScore struct{ acts, plain, understood, nothing, wrong int }
+type score struct{ acts, plain, understood, nothing, wrong int }
 
-func (s *replyScore) add(t testing.TB, c replyCase) {
+func (s *score) add(t testing.TB, c mailCase) {
 	got := c.read(t)
-	want := Reply{ReplyAct(c.Act), c.Number, c.To, c.Deadline, c.Reason, got.Reference}
+	want := reply.Reply{reply.Act(c.Act), c.Number, c.To, c.Deadline, c.Reason, got.Reference}
 	same := viettext.NFC(fmt.Sprint(got)) == viettext.NFC(fmt.Sprint(want))
 	switch {
-	case want.Act == ReplyNone:
+	case want.Act == reply.None:
 		s.nothing++
 	case !c.Odd:
 		s.plain++
@@ -72,10 +75,10 @@ func (s *replyScore) add(t testing.TB, c replyCase) {
 		s.acts++
 	}
 	switch {
-	case got.Act != ReplyNone && !same:
+	case got.Act != reply.None && !same:
 		s.wrong++
 		t.Errorf("%s %q: wrong\n got %+v\nwant %+v", c.ID, c.Text+c.Mail, got, want)
-	case same && want.Act != ReplyNone && !c.Odd:
+	case same && want.Act != reply.None && !c.Odd:
 		s.understood++
 	case !same && !c.Odd:
 		t.Logf("%s not understood: %q", c.ID, c.Text)
@@ -94,8 +97,8 @@ func (s *replyScore) add(t testing.TB, c replyCase) {
 func TestRepliesOfOfficers(t *testing.T) {
 	t.Logf("%-24s %8s %8s %12s %8s", "", "replies", "plain", "understood", "wrong")
 	for _, name := range []string{"replies.jsonl", "replies-heldout.jsonl"} {
-		var s replyScore
-		for _, c := range replyCases(t, name) {
+		var s score
+		for _, c := range mailCases(t, name) {
 			s.add(t, c)
 		}
 		t.Logf("%-24s %8d %8d %6d %4.1f%% %8d", name, s.acts+s.nothing, s.plain, s.understood, 100*float64(s.understood)/float64(s.plain), s.wrong)
@@ -105,27 +108,27 @@ func TestRepliesOfOfficers(t *testing.T) {
 	}
 }
 
-func FuzzParseReply(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, name := range []string{"replies.jsonl", "replies-heldout.jsonl"} {
-		for _, c := range replyCases(f, name) {
+		for _, c := range mailCases(f, name) {
 			f.Add(c.Text)
 		}
 	}
-	sent := time.Date(2009, 11, 16, 9, 0, 0, 0, hanoi)
+	sent := time.Date(2009, 11, 16, 9, 0, 0, 0, zone)
 	f.Fuzz(func(t *testing.T, text string) {
-		r := ParseReply(text, sent)
+		r := reply.Parse(text, sent)
 		switch r.Act {
-		case ReplyAccept, ReplyInProgress, ReplyComplete:
+		case reply.Accept, reply.InProgress, reply.Complete:
 			if r.To != "" || r.Deadline != "" || r.Reason != "" {
 				t.Errorf("%+v", r)
 			}
-		case ReplyForward, ReplyAssign:
+		case reply.Forward, reply.Assign:
 			if r.To == "" || strings.ContainsAny(r.To, "\n\r") {
 				t.Errorf("to nobody: %+v", r)
 			}
-		case ReplyRefuse:
-		case ReplyNone:
-			if r != (Reply{Act: ReplyNone}) {
+		case reply.Refuse:
+		case reply.None:
+			if r != (reply.Reply{Act: reply.None}) {
 				t.Errorf("half an act: %+v", r)
 			}
 		default:
@@ -134,7 +137,7 @@ func FuzzParseReply(f *testing.F) {
 		if r.Deadline != "" && r.Deadline < "2009-11-16" {
 			t.Errorf("deadline %s has passed", r.Deadline)
 		}
-		if strings.Contains(text, "?") && r.Act != ReplyNone && r.Act != ReplyRefuse && !strings.ContainsAny(text, ">\n") {
+		if strings.Contains(text, "?") && r.Act != reply.None && r.Act != reply.Refuse && !strings.ContainsAny(text, ">\n") {
 			t.Logf("a question: %q", text)
 		}
 	})
@@ -142,25 +145,25 @@ func FuzzParseReply(f *testing.F) {
 
 // Whatever can be put around a plain reply by mail programs leaves its act as it is.
 func TestQuotedTextAndSignaturesAreNotRead(t *testing.T) {
-	sent := time.Date(2009, 11, 16, 9, 0, 0, 0, hanoi)
-	want := Reply{Act: ReplyAccept, Number: "12"}
+	sent := time.Date(2009, 11, 16, 9, 0, 0, 0, zone)
+	want := reply.Reply{Act: reply.Accept, Number: "12"}
 	for _, form := range []string{"%s", "%s\n\nTrân trọng,\nHoàn thành", "%s\n-- \nTừ chối", "Kính gửi Văn phòng,\n\n%s", "%s\n\nSent from my iPhone",
 		"%s\r\n\r\nOn Mon, 16 Nov 2009 at 08:00, VP <vp@kontum.test> wrote:\r\n> Từ chối\r\n", "%s\n-----Original Message-----\nFrom: x\nTừ chối",
 		"On Mon, 16 Nov 2009 at 08:00, VP <vp@kontum.test>\nwrote:\n> Từ chối: gửi nhầm\n\n%s", "%s\n________________________________\nTừ chối",
 		"%s\n\nVào 08:15 16 tháng 11 năm 2009, VP <vp@kontum.test> đã viết:\nTừ chối", "%s\n\nFrom: VP\nSent: Monday\nSubject: x\nHoàn thành"} {
-		if got := ParseReply(fmt.Sprintf(form, "Đã tiếp nhận, số đến 12"), sent); got != want {
+		if got := reply.Parse(fmt.Sprintf(form, "Đã tiếp nhận, số đến 12"), sent); got != want {
 			t.Errorf("%q\n got %+v", form, got)
 		}
 	}
 }
 
 func TestReplyAboutAnotherDocument(t *testing.T) {
-	sent := time.Date(2009, 11, 16, 9, 0, 0, 0, hanoi)
-	r := ParseReply("Đã tiếp nhận văn bản số 074/ubnd-th, số đến 5", sent)
-	if r.Act != ReplyAccept || !r.about("74/UBND-TH") || r.about("75/UBND-TH") {
+	sent := time.Date(2009, 11, 16, 9, 0, 0, 0, zone)
+	r := reply.Parse("Đã tiếp nhận văn bản số 074/ubnd-th, số đến 5", sent)
+	if r.Act != reply.Accept || !r.About("74/UBND-TH") || r.About("75/UBND-TH") {
 		t.Errorf("%+v", r)
 	}
-	if r := ParseReply("Đã tiếp nhận", sent); !r.about("75/UBND-TH") {
+	if r := reply.Parse("Đã tiếp nhận", sent); !r.About("75/UBND-TH") {
 		t.Errorf("%+v", r)
 	}
 }
@@ -168,13 +171,13 @@ func TestReplyAboutAnotherDocument(t *testing.T) {
 // A body of any size ends in time that grows with its size.
 func TestLongRepliesAreBounded(t *testing.T) {
 	for _, text := range []string{strings.Repeat("sở ", 1<<18), strings.Repeat("đã ", 1<<18), strings.Repeat(">\n", 1<<18), strings.Repeat("Giao phòng và ", 1<<16)} {
-		if r := ParseReply(text, time.Now()); r.Act != ReplyNone {
+		if r := reply.Parse(text, time.Now()); r.Act != reply.None {
 			t.Errorf("%.20q…: %+v", text, r)
 		}
 	}
 	var b bytes.Buffer
 	b.WriteString("Content-Type: text/html\r\n\r\n" + strings.Repeat("<blockquote", 1<<16))
-	if text, _ := replyText(&b); len(text) > 1<<20 {
+	if text, _ := reply.Text(&b); len(text) > 1<<20 {
 		t.Error(len(text))
 	}
 }

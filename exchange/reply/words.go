@@ -1,4 +1,4 @@
-package exchange
+package reply
 
 import (
 	"slices"
@@ -8,31 +8,31 @@ import (
 	"congvan/mailcore/viettext"
 )
 
-// A replyWord is a word or a sign of a reply.
-type replyWord struct {
+// A word is a word or a sign of a reply.
+type word struct {
 	text string // as written
 	fold string // lower case without diacritics; of a sign one of . , ; : ! ? ( ) - and "\n"
 	glue bool   // no space before it
 }
 
-func (w replyWord) isSign() bool { return len(w.fold) == 1 && strings.Contains(replySigns, w.fold) }
+func (w word) isSign() bool { return len(w.fold) == 1 && strings.Contains(signRunes, w.fold) }
 
-const replySigns = ".,;:!?()-\n"
+const signRunes = ".,;:!?()-\n"
 
-// maxReplyWords bounds what is read of a reply: nobody says an act after so many words.
-const maxReplyWords = 400
+// maxWords bounds what is read of a reply: nobody says an act after so many words.
+const maxWords = 400
 
-// replyWords cuts lines into words and signs. Dots, slashes and hyphens inside a word stay: nvan.stttt, 20/11, VP-TH.
-func replyWords(lines []string) []replyWord {
-	var out []replyWord
+// cut cuts lines into words and signs. Dots, slashes and hyphens inside a word stay: nvan.stttt, 20/11, VP-TH.
+func cut(lines []string) []word {
+	var out []word
 	for i, line := range lines {
 		if i > 0 {
-			out = append(out, replyWord{"\n", "\n", true})
+			out = append(out, word{"\n", "\n", true})
 		}
 		for _, field := range strings.Fields(line) {
 			out = appendWords(out, field)
-			if len(out) > maxReplyWords {
-				return out[:maxReplyWords]
+			if len(out) > maxWords {
+				return out[:maxWords]
 			}
 		}
 	}
@@ -58,11 +58,11 @@ func asSign(r rune) rune {
 	return 0
 }
 
-func appendWords(out []replyWord, field string) []replyWord {
+func appendWords(out []word, field string) []word {
 	field = strings.TrimSuffix(field, "./.")
 	runes, first := []rune(field), true
 	add := func(s string, sign rune) {
-		w := replyWord{text: s, fold: viettext.Fold(s), glue: !first}
+		w := word{text: s, fold: viettext.Fold(s), glue: !first}
 		if sign != 0 {
 			w.fold = string(sign)
 		}
@@ -104,7 +104,7 @@ func insideWord(runes []rune, i int) bool {
 func isAlnum(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) }
 
 // joinWords writes words as they were, lines joined.
-func joinWords(words []replyWord) string {
+func joinWords(words []word) string {
 	var b strings.Builder
 	for i, w := range words {
 		if i > 0 && !w.glue {
@@ -137,19 +137,19 @@ func wordSet(list string) markedSet {
 }
 
 // in reports whether the word is in the set: "Hồng" is not "hỏng", but "hong" may be.
-func (w replyWord) in(set markedSet) bool {
+func (w word) in(set markedSet) bool {
 	lower := strings.ToLower(viettext.NFC(w.text))
 	return set[lower] || lower == w.fold && set[w.fold]
 }
 
-func containsAny(words []replyWord, set markedSet) bool {
-	return slices.ContainsFunc(words, func(w replyWord) bool { return w.in(set) })
+func containsAny(words []word, set markedSet) bool {
+	return slices.ContainsFunc(words, func(w word) bool { return w.in(set) })
 }
 
-func (p *replyParser) done() bool { return p.at >= len(p.words) }
+func (p *parser) done() bool { return p.at >= len(p.words) }
 
 // any reads the longest of the phrases that stands here.
-func (p *replyParser) any(list [][]string) bool {
+func (p *parser) any(list [][]string) bool {
 	for _, phrase := range list {
 		if p.match(phrase) {
 			p.at += len(phrase)
@@ -159,7 +159,7 @@ func (p *replyParser) any(list [][]string) bool {
 	return false
 }
 
-func (p *replyParser) match(phrase []string) bool {
+func (p *parser) match(phrase []string) bool {
 	if p.at+len(phrase) > len(p.words) {
 		return false
 	}
@@ -172,15 +172,15 @@ func (p *replyParser) match(phrase []string) bool {
 }
 
 // word reads one phrase.
-func (p *replyParser) word(phrase string) bool { return p.any([][]string{strings.Fields(phrase)}) }
+func (p *parser) word(phrase string) bool { return p.any([][]string{strings.Fields(phrase)}) }
 
 // run reads as many of the phrases as stand here.
-func (p *replyParser) run(list [][]string) {
+func (p *parser) run(list [][]string) {
 	for p.any(list) {
 	}
 }
 
-func (p *replyParser) sign(signs ...string) bool {
+func (p *parser) sign(signs ...string) bool {
 	if !p.done() && p.words[p.at].isSign() && slices.Contains(signs, p.words[p.at].fold) {
 		p.at++
 		return true
@@ -189,7 +189,7 @@ func (p *replyParser) sign(signs ...string) bool {
 }
 
 // signs passes over signs and line ends.
-func (p *replyParser) signs() (some bool) {
+func (p *parser) signs() (some bool) {
 	for !p.done() && p.words[p.at].isSign() {
 		p.at++
 		some = true
@@ -198,10 +198,10 @@ func (p *replyParser) signs() (some bool) {
 }
 
 // end reports whether a clause ends here.
-func (p *replyParser) end() bool { return p.done() || p.words[p.at].isSign() }
+func (p *parser) end() bool { return p.done() || p.words[p.at].isSign() }
 
 // typo reads a word or two that differ from the phrase, written without spaces, by one slip of a finger.
-func (p *replyParser) typo(phrase string) bool {
+func (p *parser) typo(phrase string) bool {
 	for n := 2; n >= 1; n-- {
 		if p.at+n > len(p.words) {
 			continue

@@ -1,4 +1,4 @@
-package exchange
+package reply
 
 import (
 	"regexp"
@@ -7,13 +7,9 @@ import (
 	"time"
 )
 
-// civil is the midnight that begins the day of an instant in Vietnam, as a date without a zone.
+// civil is the midnight that begins the day of an instant in Vietnam (UTC+7), as a date without a zone.
 func civil(t time.Time) time.Time {
-	d, err := time.Parse(time.DateOnly, CivilDate(t))
-	if err != nil {
-		return time.Time{}
-	}
-	return d
+	return t.UTC().Add(7 * time.Hour).Truncate(24 * time.Hour)
 }
 
 var (
@@ -27,7 +23,7 @@ var (
 )
 
 // day reads a day: written out, or told from the day of sending.
-func (p *replyParser) day() (time.Time, bool) {
+func (p *parser) day() (time.Time, bool) {
 	mark := p.at
 	p.clock()
 	p.any(phrases("cuoi gio|dau gio"))
@@ -45,7 +41,7 @@ func (p *replyParser) day() (time.Time, bool) {
 }
 
 // clock passes over an hour: 17h, 17h00, 8:30, 17 giờ 30.
-func (p *replyParser) clock() {
+func (p *parser) clock() {
 	switch {
 	case p.done():
 	case clockForm.MatchString(p.words[p.at].fold):
@@ -60,7 +56,7 @@ func (p *replyParser) clock() {
 }
 
 // nearDay reads days that are named from today.
-func (p *replyParser) nearDay() (time.Time, bool) {
+func (p *parser) nearDay() (time.Time, bool) {
 	switch {
 	case p.any(phrases("ngay mai|mai|hom sau")):
 		return p.sent.AddDate(0, 0, 1), true
@@ -75,12 +71,12 @@ func (p *replyParser) nearDay() (time.Time, bool) {
 }
 
 // aheadUnit: "một tuần" is no "mốt".
-func (p *replyParser) aheadUnit() bool {
+func (p *parser) aheadUnit() bool {
 	return p.match([]string{"ngay"}) || p.match([]string{"tuan"}) || p.match([]string{"thang"})
 }
 
 // span reads a number of days or weeks from today: "3 ngày làm việc", "hai tuần".
-func (p *replyParser) span() (time.Time, bool) {
+func (p *parser) span() (time.Time, bool) {
 	n, ok := p.number()
 	if !ok || n < 1 || n > 366 {
 		return time.Time{}, false
@@ -105,7 +101,7 @@ func (p *replyParser) span() (time.Time, bool) {
 }
 
 // fromToday reads "kể từ hôm nay"; from any other day the span is not ours to count.
-func (p *replyParser) fromToday() bool {
+func (p *parser) fromToday() bool {
 	p.any(phrases("nua|toi"))
 	if !p.any(phrases("ke tu|tinh tu|tu")) {
 		return true
@@ -113,7 +109,7 @@ func (p *replyParser) fromToday() bool {
 	return p.any(phrases("hom nay|nay|ngay hom nay|bay gio"))
 }
 
-func (p *replyParser) number() (int, bool) {
+func (p *parser) number() (int, bool) {
 	if p.done() {
 		return 0, false
 	}
@@ -135,7 +131,7 @@ func isNumber(s string) bool {
 }
 
 // weekday reads "thứ sáu tuần này". By itself it is the next such day; today's own name alone would be ambiguous.
-func (p *replyParser) weekday() (time.Time, bool) {
+func (p *parser) weekday() (time.Time, bool) {
 	p.word("ngay")
 	var day time.Weekday
 	switch {
@@ -175,7 +171,7 @@ func (p *replyParser) weekday() (time.Time, bool) {
 }
 
 // stretch reads the end of a week, month or year. A week of an office ends on Friday.
-func (p *replyParser) stretch() (time.Time, bool) {
+func (p *parser) stretch() (time.Time, bool) {
 	p.any(phrases("het|cuoi|trong|den het"))
 	first := p.word("dau")
 	switch {
@@ -202,7 +198,7 @@ func (p *replyParser) stretch() (time.Time, bool) {
 	return time.Time{}, false
 }
 
-func (p *replyParser) monthEnd() (time.Time, bool) {
+func (p *parser) monthEnd() (time.Time, bool) {
 	year, month := p.sent.Year(), p.sent.Month()
 	switch {
 	case p.any(phrases("sau|toi")):
@@ -227,7 +223,7 @@ func (p *replyParser) monthEnd() (time.Time, bool) {
 
 // dated reads a date: 20/11, 20-11-2009, "ngày 20 tháng 11 năm 2009", "ngày 20". Without a year it is the next one, unless that
 // is more than half a year away: then the date has passed and somebody mistyped it.
-func (p *replyParser) dated() (time.Time, bool) {
+func (p *parser) dated() (time.Time, bool) {
 	named := p.any(phrases("ngay|mung|mong|hom"))
 	p.any(phrases("mung|mong"))
 	if p.done() {
@@ -273,7 +269,7 @@ func (p *replyParser) dated() (time.Time, bool) {
 }
 
 // dayOfMonth is the next day with that number.
-func (p *replyParser) dayOfMonth(number string) (time.Time, bool) {
+func (p *parser) dayOfMonth(number string) (time.Time, bool) {
 	n, _ := strconv.Atoi(number)
 	for month := p.sent.Month(); month <= p.sent.Month()+1; month++ {
 		t := time.Date(p.sent.Year(), month, n, 0, 0, 0, 0, time.UTC)
@@ -284,7 +280,7 @@ func (p *replyParser) dayOfMonth(number string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-func (p *replyParser) date(day, month, year string) (time.Time, bool) {
+func (p *parser) date(day, month, year string) (time.Time, bool) {
 	d, errDay := strconv.Atoi(day)
 	m, errMonth := strconv.Atoi(month)
 	y, errYear := p.sent.Year(), error(nil)
