@@ -122,16 +122,25 @@ func defaults(dir string) *config {
 
 // loadConfig reads the data folder's configuration. What is wrong is told by line.
 func loadConfig(dir string) (*config, error) {
-	c := defaults(dir)
 	path := filepath.Join(dir, configFile)
-	md, err := toml.DecodeFile(path, c)
-	var pe toml.ParseError
-	switch {
-	case errors.Is(err, os.ErrNotExist):
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
 		return nil, &hintError{fmt.Errorf("no installation in %s: %s is missing", dir, configFile), "make one with: congvan init --data " + dir + " --domain DOMAIN"}
-	case errors.As(err, &pe):
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decodeConfig(dir, path, text)
+}
+
+// decodeConfig reads the text of a configuration for a data folder; path is the file that errors name.
+func decodeConfig(dir, path string, text []byte) (*config, error) {
+	c := defaults(dir)
+	md, err := toml.Decode(string(text), c)
+	if pe := (toml.ParseError{}); errors.As(err, &pe) {
 		return nil, &hintError{fmt.Errorf("%s line %d: %s", path, pe.Position.Line, pe.Message), "mend that line"}
-	case err != nil:
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if unknown := md.Undecoded(); len(unknown) > 0 {

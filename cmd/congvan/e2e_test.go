@@ -388,10 +388,8 @@ func TestE2EKilledAtAnyMomentItGoesOn(t *testing.T) {
 	command(t, "/", "", bin, "demo", "--once", "--data", whole)
 	command(t, "/", "", "cp", "-r", filepath.Join(whole, "cache"), cache)
 	want := copies(t, bin, whole)
-	// Later runs find compiled code and end sooner: half of the first is well within every one.
-	length := time.Since(start) / 2
-	late, random := 0, rand.New(rand.NewSource(22))
-	for i := range kills() {
+	length, random := time.Since(start)/2, rand.New(rand.NewSource(22))
+	for i, late := 0, 0; i < kills(); i++ {
 		dir := filepath.Join(t.TempDir(), "demo")
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			t.Fatal(err)
@@ -402,13 +400,19 @@ func TestE2EKilledAtAnyMomentItGoesOn(t *testing.T) {
 		if err := c.Start(); err != nil {
 			t.Fatal(err)
 		}
+		again := time.Now()
 		timer := time.AfterFunc(after, func() { c.Process.Kill() })
 		err := c.Wait()
 		timer.Stop()
-		if err == nil {
-			late++ // a run quicker than half of the first
+		if err == nil { // later runs find compiled code, and perhaps a quieter machine
+			if late++; late > 5 {
+				t.Fatalf("runs are over before they can be killed after %v", after)
+			}
+			length = min(length, time.Since(again)) / 2
+			i--
+			continue
 		}
-		again := time.Now()
+		again = time.Now()
 		if out, err := try("/", "", bin, "demo", "--once", "--data", dir); err != nil {
 			t.Errorf("kill %d after %v: run again: %v\n%s", i, after, err, out)
 			continue
@@ -419,9 +423,6 @@ func TestE2EKilledAtAnyMomentItGoesOn(t *testing.T) {
 		if got != want {
 			t.Errorf("kill %d after %v: %d copies, want %d", i, after, got, want)
 		}
-	}
-	if late > kills()/2 {
-		t.Errorf("%d of %d kills came after the run had ended", late, kills())
 	}
 }
 

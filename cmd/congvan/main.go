@@ -87,7 +87,7 @@ func newRoot(s *streams) *cobra.Command {
 		return &usageError{err, "see: " + c.CommandPath() + " --help"}
 	})
 	root.AddCommand(demoCommand(s), initCommand(s), serveCommand(s), checkCommand(s), directoryCommand(s), accountCommand(s),
-		issueCommand(s), spoolCommand(s), registerCommand(s), sequenceCommand(s), restoredCommand(s), actCommand(s), statusCommand(s), reportCommand(s), readCommand(s), headingCommand(s), recipientsCommand(s), recodeCommand(s), replyCommand(s), verifyCommand(s),
+		issueCommand(s), spoolCommand(s), registerCommand(s), sequenceCommand(s), backupCommand(s), restoreCommand(s), restoredCommand(s), actCommand(s), statusCommand(s), reportCommand(s), readCommand(s), headingCommand(s), recipientsCommand(s), recodeCommand(s), replyCommand(s), verifyCommand(s),
 		evidenceCommand(s), hotfolderCommand(s), handoverCommand(s), faultCommand(s), dnsCommand(s), tokenCommand(s),
 		calendarCommand(s), callCommand(s),
 		recallCommand(s), replaceCommand(s), correctCommand(s), supplementCommand(s), undoCommand(s), pickupCommand(s))

@@ -73,3 +73,28 @@ type File struct {
 
 // Size is the number of its bytes.
 func (f *File) Size() int64 { return f.size }
+
+// Copy puts a blob of one store into another, unless it is there in its whole size. Bytes of another digest are an error and are
+// not kept.
+func Copy(ctx context.Context, from, to Store, digest Digest) error {
+	f, err := from.Open(digest)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if size, err := to.Size(digest); err == nil && size == f.Size() {
+		return nil
+	}
+	st, err := to.Stage(ctx, f, 0)
+	if err != nil {
+		return fmt.Errorf("copy blob %s: %w", digest, err)
+	}
+	defer st.Discard()
+	if st.Digest != digest {
+		return fmt.Errorf("copy blob %s: its bytes are damaged: their digest is %s", digest, st.Digest)
+	}
+	if err := st.Keep(); err != nil {
+		return fmt.Errorf("copy blob %s: %w", digest, err)
+	}
+	return nil
+}
