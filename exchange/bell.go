@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"congvan/exchange/worktime"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
@@ -106,24 +107,18 @@ func (s *Store) Tend(ctx context.Context) error {
 
 // A ringing is the bell of one half-day.
 type ringing struct {
-	HalfDay
-	cal   *Calendar
+	worktime.HalfDay
+	cal   *worktime.Calendar
 	dir   *recipients.Directory
 	now   time.Time
 	bells []int64 // when the latest bells were rung, this one first
 }
 
-// chain is the gateway's chain of events for the half-day: two for each day since 1970, below those of documents.
-func (h HalfDay) chain() int64 {
-	n := int64(mustDayNumber(h.Day)) * 2
-	if h.Half == Afternoon {
-		n++
-	}
-	return n
-}
+// halfChain is the gateway's chain of events for a half-day, below those of documents.
+func halfChain(h worktime.HalfDay) int64 { return h.Number() }
 
 // ring tells each unit once in a half-day what it has to know. A node that dies leaves the rest to the next that looks.
-func (s *Store) ring(ctx context.Context, cal *Calendar, h HalfDay) error {
+func (s *Store) ring(ctx context.Context, cal *worktime.Calendar, h worktime.HalfDay) error {
 	mine, err := s.holdBell(ctx, h)
 	if err != nil || !mine {
 		return err
@@ -173,7 +168,7 @@ func (s *Store) ring(ctx context.Context, cal *Calendar, h HalfDay) error {
 }
 
 // holdBell takes the bell of a half-day for this node, unless it was rung or another node holds it.
-func (s *Store) holdBell(ctx context.Context, h HalfDay) (mine bool, err error) {
+func (s *Store) holdBell(ctx context.Context, h worktime.HalfDay) (mine bool, err error) {
 	var rung []int64
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		return tx.SelectContext(ctx, &rung, `SELECT at FROM bell WHERE day = $1 AND half = $2 AND (done_at > 0 OR lease_until >= $3)`, h.Day, h.Half, tx.Now.UnixMicro())
@@ -193,7 +188,7 @@ func (s *Store) holdBell(ctx context.Context, h HalfDay) (mine bool, err error) 
 	return mine, err
 }
 
-func (s *Store) extendBell(ctx context.Context, h HalfDay) error {
+func (s *Store) extendBell(ctx context.Context, h worktime.HalfDay) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE bell SET lease_until = $1 WHERE day = $2 AND half = $3`, tx.Now.Add(bellLease).UnixMicro(), h.Day, h.Half)
 		return err
@@ -218,7 +213,7 @@ type reminder struct {
 	Told    []string `json:"told"` // addresses of mailboxes here that got it
 	Subject string   `json:"subject,omitempty"`
 
-	half HalfDay
+	half worktime.HalfDay
 	text string
 }
 
@@ -284,7 +279,7 @@ func (s *Store) remindTx(ctx context.Context, tx *sqldb.Tx, m *reminder, body *m
 		}
 	}
 	if e == nil {
-		written, err := recordChain(ctx, tx, m.half.chain(), m.Kind, Gateway, m)
+		written, err := recordChain(ctx, tx, halfChain(m.half), m.Kind, Gateway, m)
 		if err != nil {
 			return false, err
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/exchange/worktime"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
 	"congvan/templates"
@@ -111,7 +112,7 @@ func (s *Store) sort(ctx context.Context, r *ringing, d *digest, c *dueCopy) err
 			d.fresh.add(r.line(c) + ".")
 		default:
 			d.unopened.add(r.line(c) + fmt.Sprintf("; đến từ %s, chưa mở.", clockDate(c.Since)))
-			d.unopened.tells = d.unopened.tells || n == 2 || r.Half == Morning
+			d.unopened.tells = d.unopened.tells || n == 2 || r.Half == worktime.Morning
 			if n >= 3 && paces[c.Urgency].step == 0 {
 				d.ladder, d.climbs = append(d.ladder, *c), d.climbs || n == 3
 			}
@@ -141,7 +142,7 @@ func (p *section) put(r *ringing, c *dueCopy, what string, told bool) {
 	if told && c.Deadline < r.now.UnixMicro() {
 		became = max(c.Since, c.Deadline)
 	}
-	if r.Half == Morning && told || len(r.bells) < 2 || became >= r.bells[1] {
+	if r.Half == worktime.Morning && told || len(r.bells) < 2 || became >= r.bells[1] {
 		p.tells = true
 	}
 }
@@ -227,7 +228,7 @@ func (s *Store) sendDigest(ctx context.Context, r *ringing, d *digest, u recipie
 }
 
 // warn notes on a copy that its owner was told how little time is left.
-func (s *Store) warn(ctx context.Context, tx *sqldb.Tx, h HalfDay, w warning) error {
+func (s *Store) warn(ctx context.Context, tx *sqldb.Tx, h worktime.HalfDay, w warning) error {
 	c, err := receipt(ctx, tx, w.id)
 	if err != nil || c.Dispatch.Closed() {
 		return err

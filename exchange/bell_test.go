@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"congvan/exchange"
+	"congvan/exchange/worktime"
 	"congvan/mailcore"
 	"congvan/mailcore/blob"
 	"congvan/mailcore/mailtest"
@@ -24,6 +25,17 @@ import (
 type turnedClock struct {
 	sync.Mutex
 	at time.Time
+}
+
+var zone = time.FixedZone("+07", 7*3600)
+
+func local(t testing.TB, text string) time.Time {
+	t.Helper()
+	at, err := time.ParseInLocation("2006-01-02 15:04", text, zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
 }
 
 func (c *turnedClock) now() time.Time {
@@ -404,8 +416,8 @@ func TestDeadlinesFollowTheCalendar(t *testing.T) {
 		if got := []string{deadline("stc"), deadline("syt"), deadline("sct")}; strings.Join(got, " ") != "không 12/03 17:00 12/02 14:30" {
 			t.Errorf("deadlines %q", got)
 		}
-		change := exchange.CalendarChange{Days: []exchange.Day{{Day: "2026-02-12", Kind: exchange.DayHalf, Source: "TB 1/TB-UBND"}, {Day: "2026-02-28", Kind: exchange.DayWorking, Source: "TB 2/TB-UBND"}},
-			Hours: []exchange.Hours{{From: "2026-03-01", Morning: exchange.Span{From: 420, To: 690}, Afternoon: exchange.Span{From: 780, To: 990}, DaysOff: []time.Weekday{0, 6}, Source: "QĐ 3/QĐ-UBND"}}}
+		change := worktime.Change{Days: []worktime.Day{{Day: "2026-02-12", Kind: worktime.DayHalf, Source: "TB 1/TB-UBND"}, {Day: "2026-02-28", Kind: worktime.DayWorking, Source: "TB 2/TB-UBND"}},
+			Hours: []worktime.Hours{{From: "2026-03-01", Morning: worktime.Span{From: 420, To: 690}, Afternoon: worktime.Span{From: 780, To: 990}, DaysOff: []time.Weekday{0, 6}, Source: "QĐ 3/QĐ-UBND"}}}
 		by := exchange.Actor{Name: "quản trị"}
 		e, err := p.ChangeCalendar(ctx, by, change)
 		if err != nil || e.Version != 1 || len(e.What) != 3 {
@@ -427,8 +439,8 @@ func TestDeadlinesFollowTheCalendar(t *testing.T) {
 		if log, err := p.CalendarLog(ctx); err != nil || len(log) != 1 || log[0].By != "quản trị" {
 			t.Errorf("journal %+v, %v", log, err)
 		}
-		for _, bad := range []exchange.CalendarChange{{Days: []exchange.Day{{Day: "2026-02-30", Kind: exchange.DayOff, Source: "x"}}}, {Days: []exchange.Day{{Day: "2026-02-20", Kind: exchange.DayOff}}},
-			{Hours: []exchange.Hours{{From: "2026-03-01", Morning: exchange.Span{From: 600, To: 500}, Source: "x"}}}} {
+		for _, bad := range []worktime.Change{{Days: []worktime.Day{{Day: "2026-02-30", Kind: worktime.DayOff, Source: "x"}}}, {Days: []worktime.Day{{Day: "2026-02-20", Kind: worktime.DayOff}}},
+			{Hours: []worktime.Hours{{From: "2026-03-01", Morning: worktime.Span{From: 600, To: 500}, Source: "x"}}}} {
 			if _, err := p.ChangeCalendar(ctx, by, bad); err == nil {
 				t.Errorf("taken: %+v", bad)
 			}
@@ -534,7 +546,7 @@ func TestOutagesAreKnown(t *testing.T) {
 		}
 		cal, _ := p.Calendar(t.Context())
 		halves := cal.HalfDays("2026-03-02", "2026-03-02")
-		if am, pm := halves[0].Uptime(out), halves[1].Uptime(out); am != 2*time.Hour || pm != 3*time.Hour+30*time.Minute {
+		if am, pm := exchange.Uptime(halves[0], out), exchange.Uptime(halves[1], out); am != 2*time.Hour || pm != 3*time.Hour+30*time.Minute {
 			t.Errorf("up for %s and %s", am, pm)
 		}
 	})

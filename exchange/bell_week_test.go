@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"congvan/exchange"
+	"congvan/exchange/worktime"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
@@ -190,8 +191,8 @@ func (w *week) do(words []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kinds := map[string]exchange.DayKind{"nghỉ": exchange.DayOff, "nửa ngày": exchange.DayHalf, "làm việc": exchange.DayWorking}
-		if _, err := w.ChangeCalendar(ctx, exchange.Actor{Name: "quản trị"}, exchange.CalendarChange{Days: []exchange.Day{{Day: d.Format(time.DateOnly), Kind: kinds[kind], Source: source}}}); err != nil {
+		kinds := map[string]worktime.DayKind{"nghỉ": worktime.DayOff, "nửa ngày": worktime.DayHalf, "làm việc": worktime.DayWorking}
+		if _, err := w.ChangeCalendar(ctx, exchange.Actor{Name: "quản trị"}, worktime.Change{Days: []worktime.Day{{Day: d.Format(time.DateOnly), Kind: kinds[kind], Source: source}}}); err != nil {
 			t.Fatal(err)
 		}
 	case words[1] == "phát":
@@ -348,7 +349,7 @@ func (w *week) summary() {
 		if weak > 0 {
 			fmt.Fprintf(&w.out, ", trong đó %d chỉ thấy phần mềm thư mở hộp thư khi không có thư mới", weak)
 		}
-		if down := h.End.Sub(h.Start) - h.Uptime(outages); down > 0 {
+		if down := h.End.Sub(h.Start) - exchange.Uptime(h, outages); down > 0 {
 			fmt.Fprintf(&w.out, "; hệ thống ngừng %d phút", int(down.Minutes()))
 		}
 		w.out.WriteString("\n")

@@ -3,15 +3,13 @@ package exchange
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"congvan/exchange/worktime"
 	"congvan/mailcore/sqldb"
 )
 
@@ -20,12 +18,6 @@ const (
 	EventCalendar  = "calendar"  // the table of working time was changed
 	EventDeadlines = "deadlines" // deadlines of open copies were reckoned again on account of a change
 )
-
-// A CalendarChange is what somebody changes in the calendar of working time, all of it or nothing.
-type CalendarChange struct {
-	Days  []Day   // a Kind of "" takes the day out of the table: the rules hold for it again
-	Hours []Hours // office hours that begin on a day; those of the same day are replaced
-}
 
 // A CalendarEntry is one line of the calendar's journal.
 type CalendarEntry struct {
@@ -36,7 +28,7 @@ type CalendarEntry struct {
 }
 
 // Calendar returns the calendar in force.
-func (s *Store) Calendar(ctx context.Context) (c *Calendar, err error) {
+func (s *Store) Calendar(ctx context.Context) (c *worktime.Calendar, err error) {
 	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		c, err = calendar(ctx, tx)
 		return err
@@ -47,11 +39,11 @@ func (s *Store) Calendar(ctx context.Context) (c *Calendar, err error) {
 // calendars keeps calendars by the digest of their rows: what they say never changes.
 var calendars struct {
 	sync.Mutex
-	known map[string]*Calendar
+	known map[string]*worktime.Calendar
 }
 
 // calendar returns the calendar that the table makes, with the rules for what it leaves out.
-func calendar(ctx context.Context, tx *sqldb.Tx) (*Calendar, error) {
+func calendar(ctx context.Context, tx *sqldb.Tx) (*worktime.Calendar, error) {
 	var last []struct {
 		ID     int64  `db:"id"`
 		Digest string `db:"digest"`
@@ -73,7 +65,7 @@ func calendar(ctx context.Context, tx *sqldb.Tx) (*Calendar, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.Version = version; version > 0 && c.digest() != last[0].Digest {
+	if c.Version = version; version > 0 && c.Digest() != last[0].Digest {
 		return c, nil // the rows are not those of the last change: Check says so
 	}
 	calendars.Lock()
@@ -82,25 +74,14 @@ func calendar(ctx context.Context, tx *sqldb.Tx) (*Calendar, error) {
 		clear(calendars.known)
 	}
 	if calendars.known == nil {
-		calendars.known = map[string]*Calendar{}
+		calendars.known = map[string]*worktime.Calendar{}
 	}
 	calendars.known[key] = c
 	return c, nil
 }
 
-// NewCalendar returns the calendar of a table with these rows.
-func NewCalendar(days []Day, hours []Hours) *Calendar {
-	c := &Calendar{days: map[string]Day{}, hours: slices.Clone(hours)}
-	for _, d := range days {
-		d.Proposed = false
-		c.days[d.Day] = d
-	}
-	c.order()
-	return c
-}
-
-func readCalendar(ctx context.Context, tx *sqldb.Tx) (*Calendar, error) {
-	var days []Day
+func readCalendar(ctx context.Context, tx *sqldb.Tx) (*worktime.Calendar, error) {
+	var days []worktime.Day
 	if err := tx.SelectContext(ctx, &days, `SELECT day, kind, source FROM calendar_day`); err != nil {
 		return nil, fmt.Errorf("calendar: %w", err)
 	}
@@ -115,87 +96,22 @@ func readCalendar(ctx context.Context, tx *sqldb.Tx) (*Calendar, error) {
 	if err := tx.SelectContext(ctx, &rows, `SELECT from_day, yearly, morning, afternoon, days_off, source FROM office_hours`); err != nil {
 		return nil, fmt.Errorf("office hours: %w", err)
 	}
-	var hours []Hours
+	var hours []worktime.Hours
 	for _, h := range rows {
-		morning, errM := ParseSpan(h.Morning)
-		afternoon, errA := ParseSpan(h.Afternoon)
+		morning, errM := worktime.ParseSpan(h.Morning)
+		afternoon, errA := worktime.ParseSpan(h.Afternoon)
 		if err := cmp.Or(errM, errA); err != nil {
 			return nil, fmt.Errorf("office hours from %s: %w", h.From, err)
 		}
-		hours = append(hours, Hours{h.From, h.Yearly, morning, afternoon, parseOff(h.DaysOff), h.Source})
+		hours = append(hours, worktime.Hours{From: h.From, Yearly: h.Yearly, Morning: morning, Afternoon: afternoon,
+			DaysOff: worktime.ParseWeekdays(h.DaysOff), Source: h.Source})
 	}
-	return NewCalendar(days, hours), nil
+	return worktime.New(days, hours), nil
 }
 
-// order sorts hours so that of two that begin on one day the one for this day alone wins over the yearly one.
-func (c *Calendar) order() {
-	slices.SortFunc(c.hours, func(a, b Hours) int {
-		if a.Yearly != b.Yearly {
-			return map[bool]int{true: -1, false: 1}[a.Yearly]
-		}
-		return cmpDays(a.From, b.From)
-	})
-}
-
-// digest covers every row of the table.
-func (c *Calendar) digest() string {
-	sum := sha256.New()
-	for _, d := range c.Days() {
-		fmt.Fprintf(sum, "%q %q %q\n", d.Day, d.Kind, d.Source)
-	}
-	for _, h := range c.hours {
-		fmt.Fprintf(sum, "%q %t %q %q %q %q\n", h.From, h.Yearly, h.Morning, h.Afternoon, offDigits(h.DaysOff), h.Source)
-	}
-	return hex.EncodeToString(sum.Sum(nil))
-}
-
-// Days lists the rows of the table, in order.
-func (c *Calendar) Days() []Day {
-	out := make([]Day, 0, len(c.days))
-	for _, d := range c.days {
-		out = append(out, d)
-	}
-	slices.SortFunc(out, func(a, b Day) int { return cmpDays(a.Day, b.Day) })
-	return out
-}
-
-// Hours lists the office hours that the table holds.
-func (c *Calendar) Hours() []Hours { return slices.Clone(c.hours) }
-
-// ParseSpan reads "07:30-11:30"; "" is no time at all.
-func ParseSpan(text string) (s Span, err error) {
-	if text == "" {
-		return s, nil
-	}
-	from, to, ok := strings.Cut(strings.ReplaceAll(text, "–", "-"), "-")
-	a, errA := time.Parse("15:04", strings.TrimSpace(from))
-	b, errB := time.Parse("15:04", strings.TrimSpace(to))
-	if !ok || errA != nil || errB != nil || !a.Before(b) {
-		return s, &Error{Invalid, CodeBadHours, text}
-	}
-	return Span{a.Hour()*60 + a.Minute(), b.Hour()*60 + b.Minute()}, nil
-}
-
-// String writes the span as ParseSpan reads it.
-func (s Span) String() string {
-	if s.To <= s.From {
-		return ""
-	}
-	return fmt.Sprintf("%02d:%02d-%02d:%02d", s.From/60, s.From%60, s.To/60, s.To%60)
-}
-
-func parseOff(digits string) (days []time.Weekday) {
-	for _, r := range digits {
-		if r >= '1' && r <= '7' {
-			days = append(days, time.Weekday((r-'0')%7))
-		}
-	}
-	return days
-}
-
-func (ch *CalendarChange) validate() error {
+func validChange(ch worktime.Change) error {
 	for _, d := range ch.Days {
-		if _, err := time.Parse(time.DateOnly, d.Day); err != nil || d.Kind != "" && d.Kind != DayOff && d.Kind != DayWorking && d.Kind != DayHalf {
+		if _, err := time.Parse(time.DateOnly, d.Day); err != nil || d.Kind != "" && d.Kind != worktime.DayOff && d.Kind != worktime.DayWorking && d.Kind != worktime.DayHalf {
 			return &Error{Invalid, CodeBadDay, d.Day}
 		}
 		if d.Kind != "" && strings.TrimSpace(d.Source) == "" {
@@ -204,8 +120,8 @@ func (ch *CalendarChange) validate() error {
 	}
 	for _, h := range ch.Hours {
 		_, err := time.Parse(time.DateOnly, h.From)
-		noon := h.Afternoon == Span{} || h.Afternoon.From >= h.Morning.To && h.Afternoon.To > h.Afternoon.From
-		if err != nil || h.Morning.From < 0 || h.Morning.To <= h.Morning.From || !noon || h.Afternoon.To > 24*60 || len(offDigits(h.DaysOff)) > 6 {
+		noon := h.Afternoon == worktime.Span{} || h.Afternoon.From >= h.Morning.To && h.Afternoon.To > h.Afternoon.From
+		if err != nil || h.Morning.From < 0 || h.Morning.To <= h.Morning.From || !noon || h.Afternoon.To > 24*60 || len(h.DaysOff.String()) > 6 {
 			return &Error{Invalid, CodeBadHours, h.From + " " + h.Morning.String() + " " + h.Afternoon.String()}
 		}
 		if strings.TrimSpace(h.Source) == "" {
@@ -217,8 +133,8 @@ func (ch *CalendarChange) validate() error {
 
 // ChangeCalendar writes a change of working time into the table, its journal and the gateway's events, and returns the lines
 // of the journal; none when everything had been so before. Deadlines follow by Reckon.
-func (s *Store) ChangeCalendar(ctx context.Context, by Actor, ch CalendarChange) (*CalendarEntry, error) {
-	if err := ch.validate(); err != nil {
+func (s *Store) ChangeCalendar(ctx context.Context, by Actor, ch worktime.Change) (*CalendarEntry, error) {
+	if err := validChange(ch); err != nil {
 		return nil, err
 	}
 	var e *CalendarEntry
@@ -240,21 +156,21 @@ func (s *Store) ChangeCalendar(ctx context.Context, by Actor, ch CalendarChange)
 	return e, nil
 }
 
-func changeCalendar(ctx context.Context, tx *sqldb.Tx, by Actor, ch CalendarChange) (*CalendarEntry, error) {
+func changeCalendar(ctx context.Context, tx *sqldb.Tx, by Actor, ch worktime.Change) (*CalendarEntry, error) {
 	was, err := calendar(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
 	e := &CalendarEntry{Version: was.Version, At: tx.Now, By: by.String(), What: []string{}}
 	for _, d := range ch.Days {
-		what, err := was.putDay(ctx, tx, d)
+		what, err := putDay(ctx, tx, was, d)
 		if err != nil {
 			return nil, err
 		}
 		e.What = append(e.What, what...)
 	}
 	for _, h := range ch.Hours {
-		what, err := was.putHours(ctx, tx, h)
+		what, err := putHours(ctx, tx, was, h)
 		if err != nil {
 			return nil, err
 		}
@@ -273,18 +189,19 @@ func changeCalendar(ctx context.Context, tx *sqldb.Tx, by Actor, ch CalendarChan
 	}
 	e.Version++
 	_, err = tx.ExecContext(ctx, `INSERT INTO calendar_change (id, at, by_whom, what, digest) VALUES ($1, $2, $3, $4, $5)`,
-		e.Version, tx.Now.UnixMicro(), e.By, string(text), now.digest())
+		e.Version, tx.Now.UnixMicro(), e.By, string(text), now.Digest())
 	if err != nil {
 		return nil, err
 	}
-	_, err = recordChain(ctx, tx, gatewayChain, EventCalendar, by, map[string]any{"version": e.Version, "what": e.What, "sha256": now.digest()})
+	_, err = recordChain(ctx, tx, gatewayChain, EventCalendar, by, map[string]any{"version": e.Version, "what": e.What, "sha256": now.Digest()})
 	tx.Wake(topicDuty)
 	return e, err
 }
 
 // putDay writes a row and says what changed; nothing when it stands there so.
-func (c *Calendar) putDay(ctx context.Context, tx *sqldb.Tx, d Day) ([]string, error) {
-	was, there := c.days[d.Day]
+func putDay(ctx context.Context, tx *sqldb.Tx, table *worktime.Calendar, d worktime.Day) ([]string, error) {
+	was, there := table.DayOn(d.Day)
+	there = there && !was.Proposed
 	d.Proposed = false
 	var err error
 	switch {
@@ -292,46 +209,24 @@ func (c *Calendar) putDay(ctx context.Context, tx *sqldb.Tx, d Day) ([]string, e
 		return nil, nil
 	case d.Kind == "":
 		_, err = tx.ExecContext(ctx, `DELETE FROM calendar_day WHERE day = $1`, d.Day)
-		return []string{shortDate(d.Day) + ": bỏ khỏi bảng, theo đề xuất của quy tắc"}, err
+	default:
+		_, err = tx.ExecContext(ctx, `INSERT INTO calendar_day (day, kind, source) VALUES ($1, $2, $3)
+			ON CONFLICT (day) DO UPDATE SET kind = excluded.kind, source = excluded.source`, d.Day, d.Kind, d.Source)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO calendar_day (day, kind, source) VALUES ($1, $2, $3)
-		ON CONFLICT (day) DO UPDATE SET kind = excluded.kind, source = excluded.source`, d.Day, d.Kind, d.Source)
-	return []string{shortDate(d.Day) + ": " + d.Kind.Vietnamese() + " (" + d.Source + ")"}, err
+	return []string{d.Vietnamese()}, err
 }
 
-func (c *Calendar) putHours(ctx context.Context, tx *sqldb.Tx, h Hours) ([]string, error) {
-	for _, was := range c.hours {
+func putHours(ctx context.Context, tx *sqldb.Tx, table *worktime.Calendar, h worktime.Hours) ([]string, error) {
+	for _, was := range table.Hours() {
 		if was.From == h.From && was.Yearly == h.Yearly && was.Morning == h.Morning && was.Afternoon == h.Afternoon &&
-			was.Source == h.Source && offDigits(was.DaysOff) == offDigits(h.DaysOff) {
+			was.Source == h.Source && was.DaysOff.String() == h.DaysOff.String() {
 			return nil, nil
 		}
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO office_hours (from_day, yearly, morning, afternoon, days_off, source) VALUES ($1, $2, $3, $4, $5, $6)
 		ON CONFLICT (from_day, yearly) DO UPDATE SET morning = excluded.morning, afternoon = excluded.afternoon, days_off = excluded.days_off,
-		source = excluded.source`, h.From, h.Yearly, h.Morning.String(), h.Afternoon.String(), offDigits(h.DaysOff), h.Source)
+		source = excluded.source`, h.From, h.Yearly, h.Morning.String(), h.Afternoon.String(), h.DaysOff.String(), h.Source)
 	return []string{h.Vietnamese() + " (" + h.Source + ")"}, err
-}
-
-// Vietnamese names the kind as the table is printed and imported.
-func (k DayKind) Vietnamese() string {
-	return map[DayKind]string{DayOff: "nghỉ", DayWorking: "làm việc", DayHalf: "nửa ngày"}[k]
-}
-
-// Vietnamese tells the hours as people read them.
-func (h Hours) Vietnamese() string {
-	var off []string
-	for _, d := range h.DaysOff {
-		off = append(off, [...]string{"Chủ nhật", "thứ Hai", "thứ Ba", "thứ Tư", "thứ Năm", "thứ Sáu", "thứ Bảy"}[d])
-	}
-	text := "Giờ làm việc từ " + shortDate(h.From)
-	if h.Yearly {
-		text += " (hằng năm)"
-	}
-	text += ": " + strings.Trim(h.Morning.String()+", "+h.Afternoon.String(), ", ")
-	if len(off) > 0 {
-		text += ", nghỉ " + strings.Join(off, ", ")
-	}
-	return text
 }
 
 // CalendarLog lists the changes of the calendar, newest first.

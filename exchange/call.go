@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/exchange/worktime"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
 )
@@ -132,7 +133,7 @@ func (s *Store) callSection(ctx context.Context, r *ringing, d *digest, agency r
 			line += "; đã gọi " + fmt.Sprint(c.Calls) + " lần, không gặp được"
 		}
 		d.calls.add(line + ".")
-		if r.Half == Morning || len(r.bells) < 2 || c.ListedAt >= r.bells[0] {
+		if r.Half == worktime.Morning || len(r.bells) < 2 || c.ListedAt >= r.bells[0] {
 			d.calls.tells = true
 		}
 	}

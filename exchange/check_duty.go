@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 
+	"congvan/exchange/worktime"
 	"congvan/mailcore/sqldb"
 )
 
@@ -61,7 +62,7 @@ func (c *checker) calendar(ctx context.Context, tx *sqldb.Tx, events []Event) er
 			want[s.Version] = s.SHA256
 		}
 	}
-	last := NewCalendar(nil, nil).digest()
+	last := worktime.New(nil, nil).Digest()
 	for _, ch := range changes {
 		if last = ch.Digest; want[ch.ID] != ch.Digest {
 			c.sayf("calendar_change %d: is not what its event says", ch.ID)
@@ -71,7 +72,7 @@ func (c *checker) calendar(ctx context.Context, tx *sqldb.Tx, events []Event) er
 	for id := range want {
 		c.sayf("calendar_change %d: the row was removed", id)
 	}
-	if now.digest() != last {
+	if now.Digest() != last {
 		c.sayf("calendar_day, office_hours: are not as the last change of the calendar left them")
 	}
 	return nil

@@ -3,6 +3,8 @@ package exchange
 import (
 	"slices"
 	"time"
+
+	"congvan/exchange/worktime"
 )
 
 // A pace is how soon somebody must act on a document of one urgency, in working time.
@@ -35,7 +37,7 @@ const rungs = 3
 
 // duty sets the one owner and the one deadline that follow from the state, which is so since a time. Deadlines that the
 // calendar gives are reckoned again when it changes.
-func (d *Dispatch) duty(doc *Document, cal *Calendar, since time.Time) {
+func (d *Dispatch) duty(doc *Document, cal *worktime.Calendar, since time.Time) {
 	d.Calendar, d.Alarm = cal.Version, 0
 	if d.Closed() {
 		d.Owner, d.Deadline = "", 0
@@ -60,7 +62,7 @@ func (d *Dispatch) duty(doc *Document, cal *Calendar, since time.Time) {
 	}
 }
 
-func (d *Dispatch) deadline(p pace, cal *Calendar, since time.Time) time.Time {
+func (d *Dispatch) deadline(p pace, cal *worktime.Calendar, since time.Time) time.Time {
 	switch {
 	case d.Transport == Relayed:
 		return cal.AfterDays(since, p.relay)

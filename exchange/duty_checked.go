@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"congvan/exchange/worktime"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
@@ -25,7 +26,7 @@ const early = time.Hour
 type Check struct {
 	Unit  recipients.UnitCode `db:"unit" json:"unit"`
 	Day   string              `db:"day" json:"day"`
-	Half  Half                `db:"half" json:"half"`
+	Half  worktime.Half       `db:"half" json:"half"`
 	How   string              `db:"how" json:"how"`
 	At    int64               `db:"at" json:"-"`
 	Actor string              `db:"actor" json:"actor"`
@@ -44,7 +45,7 @@ func isWork(kind string) bool {
 }
 
 // noteWork notes that a unit opened a copy or did something about it.
-func noteWork(ctx context.Context, tx *sqldb.Tx, d *Dispatch, cal *Calendar, kind string, by Actor) error {
+func noteWork(ctx context.Context, tx *sqldb.Tx, d *Dispatch, cal *worktime.Calendar, kind string, by Actor) error {
 	if d.Way != ByMailbox || d.Unit == "" {
 		return nil
 	}
@@ -59,7 +60,7 @@ func noteWork(ctx context.Context, tx *sqldb.Tx, d *Dispatch, cal *Calendar, kin
 }
 
 // noteCheck keeps the first look of a half-day; a weak one gives way to a stronger. Out of hours it counts for nothing.
-func noteCheck(ctx context.Context, tx *sqldb.Tx, cal *Calendar, unit recipients.UnitCode, how string, at time.Time, actor string) error {
+func noteCheck(ctx context.Context, tx *sqldb.Tx, cal *worktime.Calendar, unit recipients.UnitCode, how string, at time.Time, actor string) error {
 	h, ok := cal.At(at.Add(early))
 	if now, works := cal.At(at); works {
 		h, ok = now, true

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/exchange/worktime"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
 	"congvan/templates"
@@ -80,7 +81,7 @@ func (s *Store) lookedText(ctx context.Context, r *ringing, unit recipients.Unit
 		case h.How != "":
 			what = "có xem hộp thư lúc " + time.UnixMicro(h.At).In(hanoi).Format("15:04")
 		}
-		lines = append(lines, HalfDay{Day: h.Day, Half: h.Half}.String()+": "+what)
+		lines = append(lines, worktime.HalfDay{Day: h.Day, Half: h.Half}.String()+": "+what)
 	}
 	if len(lines) == 0 {
 		return "", nil
@@ -93,7 +94,7 @@ const maxAlarms = 100
 
 // climb takes urgent copies up the ladder in working time: the unit is told that nobody has opened one, then its deputy and
 // head, then the issuing unit is asked to call. Copies of other documents wait for the bells.
-func (s *Store) climb(ctx context.Context, cal *Calendar, h HalfDay) error {
+func (s *Store) climb(ctx context.Context, cal *worktime.Calendar, h worktime.HalfDay) error {
 	var due []dueCopy
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
 		return tx.SelectContext(ctx, &due, `SELECT `+dueColumns+` FROM dispatch d JOIN document o ON o.id = d.document_id

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"congvan/exchange/worktime"
 	"congvan/mailcore/sqldb"
 )
 
@@ -56,7 +57,7 @@ func (s *Store) Outages(ctx context.Context, from, to time.Time) ([]Outage, erro
 }
 
 // Uptime returns how much of a half-day's working time the gateway ran, given the outages of that time.
-func (h HalfDay) Uptime(outages []Outage) time.Duration {
+func Uptime(h worktime.HalfDay, outages []Outage) time.Duration {
 	up := h.End.Sub(h.Start)
 	for _, o := range outages {
 		from, to := o.From, o.To

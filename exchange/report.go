@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"congvan/exchange/worktime"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
 )
@@ -240,7 +241,7 @@ type arrivalTime struct {
 }
 
 // received follows each copy that arrived in a mailbox of ours until the end of the report.
-func (r *reporter) received(ctx context.Context, tx *sqldb.Tx, cal *Calendar) error {
+func (r *reporter) received(ctx context.Context, tx *sqldb.Tx, cal *worktime.Calendar) error {
 	from, to := r.bounds()
 	rows, err := tx.QueryxContext(ctx, `SELECT p.unit, e.at AS delivered, coalesce(min(CASE WHEN a.kind = 'accepted' THEN a.at END), 0) AS accepted,
 		coalesce(min(CASE WHEN a.kind = 'noted' THEN a.at END), 0) AS noted, coalesce(min(CASE WHEN a.kind = 'refused' THEN a.at END), 0) AS refused,
@@ -265,7 +266,7 @@ func (r *reporter) received(ctx context.Context, tx *sqldb.Tx, cal *Calendar) er
 }
 
 // count adds what became of one copy by the end of the report.
-func (a *arrivalTime) count(f *Figures, cal *Calendar, end int64) {
+func (a *arrivalTime) count(f *Figures, cal *worktime.Calendar, end int64) {
 	day := cal.Close(time.UnixMicro(a.Delivered)).UnixMicro()
 	f.Received++
 	dealt := int64(0) // when somebody first dealt with it, or nobody had to any more

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/exchange/worktime"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/mailcore/viettext"
@@ -39,7 +40,7 @@ const excusedBelow = 0.5
 
 // checks compares the half-days of the report with those in which units looked after their mail. Where the gateway did not run
 // for most of a half-day, nobody is blamed.
-func (r *reporter) checks(ctx context.Context, tx *sqldb.Tx, cal *Calendar, outages []Outage, since func(recipients.UnitCode) time.Time) error {
+func (r *reporter) checks(ctx context.Context, tx *sqldb.Tx, cal *worktime.Calendar, outages []Outage, since func(recipients.UnitCode) time.Time) error {
 	var all []Check
 	err := tx.SelectContext(ctx, &all, `SELECT unit, day, half, how, at, actor FROM checked WHERE day BETWEEN $1 AND $2`, r.rep.From, r.rep.To)
 	if err != nil {
@@ -48,7 +49,7 @@ func (r *reporter) checks(ctx context.Context, tx *sqldb.Tx, cal *Calendar, outa
 	type window struct {
 		unit recipients.UnitCode
 		day  string
-		half Half
+		half worktime.Half
 	}
 	how := map[window]string{}
 	for _, c := range all {
@@ -59,7 +60,7 @@ func (r *reporter) checks(ctx context.Context, tx *sqldb.Tx, cal *Calendar, outa
 			break // not over yet
 		}
 		r.rep.HalfDays++
-		excused := float64(h.Uptime(outages)) < excusedBelow*float64(h.End.Sub(h.Start))
+		excused := float64(Uptime(h, outages)) < excusedBelow*float64(h.End.Sub(h.Start))
 		for _, code := range r.order {
 			if since(code).After(h.Start) {
 				continue

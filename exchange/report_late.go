@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"congvan/exchange/worktime"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
 )
@@ -65,7 +66,7 @@ func (s *Store) ListLate(ctx context.Context, owner recipients.UnitCode) (late [
 	return late, false, nil
 }
 
-func (l *LateCopy) tell(dir *recipients.Directory, cal *Calendar, now time.Time) {
+func (l *LateCopy) tell(dir *recipients.Directory, cal *worktime.Calendar, now time.Time) {
 	l.OwnerName = string(l.Owner)
 	if u, ok := dir.Unit(l.Owner); ok {
 		l.OwnerName = u.Name

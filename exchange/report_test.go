@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"congvan/exchange"
+	"congvan/exchange/worktime"
 	"congvan/mailcore"
 	"congvan/mailcore/blob"
 	"congvan/mailcore/mailtest"
@@ -214,12 +215,12 @@ func (p *reportHouse) send(t testing.TB) (later []deed) {
 }
 
 // look has most units look after their mail, and lets the gateway stand still on two afternoons.
-func (p *reportHouse) look(t testing.TB, halves []exchange.HalfDay) {
+func (p *reportHouse) look(t testing.TB, halves []worktime.HalfDay) {
 	t.Helper()
 	ctx := context.Background()
 	err := p.db.Write(ctx, func(tx *sqldb.Tx) error {
 		for _, h := range halves {
-			down := h.Half == exchange.Afternoon && (h.Day == "2026-03-11" || h.Day == "2026-05-20")
+			down := h.Half == worktime.Afternoon && (h.Day == "2026-03-11" || h.Day == "2026-05-20")
 			if down {
 				if _, err := tx.ExecContext(ctx, `INSERT INTO outage (from_at, to_at) VALUES ($1, $2)`, h.Start.UnixMicro(), h.End.Add(-30*time.Minute).UnixMicro()); err != nil {
 					return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"congvan/exchange"
+	"congvan/exchange/worktime"
 	"congvan/recipients"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,7 @@ func (d *calendarDesk) load(ctx context.Context, in *installation, args []string
 	if err != nil {
 		return err
 	}
-	ch, err := exchange.ReadCalendar(bytes.NewReader(file))
+	ch, err := worktime.ReadCSV(bytes.NewReader(file))
 	if err != nil {
 		return &hintError{fmt.Errorf("%s:\n%w", args[0], err), "sửa các dòng đó rồi nạp lại; chưa có gì được ghi"}
 	}
@@ -134,7 +135,7 @@ func (d *calendarDesk) show(ctx context.Context, in *installation, args []string
 	if d.asJSON {
 		type dayRecord struct {
 			Day      string           `json:"day"`
-			Kind     exchange.DayKind `json:"kind"`
+			Kind     worktime.DayKind `json:"kind"`
 			Source   string           `json:"source"`
 			Proposed bool             `json:"proposed"`
 		}
@@ -187,7 +188,7 @@ func (d *calendarDesk) show(ctx context.Context, in *installation, args []string
 var weekdays = [...]string{"Chủ nhật", "thứ Hai", "thứ Ba", "thứ Tư", "thứ Năm", "thứ Sáu", "thứ Bảy"}
 
 // hourStarts lists the days of a year on which other office hours begin.
-func hourStarts(c *exchange.Calendar, year int) (out []string) {
+func hourStarts(c *worktime.Calendar, year int) (out []string) {
 	for _, h := range c.Hours() {
 		if day := fmt.Sprintf("%04d", year) + h.From[4:]; h.Yearly && day >= h.From || day == h.From {
 			out = append(out, day)

@@ -1,4 +1,4 @@
-package exchange_test
+package worktime_test
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"congvan/exchange"
+	"congvan/exchange/worktime"
 )
 
 var zone = time.FixedZone("+07", 7*3600)
@@ -28,7 +28,7 @@ func TestLunarHolidaysByVietnameseTime(t *testing.T) {
 		2012: {"2012-01-23", "2012-03-31"}, 2020: {"2020-01-25", "2020-04-02"}, 2024: {"2024-02-10", "2024-04-18"}, 2025: {"2025-01-29", "2025-04-07"},
 		2026: {"2026-02-17", "2026-04-26"}, 2027: {"2027-02-06", "2027-04-16"}, 2030: {"2030-02-02", "2030-04-12"}, 2053: {"2053-02-18", ""}} {
 		first, kings := "", ""
-		for _, d := range exchange.NewCalendar(nil, nil).ListDays(year) {
+		for _, d := range worktime.New(nil, nil).ListDays(year) {
 			switch d.Source {
 			case "Tết Nguyên đán, mùng 1":
 				first = d.Day
@@ -44,11 +44,11 @@ func TestLunarHolidaysByVietnameseTime(t *testing.T) {
 
 // Holidays by law, each counted on its own day: 9 in 2009, 10 from 2013, 11 from 2021, 12 from 2026.
 func TestRulesProposeHolidaysAndDaysInLieu(t *testing.T) {
-	c := exchange.NewCalendar(nil, nil)
+	c := worktime.New(nil, nil)
 	for year, want := range map[int]int{2009: 9, 2012: 9, 2013: 10, 2020: 10, 2021: 11, 2025: 11, 2026: 12} {
 		n := 0
 		for _, d := range c.ListDays(year) {
-			if d.Kind == exchange.DayOff && !strings.HasPrefix(d.Source, "Hoán đổi") && !strings.HasPrefix(d.Source, "Nghỉ bù") {
+			if d.Kind == worktime.DayOff && !strings.HasPrefix(d.Source, "Hoán đổi") && !strings.HasPrefix(d.Source, "Nghỉ bù") {
 				n++
 			}
 		}
@@ -71,8 +71,8 @@ func TestRulesProposeHolidaysAndDaysInLieu(t *testing.T) {
 }
 
 func TestTableDecidesOverRules(t *testing.T) {
-	c := exchange.NewCalendar([]exchange.Day{{Day: "2026-02-16", Kind: exchange.DayHalf, Source: "TB 1"}, {Day: "2026-02-21", Kind: exchange.DayWorking, Source: "TB 2"},
-		{Day: "2026-02-23", Kind: exchange.DayOff, Source: "TB 3"}}, nil)
+	c := worktime.New([]worktime.Day{{Day: "2026-02-16", Kind: worktime.DayHalf, Source: "TB 1"}, {Day: "2026-02-21", Kind: worktime.DayWorking, Source: "TB 2"},
+		{Day: "2026-02-23", Kind: worktime.DayOff, Source: "TB 3"}}, nil)
 	for day, want := range map[string]int{"2026-02-16": 1, "2026-02-21": 2, "2026-02-23": 0, "2026-02-24": 2, "2026-02-22": 0} {
 		if got := len(c.HalfDays(day, day)); got != want {
 			t.Errorf("%s has %d half-days, want %d", day, got, want)
@@ -82,15 +82,15 @@ func TestTableDecidesOverRules(t *testing.T) {
 
 // Seasons: summer hours every year from 16 April, back from 16 October; one year they begin later.
 func TestSeasonsComeEveryYear(t *testing.T) {
-	span := func(text string) exchange.Span {
-		s, err := exchange.ParseSpan(text)
+	span := func(text string) worktime.Span {
+		s, err := worktime.ParseSpan(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
 	weekend := []time.Weekday{time.Saturday, time.Sunday}
-	c := exchange.NewCalendar(nil, []exchange.Hours{
+	c := worktime.New(nil, []worktime.Hours{
 		{From: "2025-04-16", Yearly: true, Morning: span("07:00-11:30"), Afternoon: span("13:30-17:00"), DaysOff: weekend, Source: "QĐ hè"},
 		{From: "2025-10-16", Yearly: true, Morning: span("07:30-11:30"), Afternoon: span("13:00-17:00"), DaysOff: weekend, Source: "QĐ đông"},
 		{From: "2027-04-16", Morning: span("06:45-11:15"), Afternoon: span("13:30-17:00"), DaysOff: weekend, Source: "QĐ năm nóng"},
@@ -105,7 +105,7 @@ func TestSeasonsComeEveryYear(t *testing.T) {
 }
 
 func TestAddAndClose(t *testing.T) {
-	c := exchange.NewCalendar(nil, nil)
+	c := worktime.New(nil, nil)
 	for _, x := range []struct {
 		from string
 		add  time.Duration
@@ -173,31 +173,31 @@ func TestWorkingTimeProperties(t *testing.T) {
 	}
 }
 
-func randomCalendar(rnd *rand.Rand) (*exchange.Calendar, time.Time) {
+func randomCalendar(rnd *rand.Rand) (*worktime.Calendar, time.Time) {
 	base := time.Date(2005+rnd.IntN(40), 1, 1, 0, 0, 0, 0, zone)
-	var days []exchange.Day
+	var days []worktime.Day
 	for range rnd.IntN(30) {
-		kind := []exchange.DayKind{exchange.DayOff, exchange.DayWorking, exchange.DayHalf}[rnd.IntN(3)]
-		days = append(days, exchange.Day{Day: base.AddDate(0, 0, rnd.IntN(420)).Format(time.DateOnly), Kind: kind, Source: "thử"})
+		kind := []worktime.DayKind{worktime.DayOff, worktime.DayWorking, worktime.DayHalf}[rnd.IntN(3)]
+		days = append(days, worktime.Day{Day: base.AddDate(0, 0, rnd.IntN(420)).Format(time.DateOnly), Kind: kind, Source: "thử"})
 	}
-	var hours []exchange.Hours
+	var hours []worktime.Hours
 	for range rnd.IntN(4) {
 		from := 6*60 + rnd.IntN(120)
 		to := from + 60 + rnd.IntN(200)
-		h := exchange.Hours{From: base.AddDate(0, 0, rnd.IntN(400)-200).Format(time.DateOnly), Yearly: rnd.IntN(2) == 0, Morning: exchange.Span{From: from, To: to}}
+		h := worktime.Hours{From: base.AddDate(0, 0, rnd.IntN(400)-200).Format(time.DateOnly), Yearly: rnd.IntN(2) == 0, Morning: worktime.Span{From: from, To: to}}
 		if rnd.IntN(5) > 0 {
-			h.Afternoon = exchange.Span{From: to + rnd.IntN(120), To: to + 150 + rnd.IntN(200)}
+			h.Afternoon = worktime.Span{From: to + rnd.IntN(120), To: to + 150 + rnd.IntN(200)}
 		}
 		for _, d := range rnd.Perm(7)[:rnd.IntN(4)] {
 			h.DaysOff = append(h.DaysOff, time.Weekday(d))
 		}
 		hours = append(hours, h)
 	}
-	return exchange.NewCalendar(days, hours), base
+	return worktime.New(days, hours), base
 }
 
 func BenchmarkDeadlineInFifteenDays(b *testing.B) {
-	c := exchange.NewCalendar(nil, nil)
+	c := worktime.New(nil, nil)
 	at := local(b, "2026-02-10 09:00")
 	for b.Loop() {
 		c.AfterDays(at, 15)

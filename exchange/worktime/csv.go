@@ -1,4 +1,4 @@
-package exchange
+package worktime
 
 import (
 	"bufio"
@@ -13,8 +13,8 @@ import (
 	"congvan/mailcore/viettext"
 )
 
-// calendarHeader names the columns of a calendar's file: day, kind, hours, the document that says so.
-var calendarHeader = []string{"ngày", "loại", "giờ", "căn cứ"}
+// csvHeader names the columns of a calendar's file: day, kind, hours, the document that says so.
+var csvHeader = []string{"ngày", "loại", "giờ", "căn cứ"}
 
 // Kinds of lines that set office hours.
 const (
@@ -24,21 +24,27 @@ const (
 
 // Bounds of a calendar's file.
 const (
-	maxCalendarLines  = 20000
-	maxCalendarErrors = 50
+	maxLines  = 20000
+	maxErrors = 50
 )
 
-// A CalendarFileError is what is wrong in a line of a calendar's file, in Vietnamese.
-type CalendarFileError struct {
+// A Change is what somebody changes in the calendar of working time, all of it or nothing.
+type Change struct {
+	Days  []Day   // a Kind of "" takes the day out of the table: the rules hold for it again
+	Hours []Hours // office hours that begin on a day; those of the same day are replaced
+}
+
+// A FileError is what is wrong in a line of a calendar's file, in Vietnamese.
+type FileError struct {
 	Line int
 	Text string
 }
 
-func (e *CalendarFileError) Error() string { return fmt.Sprintf("dòng %d: %s", e.Line, e.Text) }
+func (e *FileError) Error() string { return fmt.Sprintf("dòng %d: %s", e.Line, e.Text) }
 
-// ReadCalendar reads a calendar's file, as WriteCSV writes it: CSV with the columns ngày, loại, giờ, căn cứ, in this or another
+// ReadCSV reads a calendar's file, as WriteCSV writes it: CSV with the columns ngày, loại, giờ, căn cứ, in this or another
 // order, commas or semicolons between. Days are written 2026-02-16 or 16/02/2026. Errors are told by line, together.
-func ReadCalendar(in io.Reader) (CalendarChange, error) {
+func ReadCSV(in io.Reader) (Change, error) {
 	buffered := bufio.NewReader(in)
 	first, _ := buffered.Peek(512)
 	head, _, _ := strings.Cut(string(first), "\n")
@@ -47,15 +53,15 @@ func ReadCalendar(in io.Reader) (CalendarChange, error) {
 	if strings.Count(head, ";") > strings.Count(head, ",") {
 		cr.Comma = ';'
 	}
-	r := &calendarReader{seen: map[string]int{}}
+	r := &csvReader{seen: map[string]int{}}
 	header, err := cr.Read()
 	if err != nil {
-		return r.ch, &CalendarFileError{1, "không đọc được dòng tiêu đề; cần các cột " + strings.Join(calendarHeader, ", ")}
+		return r.ch, &FileError{1, "không đọc được dòng tiêu đề; cần các cột " + strings.Join(csvHeader, ", ")}
 	}
 	for i, name := range header {
-		name = strings.ToLower(calendarCell(strings.TrimPrefix(name, "\ufeff")))
-		if header[i] = name; !slices.Contains(calendarHeader, name) {
-			r.bad(1, "không có cột %q; các cột được dùng: %s", name, strings.Join(calendarHeader, ", "))
+		name = strings.ToLower(tidy(strings.TrimPrefix(name, "\ufeff")))
+		if header[i] = name; !slices.Contains(csvHeader, name) {
+			r.bad(1, "không có cột %q; các cột được dùng: %s", name, strings.Join(csvHeader, ", "))
 		}
 	}
 	for _, name := range []string{"ngày", "loại"} {
@@ -63,7 +69,7 @@ func ReadCalendar(in io.Reader) (CalendarChange, error) {
 			r.bad(1, "thiếu cột %q", name)
 		}
 	}
-	for n := 0; len(r.errs) < maxCalendarErrors; n++ {
+	for n := 0; len(r.errs) < maxErrors; n++ {
 		record, err := cr.Read()
 		if err == io.EOF {
 			break
@@ -78,42 +84,42 @@ func ReadCalendar(in io.Reader) (CalendarChange, error) {
 			break
 		}
 		line, _ := cr.FieldPos(0)
-		if n >= maxCalendarLines {
-			r.bad(line, "tệp dài quá %d dòng", maxCalendarLines)
+		if n >= maxLines {
+			r.bad(line, "tệp dài quá %d dòng", maxLines)
 			break
 		}
 		cells := map[string]string{}
 		for i, cell := range record {
 			if i < len(header) {
-				cells[header[i]] = calendarCell(cell)
+				cells[header[i]] = tidy(cell)
 			}
 		}
 		r.line(line, cells)
 	}
 	if len(r.errs) > 0 {
-		return CalendarChange{}, errors.Join(r.errs...)
+		return Change{}, errors.Join(r.errs...)
 	}
 	return r.ch, nil
 }
 
-func calendarCell(s string) string { return strings.Join(strings.Fields(viettext.NFC(s)), " ") }
+func tidy(s string) string { return strings.Join(strings.Fields(viettext.NFC(s)), " ") }
 
-type calendarReader struct {
-	ch   CalendarChange
+type csvReader struct {
+	ch   Change
 	seen map[string]int // lines by what they speak of
 	errs []error
 }
 
-func (r *calendarReader) bad(line int, format string, args ...any) {
-	r.errs = append(r.errs, &CalendarFileError{line, fmt.Sprintf(format, args...)})
+func (r *csvReader) bad(line int, format string, args ...any) {
+	r.errs = append(r.errs, &FileError{line, fmt.Sprintf(format, args...)})
 }
 
-func (r *calendarReader) line(n int, cells map[string]string) {
+func (r *csvReader) line(n int, cells map[string]string) {
 	kind := strings.ToLower(cells["loại"])
 	if cells["ngày"] == "" && kind == "" {
 		return
 	}
-	day, err := ParseDay(cells["ngày"])
+	day, err := parseDay(cells["ngày"])
 	if err != nil {
 		r.bad(n, "ngày %q không đúng; ghi như 16/02/2026", cells["ngày"])
 		return
@@ -153,14 +159,19 @@ func (r *calendarReader) line(n int, cells map[string]string) {
 	}
 }
 
-// ParseDay reads a civil date as people write it: 2026-02-16, 16/02/2026 or 16-2-2026.
-func ParseDay(text string) (string, error) {
+var (
+	errDay   = errors.New("no day")
+	errHours = errors.New("no office hours")
+)
+
+// parseDay reads a civil date as people write it: 2026-02-16, 16/02/2026 or 16-2-2026.
+func parseDay(text string) (string, error) {
 	for _, layout := range []string{time.DateOnly, "2/1/2006", "2-1-2006", "2.1.2006"} {
 		if t, err := time.Parse(layout, text); err == nil && t.Year() >= 1900 && t.Year() <= 2200 {
 			return t.Format(time.DateOnly), nil
 		}
 	}
-	return "", &Error{Invalid, CodeBadDay, text}
+	return "", errDay
 }
 
 var shortDays = [...]string{"CN", "T2", "T3", "T4", "T5", "T6", "T7"}
@@ -173,7 +184,7 @@ func parseHours(text string) (h Hours, err error) {
 	}
 	words := strings.Fields(spans)
 	if len(words) < 1 || len(words) > 2 {
-		return h, &Error{Invalid, CodeBadHours, text}
+		return h, errHours
 	}
 	if h.Morning, err = ParseSpan(words[0]); err != nil {
 		return h, err
@@ -186,17 +197,17 @@ func parseHours(text string) (h Hours, err error) {
 	for _, name := range strings.Fields(off) {
 		i := slices.Index(shortDays[:], strings.ToUpper(name))
 		if i < 0 {
-			return h, &Error{Invalid, CodeBadHours, text}
+			return h, errHours
 		}
 		h.DaysOff = append(h.DaysOff, time.Weekday(i))
 	}
 	return h, nil
 }
 
-// WriteCSV writes the table as a file that ReadCalendar reads; what the rules propose stands only in the table's place.
+// WriteCSV writes the table as a file that ReadCSV reads; what the rules propose stands only in the table's place.
 func (c *Calendar) WriteCSV(w io.Writer) error {
 	cw := csv.NewWriter(w)
-	if err := cw.Write(calendarHeader); err != nil {
+	if err := cw.Write(csvHeader); err != nil {
 		return err
 	}
 	for _, h := range c.hours {
@@ -205,7 +216,7 @@ func (c *Calendar) WriteCSV(w io.Writer) error {
 			kind = yearlyLine
 		}
 		text := strings.TrimSpace(h.Morning.String()+" "+h.Afternoon.String()) + " nghỉ"
-		for _, d := range parseOff(offDigits(h.DaysOff)) {
+		for _, d := range ParseWeekdays(h.DaysOff.String()) {
 			text += " " + shortDays[d]
 		}
 		if err := cw.Write([]string{shortDate(h.From), kind, text, h.Source}); err != nil {

@@ -1,8 +1,12 @@
-package exchange
+// Package worktime is the calendar of working time of a province: office hours, holidays by law with their lunar days, days in
+// lieu and swapped Saturdays. It is pure: rows of the table that decides over the rules come from the exchange, and so does what
+// a deadline is. Days are civil dates such as 2026-02-16, at UTC+7.
+package worktime
 
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -24,9 +28,12 @@ type Hours struct {
 	From               string // civil date
 	Yearly             bool
 	Morning, Afternoon Span
-	DaysOff            []time.Weekday // in every week
-	Source             string         // what set them
+	DaysOff            Weekdays // in every week
+	Source             string   // what set them
 }
+
+// Weekdays are days of the week, each week.
+type Weekdays []time.Weekday
 
 // defaultHours hold until the table says otherwise.
 var defaultHours = Hours{From: "0001-01-01", Morning: Span{7*60 + 30, 11*60 + 30}, Afternoon: Span{13*60 + 30, 17 * 60},
@@ -70,6 +77,18 @@ type HalfDay struct {
 func (h HalfDay) String() string {
 	return map[Half]string{Morning: "sáng", Afternoon: "chiều"}[h.Half] + " " + weekdayName(h.Day) + ", " + shortDate(h.Day)
 }
+
+// Number counts half-days since 1970, days off too: those of one day follow each other, mornings are even.
+func (h HalfDay) Number() int64 {
+	n := int64(mustDayNumber(h.Day)) * 2
+	if h.Half == Afternoon {
+		n++
+	}
+	return n
+}
+
+// zone is the one of civil dates (UTC+7); it has no summer time.
+var zone = time.FixedZone("+07", 7*3600)
 
 // horizon is how many days are searched for working time: a calendar that has none for years is a mistake, and ends there.
 const horizon = 3660
@@ -128,7 +147,7 @@ func (c *Calendar) workOut(number int) []HalfDay {
 		Span
 	}{{Morning, morning}, {Afternoon, afternoon}} {
 		if s.To > s.From {
-			midnight := time.Unix(int64(number)*86400-7*3600, 0).In(hanoi)
+			midnight := time.Unix(int64(number)*86400-7*3600, 0).In(zone)
 			out = append(out, HalfDay{day, s.half, midnight.Add(time.Duration(s.From) * time.Minute), midnight.Add(time.Duration(s.To) * time.Minute)})
 		}
 	}
@@ -150,7 +169,7 @@ func (c *Calendar) walk(t time.Time, fn func(HalfDay) bool) {
 // Add returns when working time of length d has passed since t. What begins out of hours begins with the next half-day, and
 // nothing ends out of hours: a time that is used up just as a half-day closes ends there.
 func (c *Calendar) Add(t time.Time, d time.Duration) time.Time {
-	end := t.In(hanoi)
+	end := t.In(zone)
 	c.walk(t, func(h HalfDay) bool {
 		start := h.Start
 		if t.After(start) {
@@ -205,7 +224,7 @@ func (c *Calendar) At(t time.Time) (half HalfDay, ok bool) {
 
 // Close returns the end of the working day that is t's: of the same day while it is still worked, else of the next one.
 func (c *Calendar) Close(t time.Time) time.Time {
-	end := t.In(hanoi)
+	end := t.In(zone)
 	day := ""
 	c.walk(t, func(h HalfDay) bool {
 		if day != "" && h.Day != day {
@@ -219,7 +238,7 @@ func (c *Calendar) Close(t time.Time) time.Time {
 
 // Due returns when a civil day's deadline ends: as working time of that day closes, or of the next day that is worked.
 func (c *Calendar) Due(day string) (time.Time, error) {
-	t, err := time.ParseInLocation(time.DateOnly, day, hanoi)
+	t, err := time.ParseInLocation(time.DateOnly, day, zone)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("deadline %q: %w", day, err)
 	}
@@ -237,8 +256,8 @@ func (c *Calendar) AfterDays(t time.Time, n int) time.Time {
 
 // HalfDays lists the half-days of a time of civil days, both included.
 func (c *Calendar) HalfDays(from, to string) (out []HalfDay) {
-	a, errA := time.ParseInLocation(time.DateOnly, from, hanoi)
-	b, errB := time.ParseInLocation(time.DateOnly, to, hanoi)
+	a, errA := time.ParseInLocation(time.DateOnly, from, zone)
+	b, errB := time.ParseInLocation(time.DateOnly, to, zone)
 	if errA != nil || errB != nil {
 		return nil
 	}
@@ -269,8 +288,10 @@ func weekdayName(day string) string {
 	if err != nil {
 		return ""
 	}
-	return [...]string{"Chủ nhật", "thứ Hai", "thứ Ba", "thứ Tư", "thứ Năm", "thứ Sáu", "thứ Bảy"}[t.Weekday()]
+	return weekdayNames[t.Weekday()]
 }
+
+var weekdayNames = [...]string{"Chủ nhật", "thứ Hai", "thứ Ba", "thứ Tư", "thứ Năm", "thứ Sáu", "thứ Bảy"}
 
 // shortDate writes a civil date as 16/02/2026.
 func shortDate(day string) string {
@@ -279,4 +300,9 @@ func shortDate(day string) string {
 		return day
 	}
 	return t.Format("02/01/2006")
+}
+
+func yearOf(day string) int {
+	year, _ := strconv.Atoi(day[:min(4, len(day))])
+	return year
 }

@@ -1,6 +1,7 @@
-package exchange
+package worktime
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -52,18 +53,8 @@ func holidays(year int) []holiday {
 	if year >= 2026 {
 		out = append(out, holiday{on(time.November, 24), "Ngày Văn hóa Việt Nam"})
 	}
-	slices.SortStableFunc(out, func(a, b holiday) int { return cmpDays(a.day, b.day) })
+	slices.SortStableFunc(out, func(a, b holiday) int { return cmp.Compare(a.day, b.day) })
 	return out
-}
-
-func cmpDays(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // secondDay is 1 or 3 September, whichever leaves no single working day between the holiday and the days off of its week.
@@ -143,16 +134,5 @@ func (c *Calendar) ListDays(year int) []Day {
 			all[day] = d
 		}
 	}
-	return slices.SortedFunc(maps.Values(all), func(a, b Day) int { return cmpDays(a.Day, b.Day) })
-}
-
-// offDigits writes weekdays as 1 for Monday to 7 for Sunday, in order.
-func offDigits(days []time.Weekday) string {
-	out := ""
-	for n, d := range [...]time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday, time.Saturday, time.Sunday} {
-		if slices.Contains(days, d) {
-			out += string(rune('1' + n))
-		}
-	}
-	return out
+	return slices.SortedFunc(maps.Values(all), func(a, b Day) int { return cmp.Compare(a.Day, b.Day) })
 }
