@@ -36,6 +36,8 @@ import (
 //	checkpoints.jsonl  one bundleCheckpoint a line, by size: for every event the first that covers it, and the newest, to
 //	                   which all others have a consistency proof (RFC 6962 §2.1.2)
 //	files/NN-NAME      the package as recipients got it
+//	raised/NN-NAME     of files whose seals were raised or renewed after the issue the newest form: it begins with the one that
+//	                   recipients got and with every form between, which the events name by size and digest
 //	seal.json          what the seals were found to be when the bundle was made
 //	mail.json          attempts to send copies out, with the servers' words
 //	eml/DIGEST.eml     replies and reports that acts came by; their events name the digests
@@ -398,6 +400,7 @@ func (b *bundler) checkpoints(ctx context.Context, tx *sqldb.Tx, t *tiles) error
 // attach adds what lies outside the database: files, mails, and the words of other servers.
 func (b *bundler) attach(ctx context.Context) error {
 	reports := map[string]*signing.Report{}
+	story := storyIn(b.events, b.record.ID)
 	for _, it := range b.items {
 		data, err := b.s.Bytes(it.Travels())
 		if err != nil {
@@ -405,6 +408,13 @@ func (b *bundler) attach(ctx context.Context) error {
 		}
 		name := fileMember(it.Ordinal, it.FileName)
 		b.add(name, data)
+		if newest := story.newest(it); newest != it.Travels() {
+			if data, err = b.s.Bytes(newest); err != nil {
+				return err
+			}
+			name = raisedMember(it.Ordinal, it.FileName)
+			b.add(name, data)
+		}
 		if b.opt.SealReport != nil && it.Sealed != "" {
 			if reports[name], err = b.opt.SealReport(ctx, data, time.UnixMicro(b.last.At)); err != nil {
 				return err
@@ -478,6 +488,24 @@ func fileMember(ordinal int, name string) string {
 	return fmt.Sprintf("files/%02d-%s", ordinal, name)
 }
 
+// raisedMember is the name of the newest form of a file whose seal was raised.
+func raisedMember(ordinal int, name string) string {
+	return raisedFolder + strings.TrimPrefix(fileMember(ordinal, name), "files/")
+}
+
+const raisedFolder = "raised/"
+
+// storyIn is what a bundle's events tell of the document's seals.
+func storyIn(events []bundleEvent, id DocumentID) sealStory {
+	var own []Event
+	for _, e := range events {
+		if e.Chain == id.chain() {
+			own = append(own, Event{Kind: e.Kind, At: e.At, Detail: e.Detail})
+		}
+	}
+	return sealStoryOf(own)
+}
+
 const guide = `BỘ CHỨNG CỨ GỬI, NHẬN VĂN BẢN ĐIỆN TỬ
 
 Kiểm tra không cần mạng, trên máy bất kỳ có chương trình congvan:
@@ -492,6 +520,7 @@ tệp thì cũng thay được khóa nằm trong tệp.
   events.jsonl        các sự kiện, mỗi sự kiện kèm chứng minh nằm trong nhật ký
   checkpoints.jsonl   các điểm chốt của nhật ký đã ký số, kèm dấu thời gian nếu có
   files/              văn bản và phụ lục đúng như nơi nhận đã nhận
+  raised/             các tệp ấy có thêm dấu thời gian, dữ liệu xác minh bổ sung sau khi phát hành (nếu có)
   seal.json           kết quả kiểm tra chữ ký số lúc lập bộ chứng cứ
   mail.json           lời trao đổi giữa các máy chủ thư
   GIAY-XAC-NHAN.pdf   giấy xác nhận gửi, nhận để đọc và in, có ký số của cơ quan

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"congvan/mailcore"
+	"congvan/mailcore/blob"
 	"congvan/signing"
 
 	"golang.org/x/mod/sumdb/note"
@@ -440,15 +441,17 @@ func sameDigests(want map[string]string, rows []record) bool {
 
 // files compares the package's bytes with its digests and judges the seals.
 func (r *bundleReader) files(ctx context.Context) {
+	story := storyIn(r.events, r.record.ID)
+	want := map[string]bool{}
 	for _, it := range r.record.Items {
 		ordinal, _ := strconv.Atoi(it["ordinal"])
 		name := fileMember(ordinal, it["file_name"])
-		want := it["sealed"]
-		if want == "" {
-			want = it["original"]
+		digest := it["sealed"]
+		if digest == "" {
+			digest = it["original"]
 		}
 		data := r.members[name]
-		if got := fmt.Sprintf("%x", sha256.Sum256(data)); got != want || ordinal == 0 && want != r.record.Sealed && r.record.Sealed != "" {
+		if got := fmt.Sprintf("%x", sha256.Sum256(data)); got != digest || ordinal == 0 && digest != r.record.Sealed && r.record.Sealed != "" {
 			r.failf("Tệp văn bản", "bytes", "%q không phải là tệp đã gửi.", name)
 			return
 		}
@@ -456,8 +459,50 @@ func (r *bundleReader) files(ctx context.Context) {
 			r.add("Tệp văn bản", signing.Passed, "bytes", "%q đúng từng byte như đã gửi (không mang chữ ký số riêng).", name)
 			continue
 		}
+		if more := raisedMember(ordinal, it["file_name"]); story.newestOf(ordinal) != "" {
+			want[more] = true
+			newest := r.members[more]
+			if !r.raised(&story, ordinal, more, blob.Digest(digest), data, newest) {
+				return
+			}
+			name, data = more, newest // it has the same seal, and what later proves it by
+		}
 		r.seal(ctx, "Chữ ký số của văn bản", name, data)
 	}
+	for name := range r.members {
+		if strings.HasPrefix(name, raisedFolder) && !want[name] {
+			r.failf(raisedCheck, "stray", "Không sự kiện nào nói đến tệp %q.", name)
+		}
+	}
+}
+
+const raisedCheck = "Nâng mức chữ ký số"
+
+// raised proves by the newest form of a file every step that events tell of, and that nothing of what was sent changed.
+func (r *bundleReader) raised(story *sealStory, ordinal int, name string, from blob.Digest, sent, newest []byte) bool {
+	if !bytes.HasPrefix(newest, sent) {
+		r.failf(raisedCheck, "prefix", "%q thiếu, hoặc không mở đầu bằng đúng tệp đã gửi.", name)
+		return false
+	}
+	var last Raised
+	for _, n := range story.raises {
+		for _, f := range n.Files {
+			if f.Ordinal != ordinal {
+				continue
+			}
+			if wrong := raisedStep(f, from, newest); wrong != "" {
+				r.failf(raisedCheck, "step", "%q khác với sự kiện nâng mức lúc %s.", name, confirmTime(n.At))
+				return false
+			}
+			from, last = f.SHA256, n
+			if f.SHA256 == story.newestOf(ordinal) && f.Size != int64(len(newest)) {
+				r.failf(raisedCheck, "step", "%q dài hơn tệp mà sự kiện nâng mức lúc %s đã ghi.", name, confirmTime(n.At))
+				return false
+			}
+		}
+	}
+	r.add(raisedCheck, signing.Passed, "raised", "%q mở đầu bằng đúng tệp đã gửi; chữ ký số ở mức %s từ %s.", name, last.Level, confirmTime(last.At))
+	return true
 }
 
 func (r *bundleReader) seal(ctx context.Context, check, name string, data []byte) {

@@ -18,7 +18,7 @@ import (
 // What was removed, changed, moved or added is named by table and key.
 func (s *Store) Check(ctx context.Context) ([]string, error) {
 	c := &checker{s: s, refs: map[DispatchID]int{}, mails: map[blob.Digest]string{}, logged: map[int64]int64{}, offered: map[int64]pickupRow{}, numbers: map[numberKey]numberRow{},
-		entries: map[numberKey]Entry{}}
+		entries: map[numberKey]Entry{}, stories: map[DocumentID]sealStory{}}
 	var docs []Document
 	// One snapshot, so that what others do meanwhile is seen in all tables or in none.
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
@@ -60,7 +60,7 @@ func (c *checker) tables(ctx context.Context, tx *sqldb.Tx, docs []Document) (er
 		look func(context.Context, *sqldb.Tx) error
 	}{
 		{"registers", c.registers}, {"log", c.log}, {"gateway", c.gateway}, {"series", c.series}, {"document", documents}, {"strays", c.strays}, {"handling", c.handling},
-		{"sequences", c.sequences}, {"entries", c.entryRows}, {"pick-up addresses", c.pickupRows}, {"numbers", c.numberRows},
+		{"sequences", c.sequences}, {"entries", c.entryRows}, {"pick-up addresses", c.pickupRows}, {"numbers", c.numberRows}, {"seals", c.cares},
 	} {
 		if err := step.look(ctx, tx); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
@@ -107,6 +107,7 @@ type checker struct {
 	entries map[numberKey]Entry     // of documents on paper
 	old     int64                   // series up to this id are older than their events
 	last    []Series
+	stories map[DocumentID]sealStory // what events tell of the seals
 	found   []string
 }
 
@@ -162,6 +163,9 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 		journal[e.Chain] = append(journal[e.Chain], e)
 	}
 	issue := c.documentEvents(doc, journal[doc.ID.chain()])
+	if story := sealStoryOf(journal[doc.ID.chain()]); story.seal.kept() || len(story.raises) > 0 {
+		c.stories[doc.ID] = story
+	}
 	if err := c.documentRows(ctx, tx, doc, journal[doc.ID.chain()]); err != nil {
 		return err
 	}

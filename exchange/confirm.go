@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 )
 
 // confirmLayout numbers how a confirmation is told and laid out. Whoever verifies a bundle writes its confirmation again and
-// compares; another number says that another version of this program wrote it.
-const confirmLayout = 1
+// compares; a higher number says that a newer version of this program wrote it. Layout 1 does not tell of raised seals.
+const confirmLayout = 2
 
 // A confirmHead is what a confirmation says beyond the rows and events of its bundle.
 type confirmHead struct {
@@ -50,7 +51,12 @@ type confirmation struct {
 	Counts    []string
 }
 
-type confirmedFile struct{ Name, SHA256 string }
+type confirmedFile struct {
+	Name, SHA256 string
+	// What was added to its seal after the issue, and the digest of that form; "" for nothing.
+	Raised       string `json:",omitempty"`
+	RaisedSHA256 string `json:",omitempty"`
+}
 
 // A confirmedCopy is a row of the table: lines of its cells.
 type confirmedCopy struct {
@@ -75,10 +81,14 @@ func confirm(head confirmHead, record *bundleRecord, events []bundleEvent, newes
 	if stamped != nil {
 		c.StampedAt = confirmTime(*stamped)
 	}
+	story := storyIn(events, record.ID)
 	for _, it := range record.Items {
-		f := confirmedFile{it["file_name"], it["sealed"]}
+		f := confirmedFile{Name: it["file_name"], SHA256: it["sealed"]}
 		if f.SHA256 == "" {
 			f.SHA256 = it["original"]
+		}
+		if head.Layout > 1 {
+			f.raised(&story, it["ordinal"])
 		}
 		c.Files = append(c.Files, f)
 	}
@@ -97,6 +107,18 @@ func confirm(head confirmHead, record *bundleRecord, events []bundleEvent, newes
 	}
 	c.Counts = n.words()
 	return c
+}
+
+// raised tells what was last added to the file's seal.
+func (f *confirmedFile) raised(story *sealStory, ordinal string) {
+	n, _ := strconv.Atoi(ordinal)
+	for _, r := range story.raises {
+		for _, more := range r.Files {
+			if more.Ordinal == n {
+				f.Raised, f.RaisedSHA256 = fmt.Sprintf("được bổ sung lúc %s, nay ở mức %s; tệp đã gửi không đổi, bản đã bổ sung mở đầu bằng đúng tệp ấy", confirmTime(r.At), r.Level), string(more.SHA256)
+			}
+		}
+	}
 }
 
 // standings counts copies by how far they came.

@@ -15,24 +15,42 @@ func fixed() *confirmation {
 	return &confirmation{confirmHead: confirmHead{Layout: confirmLayout, At: 1_258_000_000_000_000, Agency: "Sở Nội vụ tỉnh Thử", Parent: "Ủy ban nhân dân tỉnh Thử", Issuer: "Sở Nội vụ tỉnh Thử"},
 		Code: "7-1234", Domain: "tinh.test", Reference: "22/2009/QĐ-UBND", Kind: "Quyết định", IssuedOn: "2009-03-18", Abstract: "ban hành Quy định gửi, nhận văn bản",
 		Signer: "Nguyễn Trọng Nghĩa", Place: "Thử", IssuedAt: "18/03/2009; 08:05:30 +07:00", Until: "19/03/2009; 08:05:30 +07:00", Size: 1234, Root: "cm9vdA==",
-		Files:  []confirmedFile{{"22-QD.pdf", strings.Repeat("ab", 32)}, {"Phụ lục.xlsx", strings.Repeat("cd", 32)}},
+		Files: []confirmedFile{{Name: "22-QD.pdf", SHA256: strings.Repeat("ab", 32), Raised: "được bổ sung lúc 18/03/2009; 09:05:30 +07:00, nay ở mức B-LTA", RaisedSHA256: strings.Repeat("ef", 32)},
+			{Name: "Phụ lục.xlsx", SHA256: strings.Repeat("cd", 32)}},
 		Copies: []confirmedCopy{{"Sở Y tế", "syt@tinh.test", []string{"18/03/2009; 08:05:30 +07:00"}, []string{"18/03/2009; 08:05:30 +07:00\nđã đến"}, []string{"Chưa có phản hồi"}}},
 		Counts: []string{"1 bản gửi", "1 đã đến"}}
+}
+
+// fixedIn is the fixed confirmation as a layout tells it.
+func fixedIn(layout int) *confirmation {
+	c := fixed()
+	c.Layout = layout
+	if layout < 2 {
+		c.Files[0].Raised, c.Files[0].RaisedSHA256 = "", ""
+	}
+	return c
 }
 
 // layouts are the digests of the fixed confirmation's pages by confirmLayout. When the pages or the words change, so that
 // bundles of today could not be compared any more, confirmLayout gets the next number, and this list the next digest.
 var layouts = map[int]string{
 	1: "c9f8346810b65c6c37f420173dbfd5491a0554308373d01feb990ed5f8b60851",
+	2: "aa317679f65e5d8ee7c3402df59a64ac3fd43b5576a419227f1b8d2619be966a",
 }
 
 func TestAChangedConfirmationHasANewLayoutNumber(t *testing.T) {
+	for layout := 1; layout <= confirmLayout; layout++ { // bundles of earlier programs are compared, too
+		pdf, err := fixedIn(layout).pdf()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprintf("%x", sha256.Sum256(plainPDF(pdf))); got != layouts[layout] {
+			t.Errorf("layout %d is now %s", layout, got)
+		}
+	}
 	pdf, err := fixed().pdf()
 	if err != nil {
 		t.Fatal(err)
-	}
-	if got := fmt.Sprintf("%x", sha256.Sum256(plainPDF(pdf))); got != layouts[confirmLayout] {
-		t.Errorf("layout %d is now %s", confirmLayout, got)
 	}
 	again, err := fixed().pdf()
 	if err != nil || !bytes.Equal(pdf, again) {

@@ -249,6 +249,10 @@ func (s *sheet) document() {
 		}
 		s.field(name, f.Name)
 		s.hash("Mã SHA-256", f.SHA256)
+		if f.Raised != "" {
+			s.field("Chữ ký số", f.Raised)
+			s.hash("Mã SHA-256", f.RaisedSHA256)
+		}
 	}
 	s.Ln(1)
 }

@@ -119,8 +119,8 @@ func (r *bundleReader) confirmation(ctx context.Context) {
 		r.failf(confirmCheck, "facts", "%s không phải là giấy lập cùng bộ chứng cứ này.", confirmName)
 		return
 	}
-	if layout != confirmLayout {
-		r.add(confirmCheck, signing.Unknown, "layout", "Giấy lập theo mẫu %d, chương trình này chỉ lập lại được mẫu %d: dùng đúng bản chương trình đã lập giấy để đối chiếu bảng trong giấy.", layout, confirmLayout)
+	if layout > confirmLayout {
+		r.add(confirmCheck, signing.Unknown, "layout", "Giấy lập theo mẫu %d, chương trình này chỉ lập lại được đến mẫu %d: dùng đúng bản chương trình đã lập giấy để đối chiếu bảng trong giấy.", layout, confirmLayout)
 		return
 	}
 	c := confirm(head, &r.record, r.events, r.newest, r.stamped)

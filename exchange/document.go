@@ -37,7 +37,7 @@ var states = map[State][]State{
 var milestones = map[State][]string{
 	Registered: {EventWaits},
 	Sealed:     {EventDue, EventUndone},
-	Issued:     {EventRecalled, EventReplaced, EventReplaces, EventCorrected, EventCorrects, EventSupplemented},
+	Issued:     {EventRecalled, EventReplaced, EventReplaces, EventCorrected, EventCorrects, EventSupplemented, EventSealRaised},
 }
 
 // A Document is one outgoing document (văn bản đi).

@@ -193,8 +193,10 @@ func (s *Store) Seal(ctx context.Context, by Actor, id DocumentID) (*Document, e
 		if len(j.out) > 1 {
 			detail["package"] = digests(itemsIn(j.out))
 		}
-		_, err := moveDocument(ctx, tx, doc, Sealed, by, detail, `, sealed = $5`, doc.SealedPDF)
-		return err
+		if _, err := moveDocument(ctx, tx, doc, Sealed, by, detail, `, sealed = $5`, doc.SealedPDF); err != nil {
+			return err
+		}
+		return careIfNeeded(ctx, tx, id, &note)
 	})
 	if errors.Is(err, ErrStale) {
 		return s.Document(ctx, id)

@@ -23,13 +23,19 @@ func (c *checker) pack(ctx context.Context, doc *Document) error {
 	}
 	sealed := doc.State == Sealed || doc.State == Issued
 	var listed *PackageList
+	story := c.stories[doc.ID]
+	raised := c.raised(doc, list, &story)
 	for i, it := range list {
 		if it.Ordinal != i || it.Kind == MainItem && i > 0 || it.Kind == ListItem && i != len(list)-1 {
 			c.sayf("document %d: file %d of its package is out of order", doc.ID, it.Ordinal)
 		}
 		data := c.file(doc, it)
 		if sealed && it.sealable() {
-			c.seal(ctx, doc, it, data)
+			newest := data
+			if more := raised[it.Ordinal]; more != nil { // it has the same seal, and what later proves it by
+				newest = more
+			}
+			c.seal(ctx, doc, it, newest)
 		}
 		if it.Kind == ListItem {
 			listed = FindPackageList(data)
@@ -75,6 +81,11 @@ func (c *checker) kept(ctx context.Context, tx *sqldb.Tx, doc *Document, events 
 		digests = append(digests, it.Original)
 		if it.Sealed != "" {
 			digests = append(digests, it.Sealed)
+		}
+	}
+	for _, n := range c.stories[doc.ID].raises {
+		for _, f := range n.Files {
+			digests = append(digests, f.SHA256)
 		}
 	}
 	for _, e := range events {

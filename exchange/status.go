@@ -38,7 +38,9 @@ type Status struct {
 	DueAt      *time.Time       `json:"due_at,omitempty"` // when it goes out, unless it is taken back before
 	Package    []StatusItem     `json:"package"`
 	Seal       *SealNote        `json:"seal,omitempty"`
-	Waiting    *WaitNote        `json:"waiting,omitempty"` // of a registered document whose seal waits
+	Raised     []Raised         `json:"seal_raised,omitempty"` // what was added to the seals after the issue
+	SealWaits  string           `json:"seal_waits,omitempty"`  // code of a WaitNote: why they cannot be raised or renewed yet
+	Waiting    *WaitNote        `json:"waiting,omitempty"`     // of a registered document whose seal waits
 	Lines      []StatusLine     `json:"lines"`
 	Dispatches []StatusDispatch `json:"dispatches"`
 }

@@ -29,6 +29,11 @@ type Options struct {
 	Directory func(ctx context.Context, date string) (*recipients.Directory, error)
 	// Sealer returns the key of an agency. Keys lie in files or tokens that only the configuration knows.
 	Sealer func(ctx context.Context, agency recipients.UnitCode) (*signing.Sealer, error)
+	// Extending returns by what the seals of an agency are raised and renewed after the issue: services and trusted roots; no key
+	// is needed for that. nil leaves seals as they were made.
+	Extending func(ctx context.Context, agency recipients.UnitCode) (*signing.ExtendOptions, error)
+	// RenewBefore is how long before its end an archive time stamp is renewed; 60 days when zero.
+	RenewBefore time.Duration
 	// MailSigner returns the gateway's key that signs mails from an address of ours; nil, or a nil signer, leaves them unsigned.
 	MailSigner func(ctx context.Context, address mailcore.Address, name string) (*signing.MailSigner, error)
 	// VerifyMail judges the signature of a mail that came in; nil counts none.

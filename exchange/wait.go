@@ -93,11 +93,22 @@ func waitNote(e Event) WaitNote {
 // sealing reads from the document's own events how it was sealed, or what its seal waits for.
 func (st *Status) sealing(ctx context.Context, tx *sqldb.Tx, id DocumentID) error {
 	var events []Event
-	err := tx.SelectContext(ctx, &events, `SELECT kind, at, detail FROM event WHERE chain = $1 AND kind IN ($2, $3) ORDER BY ordinal`, id.chain(), EventWaits, Sealed)
+	var problems []string
+	err := tx.SelectContext(ctx, &events, `SELECT kind, at, detail FROM event WHERE chain = $1 AND kind IN ($2, $3, $4) ORDER BY ordinal`, id.chain(), EventWaits, Sealed, EventSealRaised)
 	if err != nil {
 		return fmt.Errorf("seal of document %d: %w", id, err)
 	}
+	if err := tx.SelectContext(ctx, &problems, `SELECT problem FROM seal_care WHERE document_id = $1 AND problem <> ''`, id); err != nil {
+		return fmt.Errorf("seal of document %d: %w", id, err)
+	}
+	for _, p := range problems {
+		st.SealWaits = p
+	}
 	for _, e := range events {
+		if e.Kind == EventSealRaised {
+			st.Raised = append(st.Raised, raiseNote(e))
+			continue
+		}
 		if e.Kind == string(Sealed) {
 			detail := struct{ Seal *SealNote }{}
 			json.Unmarshal([]byte(e.Detail), &detail) // events of earlier programs say nothing about it

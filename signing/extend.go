@@ -19,6 +19,7 @@ type ExtendOptions struct {
 	Roots         *x509.CertPool      // of the signers
 	TSARoots      *x509.CertPool      // of the time stamps; those of the Timestamper when nil
 	Intermediates []*x509.Certificate // known in addition to those in the file
+	Signer        string              // SHA-256 of a certificate, hexadecimal: only its signatures have to reach the level; "" for all
 }
 
 // Extend raises the signatures of a file to a level by adding to it; not a byte of it is changed. Signatures that are
@@ -48,7 +49,7 @@ func Extend(ctx context.Context, in []byte, opt ExtendOptions) (out []byte, err 
 		}
 	}()
 	out, err = extend(ctx, slices.Clip(in), opt, func(_ *pdfdoc.Signature, r *SignatureReport) bool {
-		return r.Status != Invalid && r.Chain.Answer == Passed
+		return r.Status != Invalid && r.Chain.Answer == Passed && (opt.Signer == "" || opt.Signer == r.signer)
 	})
 	if err != nil {
 		return nil, inputError(fmt.Errorf("extend PDF: %w", err))

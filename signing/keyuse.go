@@ -96,19 +96,8 @@ func (s *Sealer) SealAsUsed(ctx context.Context, in []byte, opt SealOptions) ([]
 		if !errors.Is(err, ErrUnavailable) || errors.Is(err, ErrToken) || !s.use.Lower || level == LevelB || ctx.Err() != nil {
 			return out, level, err
 		}
-		level = level.below()
+		level = level.Below()
 	}
-}
-
-// below is the next lower level; B-B has none.
-func (l Level) below() Level {
-	switch l {
-	case LevelLTA:
-		return LevelLT
-	case LevelLT:
-		return LevelT
-	}
-	return LevelB
 }
 
 // checkClock refuses to sign at a time at which the certificate is not in force: it has ended, it has not begun, or our

@@ -29,3 +29,14 @@ func (l Level) rank() int {
 
 // AtLeast says whether the level is the other one or contains it.
 func (l Level) AtLeast(other Level) bool { return l.rank() >= other.rank() }
+
+// Below is the next lower level; B-B is below itself.
+func (l Level) Below() Level {
+	switch l {
+	case LevelLTA:
+		return LevelLT
+	case LevelLT:
+		return LevelT
+	}
+	return LevelB
+}

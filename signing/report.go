@@ -92,6 +92,8 @@ type SignatureReport struct {
 	Name            string `json:"name,omitempty"`              // texts of the signature field, unproven until Status is valid
 	ReasonOfSigning string `json:"reason_of_signing,omitempty"` // likewise
 	Location        string `json:"location,omitempty"`          // likewise
+
+	signer string // SHA-256 of the certificate, hexadecimal
 }
 
 // A Report is the outcome for one file.

@@ -40,7 +40,9 @@ type Timestamper struct {
 	Header http.Header           // sent along, for authorities that want a password
 
 	mu     sync.Mutex
-	length int // of the longest token seen
+	length int       // of the longest token seen
+	until  time.Time // when the certificate of the newest token ends
+	seen   time.Time // when that token came
 }
 
 // Timestamp returns a token over the SHA-256 digest. The token has been checked: it is for this digest and this request,
@@ -89,9 +91,33 @@ func (t *Timestamper) timestamp(ctx context.Context, url string, digest []byte) 
 		return nil, fmt.Errorf("time stamp from %q: %w: %w", url, ErrTimestamp, err)
 	}
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.length = max(t.length, len(token))
-	t.mu.Unlock()
 	return bytes.Clone(token), nil
+}
+
+// stampFresh is how long the end of an authority's certificate is taken for known.
+const stampFresh = time.Hour
+
+// Until is how long a time stamp of the authority made now would hold: when its certificate ends. It is asked for a stamp over
+// nothing to find out, once an hour at most.
+func (t *Timestamper) Until(ctx context.Context) (time.Time, error) {
+	known := func() time.Time {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if time.Since(t.seen) > stampFresh {
+			return time.Time{}
+		}
+		return t.until
+	}
+	if at := known(); !at.IsZero() {
+		return at, nil
+	}
+	empty := sha256.Sum256(nil)
+	if _, err := t.Timestamp(ctx, empty[:]); err != nil {
+		return time.Time{}, err
+	}
+	return known(), nil
 }
 
 func (t *Timestamper) ask(ctx context.Context, url string, request []byte) ([]byte, error) {
@@ -162,8 +188,13 @@ func (t *Timestamper) check(token, digest []byte, nonce *big.Int) error {
 	case t.Policy != nil && !s.Policy.Equal(t.Policy):
 		return fmt.Errorf("policy %v", s.Policy)
 	}
-	_, err = paths(s.sig.Signer, s.sig.Certificates, t.Roots, now, x509.ExtKeyUsageTimeStamping)
-	return err
+	if _, err = paths(s.sig.Signer, s.sig.Certificates, t.Roots, now, x509.ExtKeyUsageTimeStamping); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.until, t.seen = s.sig.Signer.NotAfter, now
+	return nil
 }
 
 // size is how much room to keep for a token. The first time an authority is asked for one to see, over the digest of

@@ -2,6 +2,7 @@ package signing
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -203,6 +204,7 @@ func describe(r *SignatureReport, c *x509.Certificate) {
 	r.SignerName, r.Issuer = c.Subject.CommonName, c.Issuer.CommonName
 	r.Organization = strings.Join(c.Subject.Organization, ", ")
 	r.Serial = c.SerialNumber.Text(16)
+	r.signer = fmt.Sprintf("%x", sha256.Sum256(c.Raw))
 	from, until := c.NotBefore.UTC(), c.NotAfter.UTC()
 	r.NotBefore, r.NotAfter = &from, &until
 }

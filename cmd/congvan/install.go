@@ -65,7 +65,7 @@ func openInstallation(ctx context.Context, cfg *config, log *slog.Logger) (*inst
 	}
 	in.journal = journal
 	in.exchange = exchange.NewStore(exchange.Options{DB: db, Journal: journal, Stamper: stamper, Mail: in.mail, Domain: cfg.Domain, Log: log, Directory: in.units.Directory, Posts: in.units.Posts,
-		Sealer: in.sealer, MailSigner: in.mailKeys.signer, VerifyMail: in.mailKeys.verify, MaxMessage: cfg.Mail.MaxMessage, Verify: in.verifySealed, ReadArrival: in.readArrival, SealReport: in.sealReport, FaultUnit: recipients.UnitCode(cfg.Accounts.FaultUnit), LogKey: func() (*exchange.LogKey, error) { return in.keys.logKey(cfg.Domain) }, Doubt: cfg.doubt})
+		Sealer: in.sealer, Extending: in.keys.extending, RenewBefore: cfg.Seal.renewBefore(), MailSigner: in.mailKeys.signer, VerifyMail: in.mailKeys.verify, MaxMessage: cfg.Mail.MaxMessage, Verify: in.verifySealed, ReadArrival: in.readArrival, SealReport: in.sealReport, FaultUnit: recipients.UnitCode(cfg.Accounts.FaultUnit), LogKey: func() (*exchange.LogKey, error) { return in.keys.logKey(cfg.Domain) }, Doubt: cfg.doubt})
 	if err := in.resume(ctx); err != nil {
 		db.Close()
 		return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
@@ -170,6 +171,25 @@ func (k *keyring) use(a agencyConfig) (signing.Use, error) {
 		use.Picture = &signing.Picture{PNG: png, Page: a.Picture.Page, Over: a.Picture.Over, Box: signing.Box{Left: box[0], Bottom: box[1], Width: box[2], Height: box[3]}}
 	}
 	return use, nil
+}
+
+// extending returns by what the seals of an agency are raised and renewed after the issue. The key itself may be out of reach.
+func (k *keyring) extending(context.Context, recipients.UnitCode) (*signing.ExtendOptions, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	stamper, err := k.timestamper()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := k.roots()
+	if err != nil {
+		return nil, err
+	}
+	stamps, err := k.stampRoots()
+	if err != nil {
+		return nil, err
+	}
+	return &signing.ExtendOptions{Timestamper: stamper, Revocation: k.source, Roots: roots, TSARoots: stamps}, nil
 }
 
 // identity opens the key itself.

@@ -23,6 +23,7 @@ type sealConfig struct {
 	OCSP          []string        `toml:"ocsp"`           // asked about certificates that name no such service
 	CRL           []string        `toml:"crl"`            // likewise for revocation lists
 	Trust         string          `toml:"trust"`          // folder of root certificates, beside the installation's own
+	RenewBefore   int             `toml:"renew_before"`   // days before its end that an archive time stamp (B-LTA) is renewed
 	Notify        string          `toml:"notify"`         // address here that is told of certificates which end, beside their units
 	Timestamp     timestampConfig `toml:"timestamp"`
 	Unattended    decisionConfig  `toml:"unattended"` // for agencies that give none of their own
@@ -76,7 +77,11 @@ const keyToken = "token"
 var trialDecision = decisionConfig{"01/QĐ-THUNGHIEM", "2026-01-05"}
 
 func sealDefaults() sealConfig {
-	return sealConfig{Level: string(signing.LevelB), OnUnavailable: "wait", Revocation: "online", Trust: "trust", Notify: "postmaster"}
+	return sealConfig{Level: string(signing.LevelB), OnUnavailable: "wait", Revocation: "online", Trust: "trust", RenewBefore: 60, Notify: "postmaster"}
+}
+
+func (c *sealConfig) renewBefore() time.Duration {
+	return time.Duration(c.RenewBefore) * 24 * time.Hour
 }
 
 // agency returns the settings of one agency, those that it does not give filled in.
@@ -158,6 +163,9 @@ func (c *sealConfig) faults() []sealFault {
 	}
 	if c.Revocation != "online" && c.Revocation != "offline" {
 		say("seal", -1, "revocation", `write "online" or "offline"`, "seal.revocation = %q", c.Revocation)
+	}
+	if c.RenewBefore < 1 || c.RenewBefore > 3650 {
+		say("seal", -1, "renew_before", "write a number of days from 1 to 3650", "seal.renew_before = %d", c.RenewBefore)
 	}
 	for key, list := range map[string][]string{"ocsp": c.OCSP, "crl": c.CRL} {
 		if i := slices.IndexFunc(list, func(u string) bool { return !isWeb(u) }); i >= 0 {
@@ -326,11 +334,12 @@ func (p policyConfig) parse() (*signing.SignaturePolicy, error) {
 const sealText = `
 [seal]
 level          = "B-B"       # B-B, B-T, B-LT, B-LTA (PAdES); từ B-T trở lên cần seal.timestamp
-on_unavailable = "wait"      # dịch vụ dấu thời gian, OCSP không trả lời: "wait" văn bản chờ rồi tự đi tiếp; "lower" ký ở mức thấp hơn
+on_unavailable = "wait"      # dịch vụ dấu thời gian, OCSP không trả lời: "wait" văn bản chờ rồi tự đi tiếp; "lower" ký ở mức thấp hơn, sau đó máy tự nâng
 revocation     = "online"    # hỏi tình trạng thu hồi khi ký: "online", hoặc "offline" (chỉ với B-B, B-T)
 ocsp           = []          # hỏi thêm các địa chỉ này khi chứng thư không ghi địa chỉ nào
 crl            = []
 trust          = "trust"     # thư mục chứng thư gốc được tin cậy (PEM): Ban Cơ yếu Chính phủ, CA công cộng
+renew_before   = 60          # số ngày trước khi dấu thời gian lưu trữ (B-LTA) hết hiệu lực thì máy tự gia hạn
 notify         = "postmaster" # hộp thư ở đây nhận báo chứng thư sắp hết hạn (trước 60, 30, 7 ngày), cùng với đơn vị
 
 [seal.timestamp]

@@ -41,7 +41,22 @@ func showSeal(w io.Writer, st *exchange.Status) {
 		}
 		fmt.Fprintln(w)
 	}
+	showRaised(w, st)
 	fmt.Fprintln(w)
+}
+
+// showRaised prints what was added to the seals after the issue, and what keeps the rest from being added.
+func showRaised(w io.Writer, st *exchange.Status) {
+	for _, n := range st.Raised {
+		fmt.Fprintf(w, "Đã nâng chữ ký số lên mức %s lúc %s", n.Level, n.At.Format("15:04 02/01/2006"))
+		if n.RenewBy != nil {
+			fmt.Fprintf(w, "; dấu thời gian lưu trữ có hiệu lực đến %s, máy tự gia hạn trước ngày đó", n.RenewBy.In(vietnamTime).Format("02/01/2006"))
+		}
+		fmt.Fprintln(w)
+	}
+	if st.SealWaits != "" {
+		fmt.Fprintf(w, "Chưa nâng hoặc gia hạn được chữ ký số: %s; máy tự làm lại khi được.\n", waitWords[st.SealWaits])
+	}
 }
 
 // civil writes a date the Vietnamese way.

@@ -160,6 +160,7 @@ func (g *gateway) run(ctx context.Context) error {
 	group.Go(func() error { return in.exchange.RunLog(ctx) })
 	group.Go(func() error { return in.exchange.RunDue(ctx) })
 	group.Go(func() error { return in.exchange.RunWaiting(ctx, waitingEvery, desks.wake) })
+	group.Go(func() error { return in.exchange.RunSeals(ctx) })
 	group.Go(func() error { return in.watchCertificates(ctx) })
 	group.Go(func() error { return in.mail.SweepEvery(ctx, time.Hour) })
 	group.Go(func() error { return in.mail.WatchQuotas(ctx, quotaEvery, in.fullLetter) })
