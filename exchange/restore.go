@@ -115,6 +115,9 @@ func (s *Store) numberCopies(ctx context.Context, tx *sqldb.Tx, doc *Document, p
 // replay does again what was done before a backup was restored, as far as the journal knows and the documents are there: arrivals
 // and forwards, one after the other, since copies that were forwarded were accepted, too. doc 0 is all documents.
 func (s *Store) replay(ctx context.Context, doc DocumentID) (int, error) {
+	if err := s.replaySupplements(ctx, doc); err != nil {
+		return 0, err
+	}
 	total := 0
 	for {
 		n, err := s.replayArrivals(ctx, doc)
@@ -127,6 +130,42 @@ func (s *Store) replay(ctx context.Context, doc DocumentID) (int, error) {
 			return total, err
 		}
 	}
+}
+
+// replaySupplements adds again the copies that units of the directory were sent after the issue. Of anybody else the journal has no more
+// than a name or an address: the log names these, and the issuer's clerk sends them again.
+func (s *Store) replaySupplements(ctx context.Context, doc DocumentID) error {
+	least, greatest := int64(0), int64(math.MaxInt64)
+	if doc != 0 {
+		least, greatest = doc.span()
+	}
+	var list []struct {
+		ID       DispatchID          `db:"dispatch_id"`
+		Document DocumentID          `db:"id"`
+		Agency   recipients.UnitCode `db:"agency"`
+		To       recipients.UnitCode `db:"recipient"`
+		By       string              `db:"actor"`
+		Why      string              `db:"reason"`
+	}
+	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &list, `SELECT c.dispatch_id, d.id, c.agency, c.recipient, c.actor, c.reason FROM restored_copy c
+			JOIN document d ON d.id = c.dispatch_id / 1048576 AND d.state = 'issued'
+			WHERE c.again_at IS NULL AND c.parent = 0 AND c.dispatch_id BETWEEN $1 AND $2 ORDER BY c.dispatch_id`, least, greatest)
+	})
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		_, err := s.Supplement(ctx, Actor{Name: c.By, Unit: c.Agency}, c.Document, Forgotten{Unit: c.To}, cmp.Or(c.Why, "gửi bổ sung"))
+		var e *Error
+		switch {
+		case errors.As(err, &e):
+			s.Log.Warn("a copy that was added before the restore cannot be added again", "dispatch", c.ID, "to", c.To, "err", err)
+		case err != nil:
+			return fmt.Errorf("add dispatch %d again: %w", c.ID, err)
+		}
+	}
+	return nil
 }
 
 // replayForwards forwards again to units. What is no forward, or cannot be forwarded any more, is left to people.

@@ -260,7 +260,7 @@ func (r *resumer) unwrittenDocument(ctx context.Context, id DocumentID, issued b
 	if issued {
 		var all []Dispatch
 		least, greatest := id.span()
-		if err := r.tx.SelectContext(ctx, &all, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2 AND parent IS NULL`, least, greatest); err != nil {
+		if err := r.tx.SelectContext(ctx, &all, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2 AND parent IS NULL AND line <> $3`, least, greatest, supplementLine); err != nil {
 			return err
 		}
 		e.Kind, e.Copies = journalIssued, journalCopies(doc, all)
@@ -300,7 +300,7 @@ func (r *resumer) lostCopies(ctx context.Context, dots map[DispatchID]int) error
 		Agency recipients.UnitCode `db:"agency"`
 	}
 	err := r.tx.SelectContext(ctx, &added, `SELECT d.id, d.document_id, d.unit, d.address, d.name, d.parent, d.token, d.sequence, o.agency FROM dispatch d
-		JOIN document o ON o.id = d.document_id WHERE d.parent IS NOT NULL`)
+		JOIN document o ON o.id = d.document_id WHERE d.parent IS NOT NULL OR d.line = $1`, supplementLine)
 	for i := range added {
 		d := &added[i].Dispatch
 		if _, ok := r.copies[d.ID]; !ok && !slices.Contains(known, d.ID) {

@@ -49,6 +49,60 @@ func TestRestoredWithoutAJournalWaitsForTheClerk(t *testing.T) {
 	})
 }
 
+// A copy that was added after the issue (gửi bổ sung) is no sign of an old backup, also where the process died before it was noted; after
+// one was restored it is sent again with the ids that it had.
+func TestAddedCopyIsKnownToTheJournal(t *testing.T) {
+	forEachHouse(t, func(t *testing.T, h *house) {
+		ctx := context.Background()
+		path := filepath.Join(t.TempDir(), "journal")
+		j, err := exchange.OpenJournal(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer j.Close()
+		h.Store.Journal = j
+		st := h.issue(t, proposal("01/SNV-VP", "Sở Y tế=syt"))
+		entries := func() []exchange.JournalEntry {
+			all, damaged, err := exchange.ReadJournal(path)
+			if err != nil || damaged > 0 {
+				t.Fatal(damaged, err)
+			}
+			return all
+		}
+		resume := func(want bool) {
+			t.Helper()
+			if r, err := h.Resume(ctx, entries(), false); err != nil || r.Behind != want {
+				t.Fatalf("an old backup: %+v, %v; want %t", r, err, want)
+			}
+		}
+		if _, err := h.Supplement(ctx, clerk, st.Document.ID, exchange.Forgotten{Unit: "stc"}, "sót"); err != nil {
+			t.Fatal(err)
+		}
+		resume(false)
+		h.Store.Journal = nil
+		if _, err := h.Supplement(ctx, clerk, st.Document.ID, exchange.Forgotten{Unit: "ubnd"}, "sót"); err != nil {
+			t.Fatal(err)
+		}
+		h.Store.Journal = j
+		noted := len(entries())
+		resume(false)
+		if now := entries(); len(now) != noted+1 || now[noted].To != "ubnd" {
+			t.Errorf("noted at the next start: %+v", now[noted:])
+		}
+		lost := exchange.DispatchID(int64(st.Document.ID)<<20 + 9)
+		if err := j.Note(exchange.JournalEntry{Kind: "copied", Document: st.Document.ID, Agency: "snv", Dispatch: lost, To: "vphd", Secret: "0123456789abcdef", Sequence: 1,
+			By: "văn thư", Why: "sót nơi nhận"}); err != nil {
+			t.Fatal(err)
+		}
+		resume(true)
+		d := copyTo(t, h.status(t, st.Document.ID), "vphd")
+		if _, _, rows := h.inbox(t, "vphd"); d.Dispatch.ID != lost || d.Dispatch.Secret != "0123456789abcdef" || d.Dispatch.Sequence != 1 || len(rows) != 1 {
+			t.Errorf("sent again: %+v, %d mails", d.Dispatch, len(rows))
+		}
+		resume(false)
+	})
+}
+
 // A line that a crash tore is passed over, and what is written after it is read.
 func TestJournalGoesOnAfterATornLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "journal")
