@@ -1,402 +1,268 @@
 package exchange_test
 
 import (
-	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
-	"net"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"congvan/exchange"
-	"congvan/mailcore"
-	"congvan/mailcore/blob"
 	"congvan/mailcore/mailtest"
-	"congvan/mailcore/queue"
 	"congvan/mailcore/sqldb"
 	"congvan/migrations"
-	"congvan/recipients"
-	"congvan/signing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
-var allKills = flag.Bool("allkills", false, "TestKilledAtEveryPoint kills at every moment, not at one of each kind")
+var allKills = flag.Bool("allkills", false, "TestKilledAtEveryPoint kills at every moment, on both databases, not at one of each kind")
 
-// killEnv makes the test binary run the script of TestKilledAtEveryPoint in a process of its own: folder, address of the server
-// outside, hours that the clock is ahead, and the step, the kind of moment and which of that kind at which it kills itself with SIGKILL.
-const killEnv = "CONGVAN_TEST_KILL"
-
-func init() {
-	if v := os.Getenv(killEnv); v != "" {
-		os.Exit(runScript(strings.Split(v, "\n")))
-	}
+// A killRig keeps an installation as it was before each step of the script, and what the script comes to when nobody dies.
+type killRig struct {
+	t      testing.TB
+	peer   *mailtest.Peer
+	root   string
+	admin  string // of a PostgreSQL cluster, "" for SQLite
+	start  time.Time
+	made   int
+	before map[string]killOrder
+	points []killPoint
+	want   string
+	killed map[string]int
 }
 
-// A script does one thing after the other; run again it goes on where it was.
-type script struct {
-	*exchange.Store
-	mail  *mailcore.Store
-	db    *sqldb.DB
-	queue *queue.Queue
-
-	dir, step        string
-	dieStep, dieKind string
-	dieTick          int
-
-	mu    sync.Mutex // the queue sends to several at one time
-	ticks map[string]int
-	trace *os.File
-}
-
-// tick is a moment at which the process may be killed. Moments are counted by kind: the queue's come in another order each time.
-func (k *script) tick(kind string) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.step == "" {
-		return
-	}
-	k.ticks[kind]++
-	fmt.Fprintf(k.trace, "%s %d %s\n", k.step, k.ticks[kind], kind)
-	if k.step == k.dieStep && kind == k.dieKind && k.ticks[kind] == k.dieTick {
-		syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
-	}
-}
-
-func runScript(args []string) int {
-	hours, _ := strconv.Atoi(args[2])
-	tick, _ := strconv.Atoi(args[4])
-	k := &script{dir: args[0], dieStep: args[3], dieTick: tick, dieKind: args[5]}
-	var err error
-	if k.trace, err = os.Create(filepath.Join(k.dir, "trace")); err == nil {
-		err = k.open(args[1], time.Duration(hours)*time.Hour)
-	}
-	if err == nil {
-		err = k.run()
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, k.step, err)
-		return 1
-	}
-	return 0
-}
-
-func (k *script) open(peer string, ahead time.Duration) (err error) {
-	ctx := context.Background()
-	now := func() time.Time { return time.Now().Add(ahead) }
-	fault := func(kind string) error { k.tick(kind); return nil }
-	if k.db, err = sqldb.Open(ctx, "sqlite:"+filepath.Join(k.dir, "db"), sqldb.Options{Now: now, Logger: mailtest.Quiet, Fault: fault}); err != nil {
-		return err
-	}
-	if err := k.db.Migrate(ctx, migrations.Files); err != nil {
-		return err
-	}
-	blobs, err := blob.OpenDir(filepath.Join(k.dir, "blobs"))
-	if err != nil {
-		return err
-	}
-	dir, err := recipients.ReadDirectory(strings.NewReader(testDirectory), nil)
-	if err != nil {
-		return err
-	}
-	k.mail = mailcore.NewStore(k.db, blobs, mailtest.Quiet)
-	k.Store = exchange.NewStore(exchange.Options{DB: k.db, Mail: k.mail, Domain: domain, Log: mailtest.Quiet,
-		Directory: func(context.Context, string) (*recipients.Directory, error) { return dir, nil },
-		Sealer:    func(context.Context, recipients.UnitCode) (*signing.Sealer, error) { return testKey() }})
-	k.queue = queue.New(queue.Options{Store: k.mail, Domain: domain, Hostname: "mx." + domain, Routes: map[string]string{"bo.test": peer}, Logger: mailtest.Quiet,
-		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
-			k.tick("connect")
-			c, err := net.Dial(network, address)
-			return &killConn{c, k}, err
-		}})
-	if _, err := k.mail.Account(ctx, "syt@"+domain); !errors.Is(err, mailcore.ErrNoAccount) {
-		return err
-	}
-	var accounts []mailcore.NewAccount
-	for _, code := range []string{"ubnd", "snv", "stc", "syt", "vphd"} {
-		accounts = append(accounts, mailcore.NewAccount{Address: mailcore.Address(code + "@" + domain), Kind: mailcore.Unit, Name: code, Unit: code})
-	}
-	for _, local := range []string{exchange.ReplyMailbox, exchange.BounceMailbox} {
-		accounts = append(accounts, mailcore.NewAccount{Address: mailcore.Address(local + "@" + domain), Kind: mailcore.System, Name: local})
-	}
-	if _, err := k.mail.CreateAccounts(ctx, accounts); err != nil {
-		return err
-	}
-	return k.SetMode(ctx, "snv", 2009, exchange.OutgoingBook, "", exchange.IssuedHere)
-}
-
-// A killConn names each phase of SMTP, before it is said and after its answer.
-type killConn struct {
-	net.Conn
-	k *script
-}
-
-func (c *killConn) Write(b []byte) (int, error) {
-	word, _, _ := strings.Cut(strings.TrimRight(string(b[:min(len(b), 20)]), "\r\n"), " ")
-	if !slices.Contains([]string{"EHLO", "MAIL", "RCPT", "DATA", "QUIT", "RSET"}, word) {
-		word = "body"
-		if bytes.HasSuffix(b, []byte("\r\n.\r\n")) || bytes.Equal(b, []byte(".\r\n")) {
-			word = "dot"
-		}
-	}
-	c.k.tick("before " + word)
-	n, err := c.Conn.Write(b)
-	c.k.tick("after " + word)
-	return n, err
-}
-
-func (c *killConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	c.k.tick("answer " + string(b[:min(3, n)]))
-	return n, err
-}
-
-// keep writes down what somebody was told, as a clerk would.
-func (k *script) keep(name, text string) error {
-	return os.WriteFile(filepath.Join(k.dir, name), []byte(text), 0o644)
-}
-
-func (k *script) kept(name string) string {
-	b, _ := os.ReadFile(filepath.Join(k.dir, name))
-	return string(b)
-}
-
-var killSteps = []string{"number", "register", "seal", "issue", "smtp", "dsn", "accept", "recall after accept", "recall", "accept after recall", "forward"}
-
-func (k *script) run() error {
-	ctx := context.Background()
-	k.step = ""
-	if err := k.afterDeath(ctx); err != nil {
-		return err
-	}
-	steps := map[string]func(context.Context) error{"number": k.numbers, "register": k.registers, "seal": k.seals, "issue": k.issues, "smtp": k.sends, "dsn": k.report,
-		"accept":              func(ctx context.Context) error { return k.accepts(ctx, 1) },
-		"recall after accept": func(ctx context.Context) error { return k.recalls(ctx, 1) },
-		"recall":              func(ctx context.Context) error { return k.recalls(ctx, 2) },
-		"accept after recall": func(ctx context.Context) error { return k.accepts(ctx, 2) },
-		"forward": func(ctx context.Context) error {
-			_, err := k.Forward(ctx, exchange.Actor{Unit: "syt", Address: "syt@" + domain}, copyOf(3, 1), "ubnd", "đúng việc của UBND")
-			return err
-		}}
-	for _, name := range killSteps {
-		if k.kept("done "+name) != "" {
-			continue
-		}
-		k.step, k.ticks = name, map[string]int{}
-		if err := steps[name](ctx); err != nil {
-			return err
-		}
-		k.step = ""
-		if under, err := k.underWay(ctx); name == "smtp" && (under || err != nil) {
-			return err // the rest waits until the timers of these have ended
-		}
-		if err := k.keep("done "+name, "x"); err != nil {
-			return err
-		}
-	}
-	k.step = ""
-	_, err := k.HandleMail(ctx)
-	return err
-}
-
-// underWay reports whether a copy is still to be sent, or may have been.
-func (k *script) underWay(ctx context.Context) (bool, error) {
-	for i := range killDocs {
-		st, err := k.Status(ctx, exchange.DocumentID(i+1))
-		if err != nil {
-			return false, nil // not issued yet
-		}
-		for _, d := range st.Dispatches {
-			if d.Transport == exchange.Queued || d.Transport == exchange.Uncertain {
-				return true, nil
-			}
-		}
-	}
-	return false, nil
-}
-
-// afterDeath is what the running gateway does by itself with time: leases end, uncertain copies are sent again.
-func (k *script) afterDeath(ctx context.Context) error {
-	if _, err := k.HandleMail(ctx); err != nil {
-		return err
-	}
-	return k.Expire(ctx)
-}
-
-func copyOf(doc, n int64) exchange.DispatchID { return exchange.DispatchID(doc<<20 + n) }
-
-const killDocs = 3
-
-func (k *script) numbers(ctx context.Context) error {
-	for i := range killDocs {
-		name := fmt.Sprint("reference ", i)
-		if k.kept(name) != "" {
-			continue
-		}
-		text, err := k.TakeNumber(ctx, clerk, "snv", 2009, "", "SNV-VP")
-		if err == nil {
-			err = k.keep(name, text)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (k *script) registers(ctx context.Context) error {
-	for i := range killDocs {
-		reference := k.kept(fmt.Sprint("reference ", i))
-		if _, err := k.Register(ctx, clerk, proposal(reference, "Sở Y tế=syt", "Sở Tài chính=stc", "Bộ Thử=bo"), pdfOf(fmt.Sprint("kill ", i))); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (k *script) seals(ctx context.Context) error {
-	for i := range killDocs {
-		if _, err := k.Seal(ctx, clerk, exchange.DocumentID(i+1)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (k *script) issues(ctx context.Context) error {
-	for i := range killDocs {
-		if _, err := k.Issue(ctx, clerk, exchange.DocumentID(i+1)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (k *script) sends(ctx context.Context) error {
-	if _, err := k.queue.Drain(ctx); err != nil {
-		return err
-	}
-	_, err := k.HandleMail(ctx)
-	return err
-}
-
-func (k *script) report(ctx context.Context) error {
-	st, err := k.Status(ctx, 3)
-	if err != nil {
-		return err
-	}
-	i := slices.IndexFunc(st.Dispatches, func(d exchange.StatusDispatch) bool { return d.Unit == "bo" })
-	token := st.Dispatches[i].Dispatch.Token()
-	b, err := k.mail.SaveBody(ctx, strings.NewReader(strings.ReplaceAll(dsnMail("delivered", "vanthu@bo.test"), "\n", "\r\n")), 0)
-	if err != nil {
-		return err
-	}
-	a, err := k.mail.Account(ctx, exchange.BounceMailbox+"@"+domain)
-	if err != nil {
-		return err
-	}
-	arrival := mailcore.Arrival{Rcpt: mailcore.Address(exchange.BounceMailbox + "+" + token + "@" + domain)}
-	if _, err := k.mail.Deliver(ctx, b, []mailcore.Copy{{Account: a.ID, Arrived: &arrival}}); err != nil {
-		return err
-	}
-	_, err = k.HandleMail(ctx)
-	return err
-}
-
-// accepts by both units. After a recall there may be nothing left to accept, which is said.
-func (k *script) accepts(ctx context.Context, doc int64) error {
-	for n, unit := range []string{"syt", "stc"} {
-		_, err := k.Accept(ctx, exchange.Actor{Unit: recipients.UnitCode(unit), Address: mailcore.Address(unit + "@" + domain)}, copyOf(doc, int64(n+1)), "")
-		var e *exchange.Error
-		var m *exchange.MoveError
-		if err != nil && !errors.As(err, &e) && !errors.As(err, &m) {
-			return err
-		}
-	}
-	return nil
-}
-
-func (k *script) recalls(ctx context.Context, doc exchange.DocumentID) error {
-	if _, err := k.Recall(ctx, clerk, doc, "ban hành nhầm", false); err != nil {
-		return err
-	}
-	_, err := k.HandleMail(ctx)
-	return err
-}
-
-// A real process is killed (SIGKILL) at every point: number taken, registered, sealed, issued, each phase of SMTP, report read,
-// accept, recall against accept in both orders, forward. Started again it goes on, and in the end everything is as without the kill.
+// A real process is killed (SIGKILL) at every point: number taken, registered, sealed, issued, taken back before it goes out, each phase
+// of SMTP, report read, and every act of issuer and recipient. What it leaves is sound; another process goes on, and in the end
+// everything is as without the kill. Of what two do at the same time either may be first, and nothing else.
 func TestKilledAtEveryPoint(t *testing.T) {
-	peer := mailtest.NewPeer(t, mailtest.PeerScript{})
-	whole := t.TempDir()
-	if out, killed := script1(t, whole, peer.Addr, 0, "-", 0, ""); killed {
-		t.Fatalf("without a kill: %s", out)
-	}
-	want := outcome(t, whole)
-	trace, err := os.ReadFile(filepath.Join(whole, "trace"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen, points := map[string]bool{}, 0
-	for line := range strings.Lines(string(trace)) {
-		step, n, kind := cutTrace(t, line)
-		if key := step + kind; seen[key] && !*allKills {
-			continue
-		} else {
-			seen[key] = true
+	t.Run("sqlite", func(t *testing.T) { killEverywhere(t, sqldb.SQLite) })
+	t.Run("postgres", func(t *testing.T) {
+		if !*allKills {
+			t.Skip("SQLite has one point of each kind; make kills has all of both")
 		}
-		points++
-		dir := t.TempDir()
-		out, killed := script1(t, dir, peer.Addr, 0, step, n, kind)
-		if !killed {
-			t.Errorf("%s %d (%s): was not killed: %s", step, n, kind, out)
-			continue
-		}
-		for hours := 5; hours <= 15; hours += 5 { // leases and timers end, whatever was under way
-			if out, killed := script1(t, dir, peer.Addr, hours, "-", 0, ""); killed {
-				t.Fatalf("after a kill at %s %d (%s): %s", step, n, kind, out)
-			}
-		}
-		if got := outcome(t, dir); got != want {
-			t.Errorf("killed at %s %d (%s)\n got %s\nwant %s", step, n, kind, got, want)
-		}
-	}
-	for _, step := range killSteps {
-		if !slices.ContainsFunc(slices.Collect(strings.Lines(string(trace))), func(l string) bool { return strings.HasPrefix(l, step+" ") }) {
-			t.Errorf("no point in %q", step)
-		}
-	}
-	sameIDs(t, peer)
-	t.Logf("killed at %d points", points)
+		killEverywhere(t, sqldb.Postgres)
+	})
 }
 
-func cutTrace(t *testing.T, line string) (step string, n int, kind string) {
-	t.Helper()
+func killEverywhere(t *testing.T, dialect sqldb.Dialect) {
+	r := newKillRig(t, dialect)
+	for _, p := range r.chosen() {
+		r.kill(p, 1)
+	}
+	for _, step := range []string{"accept meets recall", "recall meets accept"} {
+		r.killMeeting(step)
+	}
+	sameIDs(t, r.peer)
+	total := 0
 	for _, s := range killSteps {
-		rest, ok := strings.CutPrefix(line, s+" ")
-		number, k, _ := strings.Cut(strings.TrimSpace(rest), " ")
-		if v, err := strconv.Atoi(number); ok && err == nil {
-			return s, v, k
+		total += r.killed[s.name]
+		if r.killed[s.name] == 0 {
+			t.Errorf("nobody was killed in %q", s.name)
 		}
+		t.Logf("%-20s killed %4d times", s.name, r.killed[s.name])
 	}
-	t.Fatalf("trace %q", line)
-	return "", 0, ""
+	t.Logf("%s: %d points in %d steps, killed at %d, gone on after each", dialect, len(r.points), len(killSteps), total)
 }
 
-// script1 runs the script in a process of its own and reports whether it was killed.
-func script1(t *testing.T, dir, peer string, hours int, step string, tick int, kind string) (out string, killed bool) {
-	t.Helper()
+func newKillRig(t testing.TB, dialect sqldb.Dialect) *killRig {
+	root, err := os.MkdirTemp("/dev/shm", "congvan-kill-") // a killed process loses nothing that it has written, synced or not
+	if err != nil {
+		root = t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(root) })
+	r := &killRig{t: t, peer: mailtest.NewPeer(t, mailtest.PeerScript{}), root: root, before: map[string]killOrder{}, killed: map[string]int{},
+		start: time.Date(time.Now().Year()+1, 3, 18, 1, 0, 0, 0, time.UTC)}
+	if dialect == sqldb.Postgres {
+		r.admin, _, _ = strings.Cut(mailtest.NewPostgres(t), " dbname=")
+	}
+	o := r.place()
+	if r.admin != "" {
+		r.sql("CREATE DATABASE " + nameOf(o.dsn))
+	}
+	ctx := context.Background()
+	db, err := sqldb.Open(ctx, o.dsn, sqldb.Options{Logger: mailtest.Quiet})
+	r.must(err)
+	r.must(db.Migrate(ctx, migrations.Files))
+	r.must(db.Close())
+	r.with(o, func(k *script) error { return k.prepare(ctx) })
+	for _, s := range killSteps {
+		r.before[s.name] = r.copy(o)
+		r.with(o, func(k *script) error {
+			err := k.run(s.name)
+			if len(k.seen) == 0 {
+				t.Errorf("no point in %q", s.name)
+			}
+			r.points = append(r.points, k.seen...)
+			return err
+		})
+		if t.Failed() {
+			t.FailNow()
+		}
+	}
+	r.with(o, func(k *script) error { r.want = r.outcome(k, "nobody was killed"); return nil })
+	return r
+}
+
+func (r *killRig) must(err error) {
+	if err != nil {
+		r.t.Helper()
+		r.t.Fatal(err)
+	}
+}
+
+// place is room for one more installation.
+func (r *killRig) place() killOrder {
+	r.made++
+	o := killOrder{dir: filepath.Join(r.root, fmt.Sprint(r.made)), peer: r.peer.Addr, start: r.start}
+	r.must(os.MkdirAll(o.dir, 0o755))
+	o.dsn = "sqlite:" + filepath.Join(o.dir, "db")
+	if r.admin != "" {
+		o.dsn = fmt.Sprintf("%s dbname=kill_%d", r.admin, r.made)
+	}
+	return o
+}
+
+func nameOf(dsn string) string { _, name, _ := strings.Cut(dsn, " dbname="); return name }
+
+func (r *killRig) sql(query string) {
+	db, err := sql.Open("postgres", r.admin+" dbname=postgres")
+	r.must(err)
+	defer db.Close()
+	_, err = db.Exec(query)
+	r.must(err)
+}
+
+// copy makes another installation of one that nobody has open. Stored bytes never change, so they are linked.
+func (r *killRig) copy(from killOrder) killOrder {
+	to := r.place()
+	r.must(filepath.WalkDir(from.dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(from.dir, path)
+		target := filepath.Join(to.dir, rel)
+		switch {
+		case e.IsDir():
+			return os.MkdirAll(target, 0o755)
+		case strings.HasPrefix(rel, "blobs"):
+			return os.Link(path, target)
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(target, b, 0o644)
+	}))
+	if r.admin != "" {
+		r.sql("CREATE DATABASE " + nameOf(to.dsn) + " TEMPLATE " + nameOf(from.dsn))
+	}
+	return to
+}
+
+func (r *killRig) remove(o killOrder) {
+	os.RemoveAll(o.dir)
+	if r.admin != "" {
+		r.sql("DROP DATABASE " + nameOf(o.dsn) + " WITH (FORCE)")
+	}
+}
+
+// with runs a part of the script in this process.
+func (r *killRig) with(o killOrder, fn func(*script) error) {
+	r.t.Helper()
+	k, err := openScript(o)
+	r.must(err)
+	err = fn(k)
+	r.must(errors.Join(err, k.close()))
+}
+
+// chosen are the points to kill at, but for those of two who meet: all, or the middle one of each kind in each step.
+func (r *killRig) chosen() []killPoint {
+	met := func(p killPoint) bool { return strings.Contains(p.step, " meets ") }
+	all := slices.DeleteFunc(slices.Clone(r.points), met)
+	if *allKills {
+		return all
+	}
+	last := map[killPoint]int{}
+	for _, p := range all {
+		last[killPoint{p.step, p.kind, 0}] = p.n
+	}
+	return slices.DeleteFunc(all, func(p killPoint) bool { return p.n != last[killPoint{p.step, p.kind, 0}]/2+1 })
+}
+
+// kill kills a process at a point and has others go on. It reports whether the point came.
+func (r *killRig) kill(p killPoint, meet int) bool {
+	r.t.Helper()
+	o := r.copy(r.before[p.step])
+	defer r.remove(o)
+	o.die, o.meet = p, meet
+	out, killed := r.process(o)
+	at := fmt.Sprintf("killed at %s, %s %d, second from %d", p.step, p.kind, p.n, meet)
+	if met := strings.Contains(p.step, " meets "); !killed && !met { // who meets may take another way, with fewer moments
+		r.t.Errorf("%s: was not killed: %s", at, out)
+	}
+	if killed {
+		r.killed[p.step]++
+	}
+	o.die = killPoint{}
+	if killed {
+		o.later = time.Minute
+		r.with(o, func(k *script) error { r.sound(k, at+", at once"); return nil })
+	}
+	for done := false; !done; o.later += 5 * time.Hour { // soon, and when leases and timers have ended
+		if o.later += time.Minute; o.later > 20*time.Hour {
+			r.t.Fatalf("%s: it never comes to an end", at)
+		}
+		r.with(o, func(k *script) error {
+			err := k.run("")
+			if done = k.kept("done "+killSteps[len(killSteps)-1].name) != ""; done && err == nil {
+				if got := r.outcome(k, at); got != r.want {
+					r.t.Errorf("%s: (-without a kill +with)\n%s", at, cmp.Diff(r.want, got))
+				}
+			}
+			return err
+		})
+	}
+	return killed
+}
+
+// killMeeting kills at the moments of two who act at once: for each moment of the first at which the second may begin at every third
+// moment of both, from another one each time.
+func (r *killRig) killMeeting(step string) {
+	var all []killPoint
+	first := 0
+	for _, p := range r.points {
+		if p.step == step {
+			all = append(all, p)
+		}
+		if p.step == step && !strings.HasPrefix(p.kind, "second's ") {
+			first++
+		}
+	}
+	begins, stride := first, 3
+	if !*allKills {
+		begins, stride = 2, 7
+	}
+	for meet := range begins {
+		for i := meet % stride; i < len(all); i += stride {
+			r.kill(all[i], 1+meet*first/begins)
+		}
+	}
+}
+
+// process runs the script in a process of its own and reports whether it was killed.
+func (r *killRig) process(o killOrder) (out string, killed bool) {
+	r.t.Helper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), killEnv+"="+strings.Join([]string{dir, peer, fmt.Sprint(hours), step, fmt.Sprint(tick), kind}, "\n"))
+	c.Env = append(os.Environ(), killEnv+"="+o.String())
 	b, err := c.CombinedOutput()
 	if err == nil {
 		return string(b), false
@@ -405,39 +271,96 @@ func script1(t *testing.T, dir, peer string, hours int, step string, tick int, k
 	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signaled() {
 		return string(b), true
 	}
-	t.Fatalf("%s %d: %v: %s", step, tick, err, b)
+	r.t.Fatalf("%v: %v: %s", o.die, err, b)
 	return "", false
 }
 
-// outcome proves the installation sound and tells what became of every copy. Numbers that a clerk never heard of stay reserved.
-func outcome(t *testing.T, dir string) string {
-	t.Helper()
+// sound proves the invariants: what is there is whole, numbers have no gap, and each open copy has an owner and a deadline.
+func (r *killRig) sound(k *script, when string) {
+	r.t.Helper()
 	ctx := context.Background()
-	k := &script{dir: dir}
-	if err := k.open("127.0.0.1:1", 15*time.Hour); err != nil {
-		t.Fatal(err)
-	}
-	defer k.db.Close()
 	for name, check := range map[string]func(context.Context) ([]string, error){"exchange": k.Check, "mail": k.mail.Check} {
 		if found, err := check(ctx); err != nil || len(found) > 0 {
-			t.Errorf("%s: %v %v", name, found, err)
+			r.t.Errorf("%s: %s: %v %v", when, name, found, err)
 		}
 	}
+	var lost int
+	r.must(k.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.GetContext(ctx, &lost, `SELECT count(*) FROM dispatch WHERE transport NOT IN ('settled', 'undelivered', 'cancelled', 'recalled', 'superseded')
+			AND handling NOT IN ('completed', 'noted', 'refused', 'forwarded') AND (owner = '' OR deadline = 0)`)
+	}))
+	if lost > 0 {
+		r.t.Errorf("%s: %d open copies have no owner or no deadline", when, lost)
+	}
+}
+
+// outcome proves the installation sound and tells what became of every copy and what lies in every mailbox. Numbers that a clerk never
+// heard of stay reserved. What became of a copy that two met over is judged, not told.
+func (r *killRig) outcome(k *script, when string) string {
+	r.t.Helper()
+	ctx := context.Background()
+	r.sound(k, when)
 	counts, err := k.mail.RefCounts(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r.must(err)
 	var b strings.Builder
-	for id := range exchange.DocumentID(killDocs) {
-		st, err := k.Status(ctx, id+1)
-		if err != nil {
-			t.Fatal(err)
+	var names, met []string // references, and the names for them; numbers that nobody heard of make references differ
+	for _, name := range []string{"0", "1", "2", "due", "answer", "old", "new", "tasks", "race 1", "race 2"} {
+		st, err := k.Status(ctx, k.doc(name))
+		r.must(err)
+		fmt.Fprintf(&b, "%s is %s\n", name, st.State)
+		if strings.HasPrefix(name, "race") {
+			met = append(met, st.Reference)
 		}
+		names = append(names, st.Reference, "["+name+"]")
 		for _, d := range st.Dispatches {
-			fmt.Fprintf(&b, "%d %s %s/%s số đến %q, %d mail; ", d.Dispatch.ID, d.Unit, d.Transport, d.Handling, d.ArrivalNumber, counts[ref(d.Dispatch.ID)])
+			mails := counts[ref(d.Dispatch.ID)]
+			if strings.HasPrefix(name, "race") {
+				r.oneOfTwo(d, mails, when)
+				continue
+			}
+			fmt.Fprintf(&b, "  %s %s/%s, recall %q, số đến %q, %d mail", d.Unit, d.Transport, d.Handling, d.Recall, d.ArrivalNumber, mails)
+			for _, t := range d.Tasks {
+				fmt.Fprintf(&b, ", %s %s %s", t.Officer, t.Role, t.State)
+			}
+			for _, a := range d.Answers {
+				fmt.Fprintf(&b, ", answered by %d %s", a.Document, a.State)
+			}
+			fmt.Fprintln(&b)
 		}
+	}
+	return b.String() + strings.NewReplacer(names...).Replace(r.letters(k, met))
+}
+
+// letters tells which mails lie in which mailboxes, but for those about documents that two met over: no step that was repeated may have told anybody twice.
+func (r *killRig) letters(k *script, but []string) string {
+	ctx := context.Background()
+	var rows []struct {
+		Address, Subject string
+		N                int
+	}
+	r.must(k.db.Read(ctx, func(tx *sqldb.Tx) error {
+		return tx.SelectContext(ctx, &rows, `SELECT a.address, m.subject, count(*) AS n FROM mailbox_message mm JOIN mailbox b ON b.id = mm.mailbox_id
+			JOIN account a ON a.id = b.account_id JOIN message m ON m.id = mm.message_id WHERE a.kind <> 'system' GROUP BY a.address, m.subject ORDER BY a.address, m.subject`)
+	}))
+	var b strings.Builder
+	for _, row := range rows {
+		if slices.ContainsFunc(but, func(reference string) bool { return strings.Contains(row.Subject, reference) }) {
+			continue
+		}
+		fmt.Fprintf(&b, "%s %q %d\n", row.Address, row.Subject, row.N)
 	}
 	return b.String()
+}
+
+// oneOfTwo judges a copy that was accepted and recalled at the same time: accepted, and then its recipient was asked; or taken out of the
+// mailbox, and there was nothing to accept.
+func (r *killRig) oneOfTwo(d exchange.StatusDispatch, mails int, when string) {
+	r.t.Helper()
+	asked := d.Transport == exchange.Delivered && d.Handling == exchange.Accepted && d.Recall == exchange.RecallAsked && d.ArrivalNumber != "" && mails == 1
+	taken := d.Transport == exchange.Recalled && d.Handling == exchange.Received && d.Recall == "" && d.ArrivalNumber == "" && mails == 0
+	if asked == taken {
+		r.t.Errorf("%s: accept and recall left %s %s/%s, recall %q, số đến %q, %d mail", when, d.Unit, d.Transport, d.Handling, d.Recall, d.ArrivalNumber, mails)
+	}
 }
 
 // sameIDs proves that every try of a copy carried the same ids. Tokens are each run's own.
