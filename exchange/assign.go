@@ -67,6 +67,8 @@ type Assignment struct {
 	Support []mailcore.Address // phối hợp
 	DueOn   string             // hạn giải quyết, civil; "" keeps the one that stands
 	Note    string             // ý kiến chỉ đạo
+
+	left mailcore.Address // who left, and whose part others get; "" for nobody
 }
 
 // Kinds of events of tasks that move no copy.
@@ -135,6 +137,8 @@ type handout struct {
 	Note  string   `json:"note,omitempty"`
 	Mail  int64    `json:"mail,omitempty"`
 	EML   string   `json:"eml,omitempty"`
+
+	Left mailcore.Address `json:"left,omitempty"` // who left
 }
 
 type handed struct {
@@ -143,7 +147,10 @@ type handed struct {
 }
 
 func (a *Assignment) tasks() []handed {
-	out := []handed{{a.Lead, Lead}}
+	out := []handed{}
+	if a.Lead != "" { // nobody leads where somebody left and no one took over
+		out = append(out, handed{a.Lead, Lead})
+	}
 	for _, officer := range a.Support {
 		out = append(out, handed{officer, Support})
 	}
@@ -177,7 +184,7 @@ func assign(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, a Assignmen
 	if d.Handling == Accepted {
 		kind = string(Assigned)
 	}
-	detail := handout{Tasks: a.tasks(), DueOn: a.DueOn, Note: a.Note, Mail: r.mail, EML: r.eml}
+	detail := handout{Tasks: a.tasks(), DueOn: a.DueOn, Note: a.Note, Mail: r.mail, EML: r.eml, Left: a.left}
 	if err := r.act(ctx, tx, kind, by, detail, func(d *Dispatch) { d.DueOn = a.DueOn }); err != nil {
 		return false, err
 	}
@@ -187,6 +194,17 @@ func assign(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, a Assignmen
 		}
 	}
 	return true, moveIncoming(ctx, tx, d)
+}
+
+// release takes a copy back from all who work on it: it goes to another unit.
+func release(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor) error {
+	have, err := tasksOf(ctx, tx, r.Dispatch.ID)
+	a := Assignment{DueOn: r.Dispatch.DueOn}
+	if err != nil || sameTasks(have, a) {
+		return err
+	}
+	_, err = assign(ctx, tx, r, by, a)
+	return err
 }
 
 // dayFrom reports whether day is a civil date that is not over.

@@ -37,7 +37,7 @@ func (s *Store) taskLetters(ctx context.Context, r *Receipt, a Assignment) ([]*p
 	if sameTasks(have, a) || r.Dispatch.Closed() {
 		return nil, nil
 	}
-	people, fresh, released := append([]mailcore.Address{a.Lead}, a.Support...), []mailcore.Address{}, []mailcore.Address{}
+	people, fresh, released := a.people(), []mailcore.Address{}, []mailcore.Address{}
 	for _, p := range people {
 		if !slices.ContainsFunc(have, func(t Task) bool { return t.Officer == p && t.State != TaskWithdrawn }) {
 			fresh = append(fresh, p)
@@ -83,6 +83,14 @@ func (s *Store) taskLetters(ctx context.Context, r *Receipt, a Assignment) ([]*p
 	return out, nil
 }
 
+// people are all who work on the copy, the lead first.
+func (a *Assignment) people() (all []mailcore.Address) {
+	for _, t := range a.tasks() {
+		all = append(all, t.Officer)
+	}
+	return all
+}
+
 // shown is a stored body for mailboxes: the document's mail is one body however many officers get it.
 func (s *Store) shown(ctx context.Context, body *mailcore.Body, prefix []byte, to []mailcore.Address) (*parcel, error) {
 	p := &parcel{body: body}
@@ -106,7 +114,7 @@ type taskMail struct {
 }
 
 func (t *taskMail) names(ctx context.Context, all []mailcore.Address) error {
-	t.people = map[mailcore.Address]string{}
+	t.people = map[mailcore.Address]string{"": "chờ đơn vị phân công"}
 	for _, p := range all {
 		a, err := t.s.Mail.Account(ctx, p)
 		if err != nil {
@@ -122,7 +130,9 @@ func (t *taskMail) names(ctx context.Context, all []mailcore.Address) error {
 // letter is a mail from the unit with the task as iCalendar (RFC 5545, RFC 5546, RFC 6047).
 func (t *taskMail) letter(cancel bool, to []mailcore.Address) (*letter, error) {
 	data := t.s.letterData(context.Background(), t.r)
-	data.To, data.Deadline, data.Reason = t.people[t.a.Lead], vietnameseDate(t.a.DueOn), t.a.Note
+	if data.Deadline, data.Reason = vietnameseDate(t.a.DueOn), t.a.Note; len(t.a.tasks()) > 0 || t.a.left != "" {
+		data.To = t.people[t.a.Lead]
+	}
 	var support []string
 	for _, p := range t.a.Support {
 		support = append(support, t.people[p])

@@ -31,13 +31,13 @@ func (c *checker) tasks(ctx context.Context, tx *sqldb.Tx, id DocumentID, copies
 	}
 	for i := range copies {
 		d := &copies[i]
-		c.tasksOf(d, foldTasks(d.ID, journal[int64(d.ID)]), have[d.ID])
+		c.tasksOf(d, foldTasks(d.ID, journal[int64(d.ID)]), have[d.ID], led(journal[int64(d.ID)]))
 		c.answersTo(d, journal[int64(d.ID)], links[d.ID])
 	}
 	return nil
 }
 
-func (c *checker) tasksOf(d *Dispatch, want, have map[mailcore.Address]Task) {
+func (c *checker) tasksOf(d *Dispatch, want, have map[mailcore.Address]Task, led bool) {
 	names := maps.Clone(want)
 	maps.Copy(names, have)
 	leads := 0
@@ -56,9 +56,21 @@ func (c *checker) tasksOf(d *Dispatch, want, have map[mailcore.Address]Task) {
 			leads++
 		}
 	}
-	if leads > 1 || leads == 0 && d.Handling == Assigned {
+	if leads > 1 || leads == 0 && led && d.Handling == Assigned {
 		c.sayf("assignment: dispatch %d has %d leads", d.ID, leads)
 	}
+}
+
+// led reports whether a copy was given to somebody who leads; nobody does where the lead left.
+func led(events []Event) bool {
+	for _, e := range slices.Backward(events) {
+		if e.Kind == string(Assigned) || e.Kind == EventReassigned {
+			var h handout
+			json.Unmarshal([]byte(e.Detail), &h)
+			return slices.ContainsFunc(h.Tasks, func(t handed) bool { return t.Role == Lead })
+		}
+	}
+	return true
 }
 
 // foldTasks is what the events of a copy make of its tasks.

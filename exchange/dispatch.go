@@ -60,8 +60,8 @@ var handlings = map[Handling][]Handling{
 	"":         {Received},
 	Received:   {Accepted, Noted, Refused, Forwarded},
 	Accepted:   {Assigned, InProgress, Refused, Forwarded},
-	Assigned:   {InProgress},
-	InProgress: {Completed},
+	Assigned:   {InProgress, Forwarded}, // a unit that ends hands on what it works on, too
+	InProgress: {Completed, Forwarded},
 }
 
 // A Way is how a copy travels.

@@ -30,6 +30,7 @@ func (s *Store) forwarding(by Actor, to recipients.UnitCode, reason string) orde
 	}
 	var p *plan
 	var told *parcel
+	var released []*parcel
 	return order{
 		prepare: func(ctx context.Context, r *Receipt) (err error) {
 			if r.Dispatch.Handling == Forwarded {
@@ -38,13 +39,16 @@ func (s *Store) forwarding(by Actor, to recipients.UnitCode, reason string) orde
 			if p, err = s.planForward(ctx, r, to); err == nil {
 				told, err = s.forwardLetter(ctx, r, &p.dispatches[0], reason)
 			}
+			if err == nil {
+				released, err = s.taskLetters(ctx, r, Assignment{})
+			}
 			return err
 		},
 		do: func(ctx context.Context, tx *sqldb.Tx, r *Receipt) error {
 			if err := s.forward(ctx, tx, r, by, to, p, reason); err != nil || !r.Changed {
 				return err
 			}
-			return s.post(ctx, tx, told.with(s.replyHeader(&p.dispatches[0])))
+			return s.post(ctx, tx, append(released, told.with(s.replyHeader(&p.dispatches[0])))...)
 		},
 	}
 }
@@ -69,9 +73,9 @@ func (s *Store) planCopy(ctx context.Context, doc *Document, d Dispatch) (*plan,
 	p := &plan{accounts: map[mailcore.Address]mailcore.AccountID{}, domain: s.Domain}
 	if d.Address != "" {
 		a, err := s.Mail.Account(ctx, mailcore.Address(d.Address))
-		if err == nil {
+		if err == nil && a.ClosedAt.IsZero() {
 			p.accounts[a.Address] = a.ID
-		} else if !errors.Is(err, mailcore.ErrNoAccount) {
+		} else if err != nil && !errors.Is(err, mailcore.ErrNoAccount) {
 			return nil, err
 		}
 	}
@@ -162,6 +166,9 @@ func (s *Store) forward(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor,
 		return err
 	}
 	if err := mayGet(ctx, tx, r, to); err != nil {
+		return err
+	}
+	if err := release(ctx, tx, r, by); err != nil {
 		return err
 	}
 	if err := s.addCopies(ctx, tx, r.Document, p, by, reason); err != nil {

@@ -26,7 +26,7 @@ func (s *Store) parcel(ctx context.Context, l *letter, prefix []byte, to ...mail
 	p := &parcel{}
 	for _, address := range to {
 		a, err := s.Mail.Account(ctx, address)
-		if errors.Is(err, mailcore.ErrNoAccount) {
+		if errors.Is(err, mailcore.ErrNoAccount) || err == nil && !a.ClosedAt.IsZero() {
 			continue
 		}
 		if err != nil {

@@ -222,11 +222,13 @@ func (s *Store) unitName(ctx context.Context, code recipients.UnitCode) (string,
 	if err != nil {
 		return "", err
 	}
-	u, ok := dir.Unit(code)
-	if !ok {
-		return "", &Error{Missing, CodeUnknownUnit, string(code)}
+	if u, ok := dir.Unit(code); ok {
+		return u.Name, nil
 	}
-	return u.Name, nil
+	if a, err := s.Mail.Account(ctx, s.unitAddress(code)); err == nil && a.Kind == mailcore.Unit { // it has ended; what it issued has not
+		return a.Name, nil
+	}
+	return "", &Error{Missing, CodeUnknownUnit, string(code)}
 }
 
 // Issue sends a sealed document to everybody named in it, in one transaction: the document, its dispatches, the rows of
@@ -308,7 +310,9 @@ func (s *Store) plan(ctx context.Context, doc *Document) (*plan, error) {
 	}
 	p := &plan{accounts: map[mailcore.Address]mailcore.AccountID{}, domain: s.Domain}
 	for _, a := range accounts {
-		p.accounts[a.Address] = a.ID
+		if a.ClosedAt.IsZero() {
+			p.accounts[a.Address] = a.ID
+		}
 	}
 	seen := map[recipients.UnitCode]bool{doc.Agency: true}
 	for _, l := range all {

@@ -243,8 +243,8 @@ func (s *Store) answerAccounts(ctx context.Context, answers []*letter) ([]mailco
 	ids := make([]mailcore.AccountID, len(answers))
 	for i, l := range answers {
 		a, err := s.Mail.Account(ctx, mailcore.Address(l.to))
-		if errors.Is(err, mailcore.ErrNoAccount) {
-			s.Log.Info("answer not sent: outside address", "to", l.to)
+		if errors.Is(err, mailcore.ErrNoAccount) || err == nil && !a.ClosedAt.IsZero() {
+			s.Log.Info("answer not sent: no open mailbox here", "to", l.to)
 			continue
 		}
 		if err != nil {

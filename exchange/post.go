@@ -34,7 +34,7 @@ func postRef(key string) string { return "letter:" + key }
 // repeated after a crash, or by another node, tells nobody twice.
 func (s *Store) Post(ctx context.Context, p Post) (told bool, err error) {
 	account, err := s.Mail.Account(ctx, p.To)
-	if errors.Is(err, mailcore.ErrNoAccount) {
+	if errors.Is(err, mailcore.ErrNoAccount) || err == nil && !account.ClosedAt.IsZero() {
 		s.Log.Info("letter not sent: no mailbox here", "to", p.To)
 		return false, nil
 	}

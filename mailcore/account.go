@@ -45,6 +45,7 @@ type Account struct {
 	PasswordAt time.Time // when the password was set, zero when that is not known
 	CreatedAt  time.Time
 	ClosedAt   time.Time // zero while it is open; a closed address is never given out again
+	MovedTo    Address   // of a closed one: whom senders are told about, "" for nobody
 	Quota      int64     // bytes that it may keep; 0: no limit; DefaultQuota: as configured
 
 	// Under is the number of the written delegation under which an officer acts on a unit's mailbox just now, "" for acts of
@@ -75,13 +76,14 @@ type accountRow struct {
 	PasswordAt int64         `db:"password_at"`
 	CreatedAt  int64         `db:"created_at"`
 	ClosedAt   sql.NullInt64 `db:"closed_at"`
+	MovedTo    Address       `db:"moved_to"`
 	Quota      int64         `db:"quota"`
 }
 
-const accountColumns = `id, address, kind, name, unit, password_hash, epoch, scram_salt, must_change, password_at, created_at, closed_at, quota`
+const accountColumns = `id, address, kind, name, unit, password_hash, epoch, scram_salt, must_change, password_at, created_at, closed_at, moved_to, quota`
 
 func (r *accountRow) account() Account {
-	a := Account{ID: r.ID, Address: r.Address, Kind: r.Kind, Name: r.Name, Unit: r.Unit, MustChange: r.MustChange, Quota: r.Quota,
+	a := Account{ID: r.ID, Address: r.Address, Kind: r.Kind, Name: r.Name, Unit: r.Unit, MustChange: r.MustChange, Quota: r.Quota, MovedTo: r.MovedTo,
 		CreatedAt: time.UnixMicro(r.CreatedAt).UTC()}
 	if r.PasswordAt > 0 {
 		a.PasswordAt = time.UnixMicro(r.PasswordAt).UTC()

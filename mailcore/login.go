@@ -79,6 +79,8 @@ type loginCandidate struct {
 	row   accountRow
 	apps  []appRow
 	locks []string // that hold
+
+	lifted []liftedLock // by a person, or with a new password
 }
 
 func (s *Store) candidate(ctx context.Context, at Attempt) (*loginCandidate, error) {
@@ -92,9 +94,8 @@ func (s *Store) candidate(ctx context.Context, at Attempt) (*loginCandidate, err
 	}
 	c := &loginCandidate{suspect: suspect{place: placeOf(at.Remote), account: address}, mail: at.Service != ServiceWeb}
 	err = s.db.Ask(ctx, func(tx *sqldb.Tx) error {
-		c.locks, c.apps, c.known = nil, nil, false
-		if err := tx.SelectContext(ctx, &c.locks, `SELECT place FROM login_lock WHERE place IN ($1, $2) AND until_at > $3`,
-			c.place, c.pair(), tx.Now.UnixMicro()); err != nil {
+		c.apps, c.known = nil, false
+		if err := c.readLocks(ctx, tx); err != nil {
 			return err
 		}
 		var row struct {
@@ -116,7 +117,23 @@ func (s *Store) candidate(ctx context.Context, at Attempt) (*loginCandidate, err
 		return err
 	})
 	c.known = c.known || s.seen.knows(c.row.ID, c.place)
+	s.tries.lift(c.suspect, c.lifted)
 	return c, err
+}
+
+func (c *loginCandidate) readLocks(ctx context.Context, tx *sqldb.Tx) error {
+	var rows []liftedLock
+	err := tx.SelectContext(ctx, &rows, `SELECT place, until_at, at FROM login_lock WHERE place IN ($1, $2, $3) AND (until_at > $4 OR until_at = 0)`,
+		c.place, c.pair(), c.owner(), tx.Now.UnixMicro())
+	c.locks, c.lifted = nil, nil
+	for _, r := range rows {
+		if r.Until == 0 {
+			c.lifted = append(c.lifted, r)
+		} else {
+			c.locks = append(c.locks, r.Place)
+		}
+	}
+	return err
 }
 
 // checkSecret finds out whether the password is the account's own or that of one of its apps.

@@ -25,7 +25,7 @@ type Route struct {
 }
 
 // LocalRouter routes by the accounts of one domain: the exact address, then a name of system (such as "postmaster") to the
-// address it stands for, then the part before a '+' likewise. Other domains are relayed.
+// address it stands for, then the part before a '+' likewise. Other domains are relayed; a closed account gives a MovedError.
 func (s *Store) LocalRouter(domain string, system map[string]Address) Router {
 	return &localRouter{s, strings.ToLower(domain), system}
 }
@@ -57,7 +57,10 @@ func (r *localRouter) Route(ctx context.Context, rcpt Address) (Route, error) {
 			continue
 		}
 		a, err := r.store.Account(ctx, c.address)
-		if err == nil && a.ClosedAt.IsZero() {
+		if err == nil && !a.ClosedAt.IsZero() { // and no other name stands for it: an address is never anybody else's
+			return Route{}, fmt.Errorf("route %s: %w", rcpt, &MovedError{a.Address, a.MovedTo})
+		}
+		if err == nil {
 			return Route{Account: a.ID, Canonical: a.Address, Limit: r.store.limit(a.Kind, a.Quota), Ref: c.ref}, nil
 		}
 		if err != nil && !errors.Is(err, ErrNoAccount) {

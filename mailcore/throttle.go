@@ -2,6 +2,7 @@ package mailcore
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -211,8 +212,63 @@ func (s *Store) lockPlaces(ctx context.Context, places []string) error {
 	})
 }
 
-// unlockAccount ends the locks of an account: its password has changed.
+// lift forgets what was counted before a person lifted the locks of a place or of an account.
+func (t *throttle) lift(s suspect, lifted []liftedLock) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, l := range lifted {
+		for _, key := range []string{l.Place, s.pair()} {
+			if x := t.of[key]; x != nil && x.last.UnixMicro() <= l.At {
+				delete(t.of, key)
+			}
+		}
+	}
+}
+
+// A liftedLock is a row that says when a place or an account was let in again.
+type liftedLock struct {
+	Place string `db:"place"`
+	Until int64  `db:"until_at"` // 0: it was lifted
+	At    int64  `db:"at"`
+}
+
+// unlockAccount ends the locks of an account, in the counts of every node too.
 func unlockAccount(ctx context.Context, tx *sqldb.Tx, address Address) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM login_lock WHERE substr(place, length(place) - length($1) + 1) = $1`, " "+string(address))
+	_, err := unlock(ctx, tx, suspect{account: address}.owner(), `substr(place, length(place) - length($1) + 1) = $1`, " "+string(address))
 	return err
+}
+
+func unlock(ctx context.Context, tx *sqldb.Tx, key, condition string, arg any) (held int, err error) {
+	if err := tx.GetContext(ctx, &held, `SELECT count(*) FROM login_lock WHERE `+condition+` AND until_at > $2`, arg, tx.Now.UnixMicro()); err != nil {
+		return 0, err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM login_lock WHERE `+condition, arg); err != nil {
+		return 0, err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO login_lock (place, until_at, times, at) VALUES ($1, 0, 0, $2)
+		ON CONFLICT (place) DO UPDATE SET until_at = 0, times = 0, at = $2`, key, tx.Now.UnixMicro())
+	return held, err
+}
+
+// UnlockTx lets an account, or everybody at an address or network, try passwords again at once, whatever failed before: what was
+// counted is forgotten by every node. who is the address of an account or an IP address. It returns how many locks held.
+func (s *Store) UnlockTx(ctx context.Context, tx *sqldb.Tx, who string) (int, error) {
+	if ip, err := netip.ParseAddr(who); err == nil {
+		place := placeOf(ip)
+		held, err := unlock(ctx, tx, place, `(place = $1 OR substr(place, 1, length($1) + 1) = $1 || ' ')`, place)
+		return held, wrap(err, "unlock %s", place)
+	}
+	address, err := ParseAddress(who)
+	if err != nil {
+		return 0, err
+	}
+	var n int
+	if err := tx.GetContext(ctx, &n, `SELECT count(*) FROM account WHERE address = $1`, address); err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return 0, fmt.Errorf("unlock %s: %w", address, ErrNoAccount)
+	}
+	held, err := unlock(ctx, tx, suspect{account: address}.owner(), `substr(place, length(place) - length($1) + 1) = $1`, " "+string(address))
+	return held, wrap(err, "unlock %s", address)
 }

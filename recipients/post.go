@@ -125,19 +125,15 @@ func ChangeHeadTx(ctx context.Context, tx *sqldb.Tx, next Post, by, request stri
 	if err != nil {
 		return nil, err
 	}
-	today, yesterday := civilDate(tx.Now), civilDate(tx.Now.AddDate(0, 0, -1))
+	today := civilDate(tx.Now)
 	var before []Post
 	for _, p := range all {
 		if p.Unit != next.Unit || p.Role != HeadRole || !validOn(p.From, p.To, today) {
 			continue
 		}
 		before = append(before, p)
-		query, args := `UPDATE post SET valid_to = $1 WHERE unit = $2 AND role = $3 AND name = $4 AND valid_from = $5`, []any{yesterday, p.Unit, p.Role, p.Name, p.From}
-		if p.From == today { // it never began
-			query, args = `DELETE FROM post WHERE unit = $1 AND role = $2 AND name = $3 AND valid_from = $4`, args[1:]
-		}
-		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
-			return nil, fmt.Errorf("end post of %s: %w", p.Name, err)
+		if err := endPost(ctx, tx, p); err != nil {
+			return nil, err
 		}
 	}
 	next.Role, next.From, next.To = HeadRole, today, ""
@@ -146,6 +142,54 @@ func ChangeHeadTx(ctx context.Context, tx *sqldb.Tx, next Post, by, request stri
 		return nil, fmt.Errorf("post of %s: %w", next.Name, err)
 	}
 	return before, record(ctx, tx, by, request, map[string]any{"head": next, "before": before})
+}
+
+// EndPostsTx ends the posts of who leaves from today on: those with this address or, of a unit that ends, all of it. They are
+// returned. by is who did it, request the number and date of the written request (QĐ 22/2009 Điều 6).
+func EndPostsTx(ctx context.Context, tx *sqldb.Tx, unit UnitCode, address, by, request string) ([]Post, error) {
+	all, err := allPosts(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	today := civilDate(tx.Now)
+	var ended []Post
+	for _, p := range all {
+		if p.Unit != unit || address != "" && p.Address != address || !validOn(p.From, p.To, today) {
+			continue
+		}
+		ended = append(ended, p)
+		if err := endPost(ctx, tx, p); err != nil {
+			return nil, err
+		}
+	}
+	if len(ended) == 0 {
+		return nil, nil
+	}
+	return ended, record(ctx, tx, by, request, map[string]any{"ended": ended})
+}
+
+// endPost ends a post yesterday; one that began today never was.
+func endPost(ctx context.Context, tx *sqldb.Tx, p Post) error {
+	query, args := `UPDATE post SET valid_to = $1 WHERE unit = $2 AND role = $3 AND name = $4 AND valid_from = $5`,
+		[]any{civilDate(tx.Now.AddDate(0, 0, -1)), p.Unit, p.Role, p.Name, p.From}
+	if p.From == civilDate(tx.Now) {
+		query, args = `DELETE FROM post WHERE unit = $1 AND role = $2 AND name = $3 AND valid_from = $4`, args[1:]
+	}
+	if _, err := tx.ExecContext(ctx, query, args...); err != nil {
+		return fmt.Errorf("end post of %s: %w", p.Name, err)
+	}
+	return nil
+}
+
+// EndUnitTx ends a unit of the directory (giải thể, sáp nhập) from today on; what names it later is its successor's, "" for nobody. A
+// unit that the tables do not have, or that has ended, stays as it is.
+func EndUnitTx(ctx context.Context, tx *sqldb.Tx, unit, successor UnitCode, by, request string) error {
+	ok, err := tx.ExecOne(ctx, `UPDATE unit SET valid_to = $1, successor = $2 WHERE code = $3 AND (valid_to = '' OR valid_to > $1)`,
+		civilDate(tx.Now.AddDate(0, 0, -1)), successor, unit)
+	if err != nil || !ok {
+		return err
+	}
+	return record(ctx, tx, by, request, map[string]any{"unit": unit, "ends": civilDate(tx.Now), "successor": successor})
 }
 
 func allPosts(ctx context.Context, tx *sqldb.Tx) (out []Post, err error) {

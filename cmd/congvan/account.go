@@ -33,13 +33,13 @@ func accountCommand(s *streams) *cobra.Command {
 		return c
 	}
 	return parent("account", "Hộp thư của đơn vị và CBCC: mở, mật khẩu, ủy quyền, ngắt khi lộ mật khẩu",
-		addCommand(s, command), passwdCommand(s, command), cutCommand(s, command),
+		addCommand(s, command), passwdCommand(s, command), cutCommand(s, command), unlockCommand(s, command), leaveCommand(s, command),
 		command("list", "Liệt kê hộp thư", cobra.NoArgs, func(ctx context.Context, in *installation, _ []string) error { return listAccounts(ctx, s, in) }),
 		command("show ĐỊACHỈ", "Xem một tài khoản: mật khẩu ứng dụng, ủy quyền, nơi đã đăng nhập", cobra.ExactArgs(1),
 			func(ctx context.Context, in *installation, args []string) error {
 				return showAccount(ctx, s, in, args[0])
 			}),
-		command("close ĐỊACHỈ", "Đóng hộp thư: không ai vào được nữa, không nhận thư nữa; thư cũ còn nguyên, địa chỉ không cấp lại", cobra.ExactArgs(1),
+		command("close ĐỊACHỈ", "Đóng hộp thư của người không còn việc gì (thôi việc, giải thể: account leave): không ai vào được nữa, không nhận thư nữa; thư cũ còn nguyên, địa chỉ không cấp lại", cobra.ExactArgs(1),
 			func(ctx context.Context, in *installation, args []string) error {
 				return closeAccount(ctx, s, in, args[0])
 			}),

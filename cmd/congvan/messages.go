@@ -74,6 +74,9 @@ var clerkTexts = map[string][2]string{
 	exchange.CodeSameDocument:    {"Văn bản %s không thể tự thay thế hay đính chính chính nó.", "Ghi số, ký hiệu của văn bản kia ở --by."},
 	exchange.CodeNotDue:          {"Văn bản %s không có gì để hoàn tác: chưa cho phát hành, hoặc đã gửi đi.", "Đã gửi đi thì thu hồi: congvan recall SỐ-KÝ-HIỆU --reason \"lý do\"."},
 	exchange.CodePickup:          {"Không lập được địa chỉ nhận cho bản gửi này: %s.", "Chỉ bản gửi ngoài hệ thống, chưa giao xong, mới có địa chỉ nhận."},
+	exchange.CodeLeft:            {"%s đã đóng từ trước.", "Địa chỉ đã đóng không mở lại và không cấp lại (Điều 6)."},
+	exchange.CodeNoHeir:          {"%s không nhận việc được.", "--to là CBCC đang dùng hộp thư, cùng đơn vị với người thôi; đơn vị thôi thì --to là đơn vị kế nhiệm có hộp thư ở đây."},
+	exchange.CodeStillBusy:       {"Chưa làm được: %s.", "Xem trước: congvan account leave ĐỊACHỈ --dry-run."},
 	exchange.CodeArrivalTaken:    {"Số đến %s đã dùng cho văn bản khác.", ""},
 	exchange.CodeWrongState:      {"Văn bản đang ở trạng thái \"%s\", chưa làm được việc này.", ""},
 }
@@ -127,7 +130,7 @@ func explain(err error) (text, hint string) {
 		t := keyTrouble(err)
 		return t.text + " (" + err.Error() + ")", t.hint
 	case errors.Is(err, mailcore.ErrAddressTaken):
-		return "địa chỉ này đã có người dùng: " + err.Error(), "địa chỉ đã đóng cũng không cấp lại (Điều 6)"
+		return "địa chỉ này đang hoặc đã từng có người dùng, không cấp lại (Điều 6): " + err.Error(), "thêm số vào phần họ tên, như nvan2.stc"
 	case errors.As(err, &taken):
 		return takenText(taken), "xem: congvan directory alias list; tên có sẵn trong danh bạ thì sửa ở tệp danh bạ"
 	case errors.As(err, &vague):

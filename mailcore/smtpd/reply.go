@@ -65,7 +65,16 @@ func printable(s string) string {
 	}, s)
 }
 
-func noRecipient(a string) error {
+// noRecipient refuses an address of ours that leads nowhere; of somebody who left it says so, and who took over where the sender
+// may know (RFC 5321 §3.4).
+func noRecipient(a string, cause error) error {
+	var moved *mailcore.MovedError
+	switch {
+	case errors.As(cause, &moved) && moved.To != "":
+		return reply(551, smtp.EnhancedCode{5, 1, 6}, "Địa chỉ đã thôi dùng, hãy gửi đến / No longer here, please try <%s>", moved.To)
+	case errors.As(cause, &moved):
+		return reply(550, smtp.EnhancedCode{5, 1, 6}, "Địa chỉ đã thôi dùng / Address is closed for good: <%s>", a)
+	}
 	return reply(550, smtp.EnhancedCode{5, 1, 1}, "Không có địa chỉ này / No such address here: <%s>", a)
 }
 

@@ -197,7 +197,7 @@ func (s *session) recipient(e *envelope, to string, opt *smtp.RcptOptions) (r rc
 	r.route, err = s.run.opt.Router.Route(ctx, r.addr)
 	switch {
 	case errors.Is(err, mailcore.ErrNoRecipient):
-		return r, noRecipient(to)
+		return r, noRecipient(to, err)
 	case err != nil:
 		s.log.Error("route", "rcpt", r.addr, "err", err)
 		return r, errNotNow
