@@ -16,16 +16,6 @@ import (
 	"congvan/signing"
 )
 
-// RefuseSecret records that a document with a mark of secrecy was refused: agency, time, actor and độ mật, nothing else.
-func (s *Store) RefuseSecret(ctx context.Context, by Actor, agency recipients.UnitCode, secrecy string) error {
-	s.Log.Info("document refused", "reason", "secret", "agency", agency, "by", by.String())
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO refusal (at, agency, actor, secrecy) VALUES ($1, $2, $3, $4)`,
-			tx.Now.UnixMicro(), agency, by.String(), secrecy)
-		return err
-	})
-}
-
 // Register takes the document into the agency's register of outgoing documents with all its lines. The same file of the
 // same agency again returns the document that is there, so that a step cut short can be repeated. Nothing is stored of a
 // proposal that is not ready.

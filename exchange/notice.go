@@ -121,5 +121,8 @@ func (c *checker) gateway(ctx context.Context, tx *sqldb.Tx) error {
 	if err := c.faults(ctx, tx, events); err != nil {
 		return err
 	}
+	if err := c.refusals(ctx, tx, events); err != nil {
+		return err
+	}
 	return c.calendar(ctx, tx, events)
 }

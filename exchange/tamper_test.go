@@ -40,6 +40,7 @@ var evidence = []struct {
 	{"assignment", "dispatch_id, officer", nil, "", ""},
 	{"answer", "dispatch_id, document_id", nil, "", ""},
 	{"fault", "id", map[string]string{"token": "secret of an address", "mail_event": "the event is swept"}, "", ""},
+	{"refusal", "id", nil, "", ""},
 	{"register_series", "id", nil, "", ""},
 	{"register_number", "series_id, reference", nil, "", ""},
 	{"register_entry", "series_id, reference", nil, "", ""},
@@ -94,7 +95,6 @@ var noEvidence = map[string]string{
 	"posted":            "that a letter was told, so that it is told once",
 	"seal_care":         "work in hand: which seals are looked after; a missing row is named, what was done is events",
 	"outside_mail":      "mail from outside that was looked at; what was entered of it is an event of the register",
-	"refusal":           "that somebody tried to issue a secret document: nothing was sent that could be disputed",
 }
 
 // Whoever adds a table says whether its rows must be provable.
@@ -290,6 +290,11 @@ func (h *house) busy(t *testing.T) {
 	if _, err := h.Enter(ctx, clerk, "giay", exchange.IncomingBook, exchange.Entry{Author: "Bộ Thử", Document: "12/BT-VP", DatedOn: "2009-03-10", DueOn: "2009-04-01"}); err != nil {
 		t.Fatal(err)
 	}
+	for _, secrecy := range []string{"MẬT", "TUYỆT MẬT", "MẬT"} {
+		if err := h.RefuseSecret(ctx, clerk, "snv", secrecy); err != nil {
+			t.Fatal(err)
+		}
+	}
 	h.issue(t, proposal("01/SNV-VP", "Sở Y tế=syt", "Sở Tài chính, UBND=stc ubnd", "Trung tâm X>Trung tâm X <vt@x.test>", "Lưu!lưu"))
 	h.move(t, "syt", "Đã tiếp nhận")
 	h.move(t, "stc", "Hoàn thành")
@@ -443,7 +448,7 @@ var unordered = []string{"log_head", "log_queue", "attempt", "blob"}
 
 // places are words of which one must stand in what Check says about a table.
 var places = map[string][]string{"document": {"document", "dispatch"}, "recipient_line": {"recipient_line"}, "package_item": {"package_item", "package"},
-	"dispatch": {"dispatch"}, "event": {"event", "document", "dispatch", "register_series"}, "incoming": {"incoming"}, "pickup": {"pickup"}, "assignment": {"assignment"}, "answer": {"answer"}, "fault": {"fault"}, "register_series": {"series"},
+	"dispatch": {"dispatch"}, "event": {"event", "document", "dispatch", "register_series"}, "incoming": {"incoming"}, "pickup": {"pickup"}, "assignment": {"assignment"}, "answer": {"answer"}, "fault": {"fault"}, "refusal": {"refusal"}, "register_series": {"series"},
 	"register_number": {"register_number", "series"}, "register_entry": {"register_entry"}, "attempt": {"attempt", "outbox"}, "copy_sequence": {"copy_sequence"}, "blob": {"blob", "digest"}, "checkpoint": {"checkpoint"}, "log_batch": {"log_batch", "leaf", "log:"},
 	"log_tile": {"log_tile"}, "log_queue": {"log_queue", "waiting"}, "log_head": {"log_head", "checkpoint", "leaves"}}
 
