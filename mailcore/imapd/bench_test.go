@@ -152,6 +152,25 @@ func BenchmarkHundredThousand(b *testing.B) {
 		}
 		p := h.session()
 		p.SetDeadline(time.Time{})
+		b.Run("select-first", func(b *testing.B) { // nobody had it open before; then twenty who have it open at once
+			start := time.Now()
+			p.command(b, "SELECT INBOX")
+			b.ReportMetric(float64(time.Since(start).Milliseconds()), "ms/first")
+			before, peers := memory(), make([]*peer, 20)
+			for i := range peers {
+				peers[i] = h.session()
+				peers[i].command(b, "SELECT INBOX")
+			}
+			b.ReportMetric(float64(memory()-before)/float64(len(peers))/1024, "KiB/session")
+			h.deliver(mailcore.Inbox, letter("Thư", 1), "", "") // each now has a picture of its own
+			for _, q := range peers {
+				q.command(b, "NOOP")
+			}
+			b.ReportMetric(float64(memory()-before)/float64(len(peers))/1024, "KiB/session-of-its-own")
+			for _, q := range peers {
+				q.Close()
+			}
+		})
 		for _, c := range []struct{ name, command string }{
 			{"select", "SELECT INBOX"},
 			{"status", "STATUS INBOX (MESSAGES UNSEEN UIDNEXT)"},

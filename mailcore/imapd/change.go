@@ -76,14 +76,12 @@ func (v *view) stored(w *imapserver.FetchWriter, rows []mailcore.Row, change *im
 		if !ok {
 			continue
 		}
-		m := &v.msgs[i]
+		m := v.at(i)
 		now := internFlags(r.Flags)
 		if change.Silent {
-			foreseen := !m.dirty && sameFlags(now, applied(m.flags, change.Op, flags))
-			m.flags = now
-			if !foreseen && !m.dirty {
-				m.dirty = true
-				v.dirty++
+			foreseen := !m.is(dirty) && sameFlags(now, applied(m.flags, change.Op, flags))
+			if m.flags = now; !foreseen {
+				v.soil(i)
 			}
 			continue
 		}

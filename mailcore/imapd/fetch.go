@@ -180,7 +180,7 @@ func (f *fetching) leaving(i int, jobs []job) (there bool, err error) {
 		seen = seen || !j.peek && !f.v.readOnly
 		downloaded = downloaded || j.downloaded
 	}
-	if !m.hasRef || !seen && !downloaded {
+	if !m.is(hasRef) || !seen && !downloaded {
 		return true, nil
 	}
 	if there, err = f.s.l.store.NoteLeaving(f.s.ctx, f.v.by, f.v.mailbox.ID, m.uid, seen); err != nil {
@@ -332,7 +332,7 @@ func (f *fetching) remember(i int, jobs []job) {
 		if !m.flags.has(imap.FlagSeen) {
 			f.seen = append(f.seen, m.uid)
 		}
-	case downloaded && m.hasRef:
+	case downloaded && m.is(hasRef):
 		f.downloaded = append(f.downloaded, m.uid)
 	}
 }

@@ -92,15 +92,16 @@ func (v *view) searchData(kind imapserver.NumKind, found []int) *imap.SearchData
 // A criterion is a compiled SearchCriteria: sets are resolved, texts folded. What the view answers comes first, then what
 // needs the summary, then what needs the body, so that most messages are decided early.
 type criterion struct {
-	sets                                 []func(i int) bool
-	since, before, sentSince, sentBefore time.Time
-	larger, smaller                      int64
-	flags, notFlags                      []imap.Flag
-	headers                              []headerKey
-	body, text                           []string
-	not                                  []*criterion
-	or                                   [][2]*criterion
-	summary                              bool // whether anything in it needs more than the row
+	sets                  []func(i int) bool
+	sentSince, sentBefore time.Time
+	from, until           int64 // of since and before, the days of Hanoi in microseconds; 0 is none
+	larger, smaller       int64
+	flags, notFlags       []*flagTest
+	headers               []headerKey
+	body, text            []string
+	not                   []*criterion
+	or                    [][2]*criterion
+	summary               bool // whether anything in it needs more than the row
 }
 
 type headerKey struct{ name, value string }
@@ -110,8 +111,8 @@ func (v *view) compile(in *imap.SearchCriteria, keys *int) (*criterion, error) {
 		return nil, no(imap.ResponseCodeLimit, "Too many search keys")
 	}
 	c := &criterion{
-		since: in.Since, before: in.Before, sentSince: in.SentSince, sentBefore: in.SentBefore,
-		larger: in.Larger, smaller: in.Smaller, flags: in.Flag, notFlags: in.NotFlag,
+		from: dayBegins(in.Since), until: dayBegins(in.Before), sentSince: in.SentSince, sentBefore: in.SentBefore,
+		larger: in.Larger, smaller: in.Smaller, flags: flagTests(in.Flag), notFlags: flagTests(in.NotFlag),
 		body: foldAll(in.Body), text: foldAll(in.Text),
 	}
 	for _, set := range in.SeqNum {
@@ -193,20 +194,19 @@ type searching struct {
 func (q *searching) run(c *criterion) ([]int, error) {
 	var candidates, found []int
 	for i := range q.v.msgs[:q.v.told] {
-		m := &q.v.msgs[i]
-		if !m.gone && c.rowMay(q.v, i) {
-			candidates = append(candidates, i)
-		}
-	}
-	if !c.summary {
-		for _, i := range candidates {
+		switch {
+		case q.v.msgs[i].is(gone):
+		case c.summary:
+			if c.rowMay(q.v, i) {
+				candidates = append(candidates, i)
+			}
+		default:
 			if ok, err := c.matches(q, i, nil); err != nil {
 				return nil, err
 			} else if ok {
 				found = append(found, i)
 			}
 		}
-		return found, nil
 	}
 	for len(candidates) > 0 {
 		n := min(len(candidates), loadChunk)
@@ -248,19 +248,28 @@ func (c *criterion) rowMay(v *view, i int) bool {
 		}
 	}
 	for _, f := range c.flags {
-		if !m.flags.has(f) {
+		if !f.in(m.flags) {
 			return false
 		}
 	}
 	for _, f := range c.notFlags {
-		if m.flags.has(f) {
+		if f.in(m.flags) {
 			return false
 		}
 	}
 	if c.larger > 0 && m.size <= c.larger || c.smaller > 0 && m.size >= c.smaller {
 		return false
 	}
-	return inDays(time.UnixMicro(m.received).In(hanoi), c.since, c.before)
+	return (c.from == 0 || m.received >= c.from) && (c.until == 0 || m.received < c.until)
+}
+
+// dayBegins is the moment when the day that a SEARCH names begins in Hanoi; 0 when it names none.
+func dayBegins(day time.Time) int64 {
+	if day.IsZero() {
+		return 0
+	}
+	y, m, d := day.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, hanoi).UnixMicro()
 }
 
 // inDays compares days and disregards time and zone (RFC 9051 §6.4.4).

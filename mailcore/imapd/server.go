@@ -50,6 +50,8 @@ type Server struct {
 	mu      sync.Mutex
 	open    int
 	perAddr map[netip.Addr]int
+
+	shelf shelf
 }
 
 // New returns a server that listens nowhere yet.
@@ -64,7 +66,8 @@ func New(opt Options) *Server {
 	orDefault(&opt.LoginTimeout, 2*time.Minute)
 	orDefault(&opt.FailureDelay, time.Second)
 	orDefault(&opt.Grace, 5*time.Second)
-	return &Server{opt: opt, store: opt.Store, log: opt.Logger, perAddr: map[netip.Addr]int{}}
+	return &Server{opt: opt, store: opt.Store, log: opt.Logger, perAddr: map[netip.Addr]int{},
+		shelf: shelf{kept: map[mailcore.MailboxID]*shelved{}}}
 }
 
 func orDefault[T comparable](v *T, def T) {

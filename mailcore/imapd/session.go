@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"time"
 
@@ -83,7 +82,7 @@ func (s *session) Select(name string, options *imap.SelectOptions) (*imap.Select
 	if err != nil {
 		return nil, err
 	}
-	v, err := openView(s.ctx, s.l.store, mb.Mailbox, options.ReadOnly, &s.front.commands)
+	v, err := s.l.openView(s.ctx, mb.Mailbox, options.ReadOnly, &s.front.commands)
 	if err != nil {
 		return nil, s.problem("open mailbox", err)
 	}
@@ -98,8 +97,9 @@ func (s *session) Select(name string, options *imap.SelectOptions) (*imap.Select
 	if n := len(v.msgs); n > 0 {
 		data.UIDNext = max(data.UIDNext, imap.UID(v.msgs[n-1].uid)+1)
 	}
+	seen := flagTest{flag: imap.FlagSeen}
 	for i := range v.msgs {
-		if !v.msgs[i].flags.has(imap.FlagSeen) {
+		if !seen.in(v.msgs[i].flags) {
 			data.FirstUnseenSeqNum = uint32(i + 1)
 			break
 		}
@@ -112,28 +112,6 @@ func (s *session) Select(name string, options *imap.SelectOptions) (*imap.Select
 		data.List = &imap.ListData{Mailbox: mb.Name, Delim: delim, Attrs: attrs(mb.Mailbox)}
 	}
 	return data, nil
-}
-
-// flagsInUse are the system flags and every keyword that a message bears.
-func (v *view) flagsInUse() []imap.Flag {
-	flags := []imap.Flag{imap.FlagAnswered, imap.FlagFlagged, imap.FlagDeleted, imap.FlagSeen, imap.FlagDraft}
-	seen, sets := map[string]bool{}, map[flagSet]bool{}
-	for _, f := range flags {
-		seen[strings.ToLower(string(f))] = true
-	}
-	for _, m := range v.msgs {
-		if sets[m.flags] {
-			continue
-		}
-		sets[m.flags] = true
-		for _, f := range m.flags.list() {
-			if key := strings.ToLower(string(f)); !seen[key] {
-				seen[key] = true
-				flags = append(flags, f)
-			}
-		}
-	}
-	return flags
 }
 
 // Unselect implements imapserver.Session (RFC 3691).

@@ -2,9 +2,8 @@ package imapd
 
 import (
 	"context"
+	"slices"
 	"sort"
-	"strings"
-	"sync"
 	"sync/atomic"
 
 	"congvan/mailcore"
@@ -24,6 +23,7 @@ type view struct {
 	under    *mailcore.Delegation // by which it is open, nil for a mailbox of the account's own
 
 	msgs   []message // by UID
+	shared bool      // msgs are the shelf's too: copied before they are changed
 	told   int
 	modseq uint64
 	clock  *atomic.Uint64 // counts the commands of the connection
@@ -33,33 +33,83 @@ type view struct {
 	saved  []mailcore.UID
 }
 
-// A message is what the view knows of one, small because a mailbox may hold a hundred thousand.
+// A message is what the view knows of one, small because a mailbox may hold a hundred thousand: 24 bytes.
 type message struct {
 	received int64 // microseconds
 	size     int64
 	uid      mailcore.UID
 	flags    flagSet
-	hasRef   bool // means something to the room above: fetches of it are noted
-	gone     bool
-	dirty    bool
+	marks    marks
 }
 
-// openView reads the mailbox's rows.
-func openView(ctx context.Context, store *mailcore.Store, mb mailcore.Mailbox, readOnly bool, clock *atomic.Uint64) (*view, error) {
-	rows, modseq, err := store.Rows(ctx, mb.ID)
+// marks are what else is known of a message.
+type marks uint8
+
+const (
+	hasRef marks = 1 << iota // means something to the room above: fetches of it are noted
+	gone                     // left the mailbox
+	dirty                    // its flags are not told yet
+)
+
+func (m *message) is(k marks) bool { return m.marks&k != 0 }
+
+// openView looks into a mailbox, from what is on the shelf where there is something.
+func (s *Server) openView(ctx context.Context, mb mailcore.Mailbox, readOnly bool, clock *atomic.Uint64) (*view, error) {
+	v := &view{store: s.store, mailbox: mb, readOnly: readOnly, clock: clock}
+	now := s.store.DB().Now()
+	kept := s.shelf.take(&mb, now)
+	var err error
+	if kept == nil {
+		err = v.read(ctx)
+	} else if v.msgs, v.shared, v.modseq = kept.msgs, true, kept.modseq; kept.modseq != mb.ModSeq {
+		err = v.refresh(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
-	v := &view{store: store, mailbox: mb, readOnly: readOnly, modseq: modseq, clock: clock, msgs: make([]message, 0, len(rows))}
-	for _, r := range rows {
-		v.msgs = append(v.msgs, newMessage(r))
+	if v.gone > 0 { // nobody was told of them
+		v.tellGone(func(uint32) error { return nil })
 	}
-	v.told = len(v.msgs)
+	v.told, v.fresh = len(v.msgs), clock.Load()
+	if kept == nil || kept.modseq != v.modseq {
+		fresh := &shelved{validity: mb.UIDValidity, modseq: v.modseq, msgs: v.msgs, at: now, used: now}
+		v.shared = s.shelf.put(mb.ID, fresh) || v.shared
+	}
 	return v, nil
 }
 
+// read reads all of the mailbox's rows.
+func (v *view) read(ctx context.Context) (err error) {
+	v.modseq, err = v.store.Outlines(ctx, v.mailbox.ID, func(o mailcore.Outline) {
+		m := message{received: o.ReceivedAt, size: o.Size, uid: o.UID, flags: internText(o.Flags)}
+		if o.HasRef {
+			m.marks = hasRef
+		}
+		v.msgs = append(v.msgs, m)
+	})
+	v.msgs = slices.Clip(v.msgs)
+	return err
+}
+
 func newMessage(r mailcore.Row) message {
-	return message{received: r.ReceivedAt.UnixMicro(), size: r.Size, uid: r.UID, flags: internFlags(r.Flags), hasRef: r.Ref != ""}
+	m := message{received: r.ReceivedAt.UnixMicro(), size: r.Size, uid: r.UID, flags: internFlags(r.Flags)}
+	if r.Ref != "" {
+		m.marks = hasRef
+	}
+	return m
+}
+
+// own makes msgs the view's alone.
+func (v *view) own() {
+	if v.shared {
+		v.msgs, v.shared = slices.Clone(v.msgs), false
+	}
+}
+
+// at returns a message that is going to be changed.
+func (v *view) at(i int) *message {
+	v.own()
+	return &v.msgs[i]
 }
 
 // find returns the place of a UID in msgs.
@@ -83,6 +133,7 @@ func (v *view) refresh(ctx context.Context) error {
 		case ok:
 			v.setFlags(i, internFlags(r.Flags))
 		case i == len(v.msgs): // UIDs only grow, so what is new stands behind everything
+			v.own()
 			v.msgs = append(v.msgs, newMessage(r))
 		}
 	}
@@ -92,21 +143,27 @@ func (v *view) refresh(ctx context.Context) error {
 
 // setFlags notes flags that the client has not been told.
 func (v *view) setFlags(i int, flags flagSet) {
-	m := &v.msgs[i]
-	if m.flags == flags {
+	if v.msgs[i].flags == flags {
 		return
 	}
-	m.flags = flags
-	if i < v.told && !m.dirty {
-		m.dirty = true
+	v.at(i).flags = flags
+	if i < v.told {
+		v.soil(i)
+	}
+}
+
+// soil notes that the client does not know the flags of msgs[i].
+func (v *view) soil(i int) {
+	if !v.msgs[i].is(dirty) {
+		v.at(i).marks |= dirty
 		v.dirty++
 	}
 }
 
 // clean notes that the client knows the flags of msgs[i].
 func (v *view) clean(i int) {
-	if v.msgs[i].dirty {
-		v.msgs[i].dirty = false
+	if v.msgs[i].is(dirty) {
+		v.at(i).marks &^= dirty
 		v.dirty--
 	}
 }
@@ -114,8 +171,8 @@ func (v *view) clean(i int) {
 // lose notes that a message is no longer in the mailbox.
 func (v *view) lose(uid mailcore.UID) {
 	i, ok := v.find(uid)
-	if ok && !v.msgs[i].gone {
-		v.msgs[i].gone = true
+	if ok && !v.msgs[i].is(gone) {
+		v.at(i).marks |= gone
 		v.gone++
 	}
 }
@@ -125,7 +182,7 @@ func (v *view) tell(w *imapserver.UpdateWriter, allowExpunge bool) error {
 	if v.dirty > 0 {
 		for i := range v.msgs[:v.told] {
 			m := &v.msgs[i]
-			if !m.dirty || m.gone {
+			if !m.is(dirty) || m.is(gone) {
 				continue
 			}
 			v.clean(i)
@@ -148,15 +205,16 @@ func (v *view) tell(w *imapserver.UpdateWriter, allowExpunge bool) error {
 
 // tellGone takes the messages that left out of the view and writes an EXPUNGE for each the client knew.
 func (v *view) tellGone(write func(seq uint32) error) error {
+	v.own()
 	kept, told, seq := v.msgs[:0], v.told, uint32(1)
 	var err error
 	for i, m := range v.msgs {
-		if !m.gone {
+		if !m.is(gone) {
 			kept = append(kept, m)
 			seq++
 			continue
 		}
-		if m.dirty {
+		if m.is(dirty) {
 			v.dirty--
 		}
 		if i < v.told {
@@ -187,7 +245,7 @@ func (v *view) resolve(set imap.NumSet) (places []int, missing bool, err error) 
 	}
 	if imap.IsSearchRes(set) {
 		for _, uid := range v.saved {
-			if i, ok := v.find(uid); ok && !v.msgs[i].gone {
+			if i, ok := v.find(uid); ok && !v.msgs[i].is(gone) {
 				places = append(places, i)
 			}
 		}
@@ -202,7 +260,7 @@ func (v *view) resolve(set imap.NumSet) (places []int, missing bool, err error) 
 		if !in(i) {
 			continue
 		}
-		if v.msgs[i].gone {
+		if v.msgs[i].is(gone) {
 			missing = missing || bySeq
 			continue
 		}
@@ -262,86 +320,4 @@ func (v *view) membership(set imap.NumSet) (func(i int) bool, error) {
 		k := sort.Search(len(merged), func(k int) bool { return merged[k].to >= n })
 		return k < len(merged) && merged[k].from <= n
 	}, nil
-}
-
-// A flagSet is a set of flags by its place in a table that all sessions share: mailboxes have few different ones.
-type flagSet uint32
-
-// maxFlagSets bounds the table; sets beyond it are shown with their system flags only.
-const maxFlagSets = 1 << 16
-
-var flagSets = struct {
-	sync.RWMutex
-	byText map[string]flagSet
-	lists  [][]imap.Flag
-}{byText: map[string]flagSet{"": 0}, lists: [][]imap.Flag{{}}}
-
-// internFlags returns the set of flags, which are sorted. Those that cannot be written to a client are left out.
-func internFlags(flags []string) flagSet {
-	if len(flags) == 0 {
-		return 0
-	}
-	key := strings.Join(flags, " ")
-	t := &flagSets
-	t.RLock()
-	f, ok := t.byText[key]
-	t.RUnlock()
-	if ok {
-		return f
-	}
-	t.Lock()
-	defer t.Unlock()
-	if f, ok := t.byText[key]; ok {
-		return f
-	}
-	if len(t.lists) >= maxFlagSets {
-		return t.byText[systemOnly(flags)]
-	}
-	list := make([]imap.Flag, 0, len(flags))
-	for _, s := range flags {
-		if validFlag(s) {
-			list = append(list, imap.Flag(s))
-		}
-	}
-	f = flagSet(len(t.lists))
-	t.byText[key], t.lists = f, append(t.lists, list)
-	return f
-}
-
-func systemOnly(flags []string) string {
-	var kept []string
-	for _, s := range flags {
-		if strings.HasPrefix(s, `\`) {
-			kept = append(kept, s)
-		}
-	}
-	return strings.Join(kept, " ")
-}
-
-// list returns the flags; it must not be changed.
-func (f flagSet) list() []imap.Flag {
-	flagSets.RLock()
-	defer flagSets.RUnlock()
-	return flagSets.lists[f]
-}
-
-// has reports whether a flag is set; keywords compare without case (RFC 9051 §2.3.2).
-func (f flagSet) has(flag imap.Flag) bool {
-	for _, x := range f.list() {
-		if strings.EqualFold(string(x), string(flag)) {
-			return true
-		}
-	}
-	return false
-}
-
-// validFlag reports whether s can stand on the wire as a flag.
-func validFlag(s string) bool {
-	name := strings.TrimPrefix(s, `\`)
-	for i := 0; i < len(name); i++ {
-		if c := name[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`(){%*"\]`, c) >= 0 {
-			return false
-		}
-	}
-	return name != "" && len(s) <= 100
 }
