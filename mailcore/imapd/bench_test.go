@@ -152,10 +152,11 @@ func BenchmarkHundredThousand(b *testing.B) {
 		}
 		p := h.session()
 		p.SetDeadline(time.Time{})
-		b.Run("select-first", func(b *testing.B) { // nobody had it open before; then twenty who have it open at once
-			start := time.Now()
-			p.command(b, "SELECT INBOX")
-			b.ReportMetric(float64(time.Since(start).Milliseconds()), "ms/first")
+		start := time.Now()
+		p.command(b, "SELECT INBOX")
+		first := time.Since(start) // nobody had it open before
+		b.Run("sessions", func(b *testing.B) {
+			b.ReportMetric(float64(first.Milliseconds()), "ms/first-select")
 			before, peers := memory(), make([]*peer, 20)
 			for i := range peers {
 				peers[i] = h.session()
