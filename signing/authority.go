@@ -29,6 +29,7 @@ type KeyKind string
 const (
 	P256    KeyKind = "p256"
 	P384    KeyKind = "p384"
+	P521    KeyKind = "p521"
 	RSA3072 KeyKind = "rsa3072"
 )
 
@@ -39,6 +40,8 @@ func GenerateKey(kind KeyKind) (crypto.Signer, error) {
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case P384:
 		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case P521:
+		return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
 	case RSA3072:
 		return rsa.GenerateKey(rand.Reader, 3072)
 	}

@@ -41,7 +41,7 @@ func (v *verifier) readEvidence(signatures []*pdfdoc.Signature) *evidence {
 	}
 	e.vri, e.damaged = dss.VRI, dss.Damaged
 	for _, der := range dss.Certs {
-		c, err := x509.ParseCertificate(der)
+		c, err := cms.ParseCertificate(der)
 		if err != nil {
 			e.damaged = err
 			continue

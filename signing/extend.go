@@ -2,6 +2,7 @@ package signing
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -143,7 +144,8 @@ func addStamp(ctx context.Context, in []byte, ts *Timestamper) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		token, err := ts.Timestamp(ctx, digestOf(file))
+		before, after := file.Ranges()
+		token, err := ts.Timestamp(ctx, hashRanges(crypto.SHA256, before, after))
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package signing
 
 import (
 	"context"
+	"crypto"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -66,11 +67,11 @@ func ReadPrepared(ctx context.Context, pdf []byte) (p *Prepared, err error) {
 		return nil, inputError(fmt.Errorf("read prepared file: %w", err))
 	}
 	return &Prepared{Field: own.Field, Name: own.Name, Claimed: own.Claimed, Earlier: earlier, SHA256: sha256.Sum256(before),
-		Digest: [32]byte(hashRanges(pdf[:own.Start], pdf[own.Stop:]))}, nil
+		Digest: [32]byte(hashRanges(crypto.SHA256, pdf[:own.Start], pdf[own.Stop:]))}, nil
 }
 
-func hashRanges(before, after []byte) []byte {
-	h := sha256.New()
+func hashRanges(by crypto.Hash, before, after []byte) []byte {
+	h := by.New()
 	h.Write(before)
 	h.Write(after)
 	return h.Sum(nil)

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"os"
 	"strings"
+
+	"congvan/signing/internal/cms"
 )
 
 // ErrFlavour means that this program was built without PKCS#11.
@@ -152,7 +154,7 @@ func LoadChain(path string) ([]*x509.Certificate, error) {
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
-		c, err := x509.ParseCertificate(block.Bytes)
+		c, err := cms.ParseCertificate(block.Bytes)
 		if err != nil {
 			return nil, fmt.Errorf("load certificates %q: %w", path, err)
 		}

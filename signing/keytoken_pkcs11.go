@@ -18,6 +18,8 @@ import (
 	"sync"
 
 	"github.com/miekg/pkcs11"
+
+	"congvan/signing/internal/cms"
 )
 
 // HasTokens says whether this program was built with PKCS#11.
@@ -209,7 +211,7 @@ func (m *module) readCertificates(u *TokenURI, s pkcs11.SessionHandle, template 
 		if err != nil || len(values) != 1 {
 			return nil, tokenError(u, "read certificate", err)
 		}
-		c, err := x509.ParseCertificate(values[0].Value)
+		c, err := cms.ParseCertificate(values[0].Value)
 		if err != nil {
 			return nil, fmt.Errorf("%w: token %q: certificate: %w", ErrKey, u.name(), err)
 		}

@@ -3,6 +3,7 @@ package signing
 import (
 	"context"
 	"crypto"
+	"crypto/rsa"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -54,10 +55,15 @@ type Use struct {
 	Timestamper *Timestamper
 	Revocation  *RevocationSource
 	Policy      *SignaturePolicy
+	Scheme      Scheme   // digest and padding of the signatures
 	Kind        CopyKind // in the mark; SAO Y when empty
 	Picture     *Picture // of an electronic original (case A), instead of the mark
 	Decision    Decision // for a key that signs unattended
 }
+
+// A Scheme says how the value of a signature is made: its digest, SHA-256 when zero, and for RSA keys whether by RSA-PSS (RFC
+// 4056) instead of PKCS #1 v1.5.
+type Scheme = cms.Scheme
 
 // With returns a sealer with the same key that is used as given.
 func (s *Sealer) With(u Use) (*Sealer, error) {
@@ -71,12 +77,36 @@ func (s *Sealer) With(u Use) (*Sealer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.maySignBy(u.Scheme); err != nil {
+		return nil, err
+	}
 	out := *s
 	out.use, out.attrs = u, attrs
+	n, err := u.Scheme.MaxLen(s.carried)
+	if err != nil {
+		return nil, inputError(err)
+	}
+	out.reserve = n + spare
 	for _, a := range attrs {
 		out.reserve += len(a.Values.FullBytes) + 32 // its identifier, and longer length fields further out
 	}
 	return &out, nil
+}
+
+// maySignBy says whether the key can make signatures of the scheme. Keys in tokens and on desks sign SHA-256 by PKCS #1 alone.
+func (s *Sealer) maySignBy(c Scheme) error {
+	switch _, isRSA := s.chain[0].PublicKey.(*rsa.PublicKey); {
+	case c.Digest() != crypto.SHA256 && c.Digest() != crypto.SHA384 && c.Digest() != crypto.SHA512:
+		return fmt.Errorf("%w: digest %v", ErrKey, c.Digest())
+	case c.PSS && !isRSA:
+		return fmt.Errorf("%w: RSA-PSS is for RSA keys", ErrKey)
+	case c.PSS || c.Digest() != crypto.SHA256:
+		_, software := s.signer.(interface{ Equal(crypto.PrivateKey) bool })
+		if _, file := s.signer.(FileKey); file || !software {
+			return fmt.Errorf("%w: a token signs by SHA-256 and PKCS #1 alone", ErrKey)
+		}
+	}
+	return nil
 }
 
 // Use says how the key is used.

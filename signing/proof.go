@@ -22,10 +22,33 @@ type proof struct {
 // stamped says whether an authority answers for the time.
 func (p proof) stamped() bool { return p.source != TimeOfCheck }
 
+// precedes says that what is known since then was made before anybody could forge it.
+func (p proof) precedes(w cms.Weakness) bool {
+	return w.Name == "" || p.stamped() && p.at.Before(w.Ended)
+}
+
+func weakCheck(w cms.Weakness) Check {
+	return unknown("weak_algorithm", "Chữ ký dùng thuật toán "+w.Name+", từ "+w.Ended.Format("02/01/2006")+" không còn an toàn; không có dấu thời gian chứng minh chữ ký được tạo trước ngày đó.",
+		fmt.Errorf("%w: %s", cms.ErrWeak, w.Name))
+}
+
 // maxPaths bounds the ways to a root that are looked at.
 const maxPaths = 8
 
-var errNoRoots = errors.New("no trusted roots")
+var (
+	errNoRoots   = errors.New("no trusted roots")
+	errPSSKey    = errors.New("a key for RSA-PSS alone has signed otherwise")
+	errWeakChain = errors.New("a certificate is signed by a broken digest")
+)
+
+// weaklySigned says that anybody might have made the certificate; a root, which is trusted by itself, does not matter here.
+func weaklySigned(c *x509.Certificate) bool {
+	switch c.SignatureAlgorithm {
+	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
+		return !bytes.Equal(c.RawIssuer, c.RawSubject)
+	}
+	return false
+}
 
 // paths returns the ways from a certificate to a trusted root, the certificate first and the root last.
 func paths(leaf *x509.Certificate, others []*x509.Certificate, roots *x509.CertPool, at time.Time, usage x509.ExtKeyUsage) ([][]*x509.Certificate, error) {
@@ -39,6 +62,12 @@ func paths(leaf *x509.Certificate, others []*x509.Certificate, roots *x509.CertP
 		opts.Intermediates.AddCert(c)
 	}
 	found, err := leaf.Verify(opts)
+	if found = slices.DeleteFunc(found, func(c []*x509.Certificate) bool { return !cms.FollowsPSS(c) }); len(found) == 0 && err == nil {
+		err = errPSSKey
+	}
+	if err != nil && slices.ContainsFunc(append(others, leaf), weaklySigned) {
+		err = fmt.Errorf("%w: %w", errWeakChain, err)
+	}
 	return found[:min(len(found), maxPaths)], err
 }
 
@@ -50,6 +79,9 @@ func (v *verifier) prove(s *pdfdoc.Signature, sig *cms.Signature, r *SignatureRe
 		r.Level = LevelB
 	}
 	r.UsedTime, r.TimeSource = known.at.UTC(), known.source
+	if w := sig.Weakness(); !known.precedes(w) {
+		r.Intact = weakCheck(w)
+	}
 	v.evidence.addCarried(sig.Revocations, v.known.at, v.known.stamped())
 	var chains [][]*x509.Certificate
 	chains, r.Chain, r.Time = v.chain(sig, known)
@@ -100,6 +132,9 @@ func chainFailure(err error) Check {
 	var invalid x509.CertificateInvalidError
 	if errors.As(err, &invalid) && invalid.Reason == x509.Expired {
 		return unknown("issuer_expired", "Chứng thư số của đơn vị cấp đã hết hạn.", err)
+	}
+	if errors.Is(err, errWeakChain) {
+		return unknown("weak_chain", "Chứng thư số, hoặc chứng thư của đơn vị cấp, được ký bằng thuật toán đã bị phá (MD5, SHA-1) nên không xác nhận được.", err)
 	}
 	return unknown("untrusted", "Chứng thư số không do đơn vị được tin cậy cấp.", err)
 }
@@ -157,6 +192,10 @@ func (v *verifier) trustStamp(st *stamp, expected bool) (Check, finding) {
 	if v.opt.TSARoots == nil {
 		return Check{NotChecked, "timestamp_not_checked", "Có dấu thời gian nhưng chưa kiểm tra: chưa khai báo đơn vị cấp dấu thời gian được tin cậy.", ""}, finding{}
 	}
+	if w := st.sig.Weakness(); !v.known.precedes(w) {
+		c := weakCheck(w)
+		return unknown("timestamp_weak", "Dấu thời gian dùng thuật toán "+w.Name+", từ "+w.Ended.Format("02/01/2006")+" không còn an toàn, nên không chứng minh được thời điểm.", errors.New(c.Detail)), finding{}
+	}
 	tsa, when := st.sig.Signer, v.known.at
 	expired := false
 	switch {
@@ -201,7 +240,7 @@ func (v *verifier) documentStamp(s *pdfdoc.Signature, sig *cms.Signature, r *Sig
 	switch r.Timestamp.Answer {
 	case Passed:
 		t := info.Time
-		r.StampedTime, r.StampedBy = &t, sig.Signer.Subject.CommonName
+		r.StampedTime, r.StampedBy, r.until = &t, sig.Signer.Subject.CommonName, sig.Until()
 		r.Chain = Check{Passed, "trusted", "Chứng thư số do đơn vị được tin cậy cấp.", ""}
 		r.Time = Check{Passed, "in_force", "Chứng thư số còn hiệu lực.", ""}
 		r.Revocation = f.check

@@ -93,7 +93,8 @@ type SignatureReport struct {
 	ReasonOfSigning string `json:"reason_of_signing,omitempty"` // likewise
 	Location        string `json:"location,omitempty"`          // likewise
 
-	signer string // SHA-256 of the certificate, hexadecimal
+	signer string    // SHA-256 of the certificate, hexadecimal
+	until  time.Time // of a document time stamp: when its certificate or its algorithm ends
 }
 
 // A Report is the outcome for one file.
@@ -103,7 +104,7 @@ type Report struct {
 	Reason     string            `json:"reason"` // in Vietnamese
 	Signatures []SignatureReport `json:"signatures"`
 
-	// RenewBy is when the certificate of the newest valid document time stamp ends. Until then the file must get another
+	// RenewBy is when the certificate of the newest valid document time stamp, or its algorithm, ends. Until then the file must get another
 	// (Extend with LevelLTA), or what it proves is lost.
 	RenewBy *time.Time `json:"renew_by,omitempty"`
 }

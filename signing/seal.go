@@ -242,7 +242,8 @@ func (s *Sealer) sign(ctx context.Context, in []byte, opt SealOptions, ts *Times
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	der, err := cms.Build(s.keyFor(ctx, file), s.carried, digestOf(file), stamp, s.attrs...)
+	before, after := file.Ranges()
+	der, err := cms.BuildAs(s.use.Scheme, s.keyFor(ctx, file), s.carried, hashRanges(s.use.Scheme.Digest(), before, after), stamp, s.attrs...)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -251,11 +252,6 @@ func (s *Sealer) sign(ctx context.Context, in []byte, opt SealOptions, ts *Times
 	}
 	out, err := file.Fill(der)
 	return out, doc, err
-}
-
-// digestOf is the SHA-256 digest of the ranges to be signed.
-func digestOf(file *pdfdoc.Unsigned) []byte {
-	return hashRanges(file.Ranges())
 }
 
 // checkRevocation asks about the own chain before the key is used.

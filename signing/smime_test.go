@@ -155,7 +155,7 @@ func TestMailOfOthersIsVerified(t *testing.T) {
 		"opaque, stream": {[]string{"-md", "sha256", "-nodetach", "-stream"}, signing.Valid, "valid"},
 		"cades":          {[]string{"-md", "sha256", "-cades"}, signing.Valid, "valid"},
 		"sha1":           {[]string{"-md", "sha1"}, signing.Indeterminate, "weak_algorithm"},
-		"md5":            {[]string{"-md", "md5"}, signing.Invalid, "cms_unreadable"},
+		"md5":            {[]string{"-md", "md5"}, signing.Indeterminate, "weak_algorithm"},
 		"no attributes":  {[]string{"-md", "sha256", "-noattr"}, signing.Indeterminate, "cms_unsupported"},
 		"no certificate": {[]string{"-md", "sha256", "-nocerts"}, signing.Indeterminate, "no_signer_certificate"},
 	} {

@@ -84,7 +84,9 @@ func (r *MailReport) decide() {
 
 // judge answers everything but the structure.
 func (r *MailReport) judge(s *cms.Signature, digest func(cms.Hash) []byte, opt MailOptions) {
-	if err := s.CheckDigest(digest(s.Hash)); err != nil {
+	if err := s.CheckStrong(); err != nil && s.Signer != nil { // mails have no proof of their time
+		r.Intact = cmsFailure(err)
+	} else if err := s.CheckDigest(digest(s.Hash)); err != nil {
 		r.Intact = cmsFailure(err)
 	} else if err := s.CheckSignature(); err != nil {
 		r.Intact = cmsFailure(err)

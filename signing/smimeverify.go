@@ -173,7 +173,7 @@ func (l *lineScanner) part(delimiter string, w io.Writer) (last bool, err error)
 	}
 }
 
-// hashes takes every digest that a signature may name; SHA-1 so that it can be called too weak.
+// hashes takes every digest that a signature may name and is not too weak.
 type hashes map[cms.Hash]hash.Hash
 
 func newHashes() hashes {

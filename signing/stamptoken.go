@@ -32,6 +32,9 @@ func VerifyTimestamp(token, digest []byte, roots *x509.CertPool) (r *StampReport
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTimestamp, err)
 	}
+	if err := s.sig.CheckStrong(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrTimestamp, err)
+	}
 	r = &StampReport{Time: s.Time, Authority: s.sig.Signer.Subject.CommonName}
 	if roots != nil {
 		_, err = paths(s.sig.Signer, s.sig.Certificates, roots, s.Time, x509.ExtKeyUsageTimeStamping)

@@ -41,7 +41,7 @@ type Timestamper struct {
 
 	mu     sync.Mutex
 	length int       // of the longest token seen
-	until  time.Time // when the certificate of the newest token ends
+	until  time.Time // when the certificate or the algorithm of the newest token ends
 	seen   time.Time // when that token came
 }
 
@@ -99,7 +99,7 @@ func (t *Timestamper) timestamp(ctx context.Context, url string, digest []byte) 
 // stampFresh is how long the end of an authority's certificate is taken for known.
 const stampFresh = time.Hour
 
-// Until is how long a time stamp of the authority made now would hold: when its certificate ends. It is asked for a stamp over
+// Until is how long a time stamp of the authority made now would hold: when its certificate or its algorithm ends. It is asked for a stamp over
 // nothing to find out, once an hour at most.
 func (t *Timestamper) Until(ctx context.Context) (time.Time, error) {
 	known := func() time.Time {
@@ -179,6 +179,9 @@ func (t *Timestamper) check(token, digest []byte, nonce *big.Int) error {
 	if err != nil {
 		return err
 	}
+	if err := s.sig.CheckStrong(); err != nil {
+		return err
+	}
 	now := time.Now()
 	switch {
 	case s.Nonce == nil || s.Nonce.Cmp(nonce) != 0:
@@ -193,7 +196,7 @@ func (t *Timestamper) check(token, digest []byte, nonce *big.Int) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.until, t.seen = s.sig.Signer.NotAfter, now
+	t.until, t.seen = s.sig.Until(), now
 	return nil
 }
 
@@ -234,7 +237,7 @@ func readStamp(token []byte, digest func(crypto.Hash) []byte) (*stamp, error) {
 	if err := errors.Join(sig.CheckImprint(digest), sig.CheckSignature()); err != nil {
 		return nil, err
 	}
-	if err := sig.CheckBinding(); err != nil {
+	if err := sig.CheckBinding(); err != nil && !errors.Is(err, cms.ErrWeakBinding) { // Weakness tells
 		return nil, err
 	}
 	if !stampsOnly(sig.Signer) {

@@ -90,7 +90,8 @@ func (v *verifier) report(list []*pdfdoc.Signature) *Report {
 		report.Signatures[i] = r
 		if r.Kind == "timestamp" && r.Status == Valid {
 			if report.RenewBy == nil {
-				report.RenewBy = r.NotAfter
+				until := r.until.UTC()
+				report.RenewBy = &until
 			}
 			v.known = proof{at: *r.StampedTime, source: TimeOfDocumentStamp}
 			if doc, err := v.revision(s.End); err == nil {
@@ -250,7 +251,7 @@ func (v *verifier) intact(s *pdfdoc.Signature, sig *cms.Signature) Check {
 func (v *verifier) signer(s *pdfdoc.Signature, sig *cms.Signature) Check {
 	err := sig.CheckBinding()
 	switch {
-	case err == nil:
+	case err == nil, errors.Is(err, cms.ErrWeakBinding): // Weakness tells
 		if s.Timestamp && stampsOnly(sig.Signer) || !s.Timestamp && maySign(sig.Signer) {
 			return Check{Passed, "signer_bound", "Chứng thư số đúng là của người ký.", ""}
 		}

@@ -5,9 +5,10 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	_ "crypto/md5" // recognised in foreign signatures, see Weakness
 	"crypto/rand"
 	"crypto/rsa"
-	_ "crypto/sha1" // recognised in foreign signatures, never accepted
+	_ "crypto/sha1" // likewise
 	_ "crypto/sha256"
 	_ "crypto/sha512"
 	"crypto/x509"
@@ -19,7 +20,7 @@ import (
 )
 
 // ErrKey means that a key is of a kind or size that may not sign.
-var ErrKey = errors.New("unsupported signing key: need RSA of 2048 bits or more, or ECDSA on P-256 or P-384")
+var ErrKey = errors.New("unsupported signing key: need RSA of 2048 bits or more, or ECDSA on P-256, P-384 or P-521")
 
 // MaxSignatureLen is the longest signature value that a key of this kind makes.
 func MaxSignatureLen(pub crypto.PublicKey) (int, error) {
@@ -30,35 +31,81 @@ func MaxSignatureLen(pub crypto.PublicKey) (int, error) {
 		}
 	case *ecdsa.PublicKey:
 		switch k.Curve {
-		case elliptic.P256(), elliptic.P384():
+		case elliptic.P256(), elliptic.P384(), elliptic.P521():
 			n := (k.Curve.Params().BitSize + 7) / 8
-			return 2*(n+3) + 3, nil // two INTEGERs with a sign byte each, one SEQUENCE header
+			return 2*(n+3) + 4, nil // two INTEGERs with a sign byte each, one SEQUENCE header
 		}
 	}
 	return 0, ErrKey
 }
 
-// Build signs a SHA-256 digest of the document and returns the DER of the whole ContentInfo. chain[0] is the signer's
+// A Scheme is how signatures are made. The zero value is SHA-256, and for RSA keys PKCS #1 v1.5.
+type Scheme struct {
+	Hash crypto.Hash // SHA-256, SHA-384 or SHA-512; 0 is SHA-256
+	PSS  bool        // of RSA keys: RSA-PSS with a salt as long as the digest (RFC 4056)
+}
+
+// Digest is the digest algorithm.
+func (c Scheme) Digest() crypto.Hash {
+	if c.Hash == 0 {
+		return crypto.SHA256
+	}
+	return c.Hash
+}
+
+// algorithm names the scheme as signatures of a key do.
+func (c Scheme) algorithm(pub crypto.PublicKey) (pkix.AlgorithmIdentifier, error) {
+	if _, ok := pub.(*rsa.PublicKey); !ok {
+		return pkix.AlgorithmIdentifier{Algorithm: map[crypto.Hash]asn1.ObjectIdentifier{crypto.SHA256: oidECDSASHA256, crypto.SHA384: oidECDSASHA384,
+			crypto.SHA512: oidECDSASHA512}[c.Digest()]}, nil
+	}
+	if c.PSS {
+		return pssAlgorithm(c.Digest())
+	}
+	return pkix.AlgorithmIdentifier{Algorithm: oidRSA, Parameters: asn1.NullRawValue}, nil
+}
+
+// sign signs the encoded attributes.
+func (c Scheme) sign(signer crypto.Signer, attrs []byte) ([]byte, error) {
+	h := c.Digest()
+	var opts crypto.SignerOpts = h
+	if _, ok := signer.Public().(*rsa.PublicKey); ok && c.PSS {
+		opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: h}
+	}
+	sig, err := signer.Sign(rand.Reader, digestOf(h, attrs), opts)
+	if err != nil {
+		return nil, fmt.Errorf("sign attributes: %w", err)
+	}
+	return sig, nil
+}
+
+// Build signs by SHA-256 what BuildAs signs.
+func Build(signer crypto.Signer, chain []*x509.Certificate, digest []byte,
+	stamp func(value []byte) (token []byte, err error), extra ...Attribute) ([]byte, error) {
+	return BuildAs(Scheme{}, signer, chain, digest, stamp, extra...)
+}
+
+// BuildAs signs a digest of the document and returns the DER of the whole ContentInfo. chain[0] is the signer's
 // certificate; the others are carried along. stamp, unless nil, is asked for a time stamp token over the signature value,
 // which goes along as an unsigned attribute (id-aa-timeStampToken). extra are further signed attributes.
-func Build(signer crypto.Signer, chain []*x509.Certificate, digest []byte,
+func BuildAs(scheme Scheme, signer crypto.Signer, chain []*x509.Certificate, digest []byte,
 	stamp func(value []byte) (token []byte, err error), extra ...Attribute) ([]byte, error) {
 	attrs, err := signedAttributes(chain[0], digest, extra...)
 	if err != nil {
 		return nil, err
 	}
-	sig, err := signer.Sign(rand.Reader, digestOf(crypto.SHA256, attrs), crypto.SHA256)
+	sig, err := scheme.sign(signer, attrs)
 	if err != nil {
-		return nil, fmt.Errorf("sign attributes: %w", err)
+		return nil, err
 	}
 	if stamp == nil {
-		return assemble(chain, attrs, sig, nil)
+		return assemble(scheme, chain, attrs, sig, nil)
 	}
 	token, err := stamp(sig)
 	if err != nil {
 		return nil, err
 	}
-	return assemble(chain, attrs, sig, token)
+	return assemble(scheme, chain, attrs, sig, token)
 }
 
 // StampOverhead is the most that a token adds to a signature beyond its own length: the attribute around it, and longer
@@ -66,16 +113,19 @@ func Build(signer crypto.Signer, chain []*x509.Certificate, digest []byte,
 const StampOverhead = 64
 
 // MaxLen is the longest DER that Build can return for this chain. Nothing is signed to find out.
-func MaxLen(chain []*x509.Certificate) (int, error) {
+func MaxLen(chain []*x509.Certificate) (int, error) { return Scheme{}.MaxLen(chain) }
+
+// MaxLen is MaxLen for BuildAs.
+func (c Scheme) MaxLen(chain []*x509.Certificate) (int, error) {
 	n, err := MaxSignatureLen(chain[0].PublicKey)
 	if err != nil {
 		return 0, err
 	}
-	attrs, err := signedAttributes(chain[0], make([]byte, crypto.SHA256.Size()))
+	attrs, err := signedAttributes(chain[0], make([]byte, c.Digest().Size()))
 	if err != nil {
 		return 0, err
 	}
-	der, err := assemble(chain, attrs, make([]byte, n), nil)
+	der, err := assemble(c, chain, attrs, make([]byte, n), nil)
 	return len(der), err
 }
 
@@ -119,11 +169,11 @@ func signedAttributes(leaf *x509.Certificate, digest []byte, extra ...Attribute)
 	return asn1.Marshal(asn1.RawValue{Tag: asn1.TagSet, IsCompound: true, Bytes: bytes.Join(members, nil)})
 }
 
-func assemble(chain []*x509.Certificate, attrs, sig, token []byte) ([]byte, error) {
-	sha256 := pkix.AlgorithmIdentifier{Algorithm: oidSHA256}
-	alg := pkix.AlgorithmIdentifier{Algorithm: oidECDSASHA256}
-	if _, ok := chain[0].PublicKey.(*rsa.PublicKey); ok {
-		alg = pkix.AlgorithmIdentifier{Algorithm: oidRSA, Parameters: asn1.NullRawValue}
+func assemble(scheme Scheme, chain []*x509.Certificate, attrs, sig, token []byte) ([]byte, error) {
+	digest := pkix.AlgorithmIdentifier{Algorithm: oidOf(scheme.Digest())}
+	alg, err := scheme.algorithm(chain[0].PublicKey)
+	if err != nil {
+		return nil, err
 	}
 	sid, err := asn1.Marshal(issuerSerial{rawIssuer(chain[0]), chain[0].SerialNumber})
 	if err != nil {
@@ -132,7 +182,7 @@ func assemble(chain []*x509.Certificate, attrs, sig, token []byte) ([]byte, erro
 	implicit := slices.Clone(attrs)
 	implicit[0] = 0xA0 // the same bytes, stored as [0] IMPLICIT
 	info := signerInfo{
-		Version: 1, SID: asn1.RawValue{FullBytes: sid}, DigestAlgorithm: sha256,
+		Version: 1, SID: asn1.RawValue{FullBytes: sid}, DigestAlgorithm: digest,
 		SignedAttrs: asn1.RawValue{FullBytes: implicit}, SigAlgorithm: alg, Signature: sig,
 	}
 	if token != nil {
@@ -152,7 +202,7 @@ func assemble(chain []*x509.Certificate, attrs, sig, token []byte) ([]byte, erro
 		certs = append(certs, c.Raw...)
 	}
 	sd, err := asn1.Marshal(signedData{
-		Version: 1, DigestAlgorithms: []pkix.AlgorithmIdentifier{sha256}, Encap: encapContent{Type: oidData},
+		Version: 1, DigestAlgorithms: []pkix.AlgorithmIdentifier{digest}, Encap: encapContent{Type: oidData},
 		Certificates: asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: 0, IsCompound: true, Bytes: certs},
 		Signers:      []asn1.RawValue{{FullBytes: si}},
 	})

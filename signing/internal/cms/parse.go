@@ -3,9 +3,6 @@ package cms
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/rsa"
-	"crypto/subtle"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -35,6 +32,8 @@ var (
 	ErrNoSigner    = errors.New("signer's certificate is not in the signature")
 	ErrBinding     = errors.New("signing-certificate attribute names another certificate")
 	ErrUnbound     = errors.New("no signing-certificate attribute")
+	// ErrWeakBinding is an ErrUnbound: the attribute is there and fits, by SHA-1 alone.
+	ErrWeakBinding = fmt.Errorf("%w but one by SHA-1", ErrUnbound)
 )
 
 // A Signature is one parsed CMS SignedData with its only signer.
@@ -212,7 +211,7 @@ func (s *Signature) readCertificates(der []byte) error {
 		}
 		der = rest
 		// What is not an X.509 certificate (attribute certificates, damaged extras) cannot be the signer and is left out.
-		if c, err := x509.ParseCertificate(raw.FullBytes); err == nil {
+		if c, err := ParseCertificate(raw.FullBytes); err == nil {
 			s.Certificates = append(s.Certificates, c)
 		}
 	}
@@ -374,140 +373,6 @@ func (s *Signature) chooseSigner(sid asn1.RawValue) error {
 			s.Signer = c
 			return nil
 		}
-	}
-	return nil
-}
-
-// CheckDigest compares the signed message digest with the one taken over the document by s.Hash.
-func (s *Signature) CheckDigest(digest []byte) error {
-	if s.Hash == crypto.SHA1 {
-		return fmt.Errorf("%w: SHA-1", ErrWeak)
-	}
-	if subtle.ConstantTimeCompare(s.digest, digest) != 1 {
-		return ErrDigest
-	}
-	return nil
-}
-
-// CheckBinding says whether the signed attributes name the certificate that sid chose (RFC 5035 §3).
-func (s *Signature) CheckBinding() error {
-	if s.Signer == nil {
-		return ErrNoSigner
-	}
-	if len(s.bindings) == 0 {
-		return ErrUnbound
-	}
-	strong := false
-	for _, b := range s.bindings {
-		if b.hash == 0 {
-			return fmt.Errorf("%w: its digest algorithm is unknown", ErrBinding)
-		}
-		if !bytes.Equal(b.digest, digestOf(b.hash, s.Signer.Raw)) {
-			return ErrBinding
-		}
-		if b.issuer != nil && b.issuer.Serial.Cmp(s.Signer.SerialNumber) != 0 {
-			return ErrBinding
-		}
-		strong = strong || b.hash != crypto.SHA1
-	}
-	if !strong {
-		return fmt.Errorf("%w: only by SHA-1", ErrUnbound)
-	}
-	return nil
-}
-
-// CheckSignature verifies the signature value over the signed attributes with the signer's key.
-func (s *Signature) CheckSignature() error {
-	if s.Signer == nil {
-		return ErrNoSigner
-	}
-	switch pub := s.Signer.PublicKey.(type) {
-	case *rsa.PublicKey:
-		return s.checkRSA(pub)
-	case *ecdsa.PublicKey:
-		return s.checkECDSA(pub)
-	}
-	return fmt.Errorf("%w: key of type %T", ErrUnsupported, s.Signer.PublicKey)
-}
-
-func (s *Signature) checkRSA(pub *rsa.PublicKey) error {
-	if pub.N.BitLen() < 2048 {
-		return fmt.Errorf("%w: RSA of %d bits", ErrWeak, pub.N.BitLen())
-	}
-	h, oid := s.Hash, s.algorithm.Algorithm
-	if !oid.Equal(oidRSAPSS) && !noParameters(s.algorithm) {
-		return fmt.Errorf("%w: signature algorithm parameters", ErrUnsupported)
-	}
-	switch {
-	case oid.Equal(oidRSA):
-	case oid.Equal(oidRSASHA256):
-		h = crypto.SHA256
-	case oid.Equal(oidRSASHA384):
-		h = crypto.SHA384
-	case oid.Equal(oidRSASHA512):
-		h = crypto.SHA512
-	case oid.Equal(oidRSAPSS):
-		return s.checkPSS(pub)
-	default:
-		return fmt.Errorf("%w: signature algorithm %v", ErrUnsupported, oid)
-	}
-	if h == crypto.SHA1 {
-		return fmt.Errorf("%w: SHA-1", ErrWeak)
-	}
-	if rsa.VerifyPKCS1v15(pub, h, digestOf(h, s.attrs), s.value) != nil {
-		return ErrSignature
-	}
-	return nil
-}
-
-// checkPSS reads the parameters of RFC 4055 §3.1; only the usual ones are taken, MGF1 with the same digest.
-func (s *Signature) checkPSS(pub *rsa.PublicKey) error {
-	var p struct {
-		Hash pkix.AlgorithmIdentifier `asn1:"explicit,tag:0"`
-		MGF  pkix.AlgorithmIdentifier `asn1:"explicit,tag:1"`
-		Salt int                      `asn1:"explicit,tag:2"`
-	}
-	if rest, err := asn1.Unmarshal(s.algorithm.Parameters.FullBytes, &p); err != nil || len(rest) != 0 {
-		return fmt.Errorf("%w: RSA-PSS parameters: %v", ErrUnsupported, err)
-	}
-	var mgf pkix.AlgorithmIdentifier
-	if _, err := asn1.Unmarshal(p.MGF.Parameters.FullBytes, &mgf); err != nil || !mgf.Algorithm.Equal(p.Hash.Algorithm) {
-		return fmt.Errorf("%w: RSA-PSS mask digest", ErrUnsupported)
-	}
-	h := hashOf(p.Hash)
-	if h == 0 || h == crypto.SHA1 || p.Salt < 0 || p.Salt > pub.Size() {
-		return fmt.Errorf("%w: RSA-PSS digest %v", ErrWeak, p.Hash.Algorithm)
-	}
-	if rsa.VerifyPSS(pub, h, digestOf(h, s.attrs), s.value, &rsa.PSSOptions{SaltLength: p.Salt}) != nil {
-		return ErrSignature
-	}
-	return nil
-}
-
-func (s *Signature) checkECDSA(pub *ecdsa.PublicKey) error {
-	if bits := pub.Curve.Params().BitSize; bits < 256 {
-		return fmt.Errorf("%w: ECDSA of %d bits", ErrWeak, bits)
-	}
-	h, oid := s.Hash, s.algorithm.Algorithm
-	if !noParameters(s.algorithm) {
-		return fmt.Errorf("%w: signature algorithm parameters", ErrUnsupported)
-	}
-	switch {
-	case oid.Equal(oidECPublicKey):
-	case oid.Equal(oidECDSASHA256):
-		h = crypto.SHA256
-	case oid.Equal(oidECDSASHA384):
-		h = crypto.SHA384
-	case oid.Equal(oidECDSASHA512):
-		h = crypto.SHA512
-	default:
-		return fmt.Errorf("%w: signature algorithm %v", ErrUnsupported, oid)
-	}
-	if h == crypto.SHA1 {
-		return fmt.Errorf("%w: SHA-1", ErrWeak)
-	}
-	if !ecdsa.VerifyASN1(pub, digestOf(h, s.attrs), s.value) {
-		return ErrSignature
 	}
 	return nil
 }

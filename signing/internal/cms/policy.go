@@ -2,7 +2,6 @@ package cms
 
 import (
 	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
@@ -58,9 +57,5 @@ func SignAttributes(signer crypto.Signer, leaf *x509.Certificate, digest []byte,
 	if err != nil {
 		return nil, err
 	}
-	sig, err := signer.Sign(rand.Reader, digestOf(crypto.SHA256, attrs), crypto.SHA256)
-	if err != nil {
-		return nil, fmt.Errorf("sign attributes: %w", err)
-	}
-	return sig, nil
+	return Scheme{}.sign(signer, attrs)
 }

@@ -116,8 +116,8 @@ func (s *Signature) Stamp() (*Stamp, error) {
 		return nil, fmt.Errorf("%w: time stamp version %d", ErrUnsupported, info.Version)
 	}
 	h := hashOf(info.Imprint.Algorithm)
-	if h == 0 || h == crypto.SHA1 {
-		return nil, fmt.Errorf("%w: time stamp over %v", ErrWeak, info.Imprint.Algorithm.Algorithm)
+	if h == 0 {
+		return nil, fmt.Errorf("%w: time stamp over %v", ErrUnsupported, info.Imprint.Algorithm.Algorithm)
 	}
 	return &Stamp{Time: info.Time.UTC(), Policy: info.Policy, Nonce: info.Nonce, Hash: h, Imprint: info.Imprint.Digest}, nil
 }

@@ -13,7 +13,12 @@ import (
 	"math/big"
 	"slices"
 	"time"
+
+	"congvan/signing/internal/cms"
 )
+
+// rsaPSS stands for RSA-PSS of any strong digest, which its parameters name.
+const rsaPSS = x509.SHA256WithRSAPSS
 
 // Bounds on an answer from outside.
 const (
@@ -37,6 +42,7 @@ var (
 		"1.2.840.113549.1.1.11": x509.SHA256WithRSA, "1.2.840.113549.1.1.12": x509.SHA384WithRSA,
 		"1.2.840.113549.1.1.13": x509.SHA512WithRSA, "1.2.840.10045.4.3.2": x509.ECDSAWithSHA256,
 		"1.2.840.10045.4.3.3": x509.ECDSAWithSHA384, "1.2.840.10045.4.3.4": x509.ECDSAWithSHA512,
+		"1.2.840.113549.1.1.10": rsaPSS,
 	}
 )
 
@@ -85,7 +91,7 @@ type (
 type OCSP struct {
 	der          []byte
 	tbs          responseData
-	algorithm    x509.SignatureAlgorithm
+	algorithm    pkix.AlgorithmIdentifier
 	signature    []byte
 	certificates []*x509.Certificate
 }
@@ -112,9 +118,9 @@ func ParseOCSP(der []byte) (*OCSP, error) {
 	if len(b.TBS.Responses) > maxResponses || len(b.Certificates) > maxResponder {
 		return nil, fmt.Errorf("%w: OCSP: too many parts", ErrSyntax)
 	}
-	o := &OCSP{der: der, tbs: b.TBS, algorithm: algorithms[b.Algorithm.Algorithm.String()], signature: b.Signature.RightAlign()}
+	o := &OCSP{der: der, tbs: b.TBS, algorithm: b.Algorithm, signature: b.Signature.RightAlign()}
 	for _, raw := range b.Certificates {
-		c, err := x509.ParseCertificate(raw.FullBytes)
+		c, err := cms.ParseCertificate(raw.FullBytes)
 		if err != nil {
 			return nil, fmt.Errorf("%w: OCSP: certificate: %v", ErrSyntax, err)
 		}
@@ -201,11 +207,11 @@ func publicKey(c *x509.Certificate) []byte {
 // checkSigner wants the answer signed by the issuer, or by a responder that the issuer itself has appointed (RFC 6960
 // §4.2.2.2). A responder is not asked about in turn; authorities mark theirs with ocsp-nocheck or give them short lives.
 func (o *OCSP) checkSigner(issuer *x509.Certificate) error {
-	if weak(o.algorithm) {
-		return fmt.Errorf("%w: weak or unknown algorithm", ErrForged)
+	if _, known := algorithms[o.algorithm.Algorithm.String()]; !known {
+		return fmt.Errorf("%w: weak or unknown algorithm %v", ErrForged, o.algorithm.Algorithm)
 	}
 	for _, c := range append([]*x509.Certificate{issuer}, o.certificates...) {
-		if !o.responder(c) || c.CheckSignature(o.algorithm, o.tbs.Raw, o.signature) != nil {
+		if !o.responder(c) || !o.signedBy(c) {
 			continue
 		}
 		if bytes.Equal(c.RawSubject, issuer.RawSubject) && bytes.Equal(c.RawSubjectPublicKeyInfo, issuer.RawSubjectPublicKeyInfo) {
@@ -220,6 +226,15 @@ func (o *OCSP) checkSigner(issuer *x509.Certificate) error {
 		return nil
 	}
 	return ErrForged
+}
+
+// signedBy verifies the answer's signature with the key of a certificate.
+func (o *OCSP) signedBy(c *x509.Certificate) bool {
+	alg := algorithms[o.algorithm.Algorithm.String()]
+	if alg != rsaPSS {
+		return c.CheckSignature(alg, o.tbs.Raw, o.signature) == nil
+	}
+	return cms.CheckPSS(c, o.algorithm, o.tbs.Raw, o.signature) == nil
 }
 
 // responder says whether the answer names this certificate as its signer's.
