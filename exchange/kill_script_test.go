@@ -150,7 +150,7 @@ func openScript(o killOrder) (*script, error) {
 			if err != nil {
 				return nil, err
 			}
-			return &killConn{c, k}, nil
+			return &killConn{Conn: c, k: k}, nil
 		}})
 	return k, k.resume()
 }
@@ -200,7 +200,8 @@ func (k *script) close() error { return errors.Join(k.db.Close(), k.journal.Clos
 // A killConn names each phase of SMTP, before it is said and after its answer.
 type killConn struct {
 	net.Conn
-	k *script
+	k    *script
+	line []byte // of an answer that has not come whole
 }
 
 func (c *killConn) Write(b []byte) (int, error) {
@@ -219,8 +220,16 @@ func (c *killConn) Write(b []byte) (int, error) {
 
 func (c *killConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	c.k.tick("answer " + string(b[:min(3, n)]))
-	return n, err
+	c.line = append(c.line, b[:n]...)
+	for { // an answer is counted once, in however many pieces it came, or together with others
+		line, rest, whole := bytes.Cut(c.line, []byte("\n"))
+		if !whole {
+			return n, err
+		}
+		if c.line = rest; len(line) > 3 && line[3] == ' ' {
+			c.k.tick("answer " + string(line[:3]))
+		}
+	}
 }
 
 // keep writes down what somebody was told, as a clerk would.
