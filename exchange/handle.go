@@ -74,8 +74,9 @@ func (s *Store) carryOut(ctx context.Context, by Actor, id DispatchID, o order) 
 }
 
 func (s *Store) carryOutOnce(ctx context.Context, by Actor, id DispatchID, o order) (*Receipt, error) {
-	seen := int64(-1)
+	seen, write := int64(-1), s.writer(by.Unit)
 	if o.prepare != nil {
+		write = s.db.Write // its letters take rows of other units' mailboxes, too
 		var r *Receipt
 		if err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) { r, err = receipt(ctx, tx, id); return err }); err != nil {
 			return nil, err
@@ -89,7 +90,7 @@ func (s *Store) carryOutOnce(ctx context.Context, by Actor, id DispatchID, o ord
 		seen = r.Dispatch.Events
 	}
 	var r *Receipt
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err := write(ctx, func(tx *sqldb.Tx) error {
 		var err error
 		if r, err = receipt(ctx, tx, id); err != nil {
 			return err

@@ -153,6 +153,17 @@ func setMode(ctx context.Context, tx *sqldb.Tx, r Series, mode Mode) error {
 	return recordSeries(ctx, tx, r.ID, SeriesMode, Gateway, seriesDetail{Mode: mode})
 }
 
+// writer returns Write for steps that take numbers in registers of a unit. They hold its series until they are durable, so that those of
+// one unit that wait share a commit.
+func (s *Store) writer(unit recipients.UnitCode) func(context.Context, func(*sqldb.Tx) error) error {
+	if unit == "" {
+		return s.db.Write
+	}
+	return func(ctx context.Context, fn func(*sqldb.Tx) error) error {
+		return s.db.WriteTogether(ctx, "unit "+string(unit), fn)
+	}
+}
+
 // takeNext takes the next number of a series issued here. A rollback gives it back.
 func takeNext(ctx context.Context, tx *sqldb.Tx, r Series, reference func(int64) string, owner string, state string, by Actor) (int64, error) {
 	var n int64
@@ -226,7 +237,7 @@ func (s *Store) TakeNumber(ctx context.Context, by Actor, agency recipients.Unit
 func (s *Store) TakeNumberFor(ctx context.Context, by Actor, agency recipients.UnitCode, year int, name, symbol, abstract string) (string, error) {
 	var reference string
 	var number int64
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err := s.writer(agency)(ctx, func(tx *sqldb.Tx) error {
 		r, err := series(ctx, tx, agency, year, OutgoingBook, name)
 		if err != nil {
 			return err

@@ -43,7 +43,7 @@ func (s *Store) Enter(ctx context.Context, by Actor, unit recipients.UnitCode, b
 	}
 	var reference string
 	var year int
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+	err := s.writer(unit)(ctx, func(tx *sqldb.Tx) (err error) {
 		e := e
 		if e.EnteredOn == "" {
 			e.EnteredOn = CivilDate(tx.Now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -15,99 +16,53 @@ const maxBatch = 256
 // lookAround is how often the writer asks whether another process has committed to the same file.
 const lookAround = 250 * time.Millisecond
 
-// ErrClosed is returned to writers that wait while the database closes.
-var ErrClosed = errors.New("database is closed")
-
-// A group is SQLite's one writer. Callers hand it closures; it runs as many as are waiting and commits them together.
+// A group is SQLite's one writer: it commits together as many closures as are waiting.
 type group struct {
 	db   *DB
+	mu   sync.Mutex // over conn, between writing and looking around
 	conn *sqlx.Conn
-	jobs chan *job
-	quit chan struct{}
-	done chan struct{}
 	seen int64 // PRAGMA data_version of the writing connection: moves only when somebody else commits
+	stop context.CancelFunc
+	done chan struct{}
 }
 
-type job struct {
-	ctx      context.Context
-	fn       func(*Tx) error
-	err      error
-	topics   []string
-	panicked any
-	done     chan struct{}
-}
-
-func newGroup(ctx context.Context, db *DB) (*group, error) {
+func (db *DB) startWriter(ctx context.Context) error {
 	conn, err := db.write.Connx(ctx)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	g := &group{db: db, conn: conn, jobs: make(chan *job, maxBatch), quit: make(chan struct{}), done: make(chan struct{})}
-	go g.loop()
-	return g, nil
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g := &group{db: db, conn: conn, stop: stop, done: make(chan struct{})}
+	go g.lookAround(running)
+	db.group, db.lines = g, newLines(maxBatch, g.runAll)
+	return nil
 }
 
+// close is called when nothing is written any more.
 func (g *group) close() {
-	close(g.quit)
+	g.stop()
 	<-g.done
 	g.conn.Close()
 }
 
-func (g *group) do(ctx context.Context, fn func(*Tx) error) error {
-	j := &job{ctx: ctx, fn: fn, done: make(chan struct{})}
-	select {
-	case g.jobs <- j:
-	case <-g.quit:
-		return ErrClosed
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	select {
-	case <-j.done: // not ctx.Done: whether it was committed is known only now
-	case <-g.done:
-		select {
-		case <-j.done:
-		default:
-			return ErrClosed
-		}
-	}
-	if j.panicked != nil {
-		panic(j.panicked)
-	}
-	return j.err
-}
-
-func (g *group) loop() {
+func (g *group) lookAround(ctx context.Context) {
 	defer close(g.done)
 	tick := time.NewTicker(lookAround)
 	defer tick.Stop()
 	for {
 		select {
-		case j := <-g.jobs:
-			g.runAll(g.gather(j))
 		case <-tick.C:
 			g.lookForOthers()
-		case <-g.quit:
+		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-func (g *group) gather(first *job) []*job {
-	batch := []*job{first}
-	for len(batch) < maxBatch {
-		select {
-		case j := <-g.jobs:
-			batch = append(batch, j)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
 // runAll commits the batch together; when SQLite gave up the whole transaction on one closure's account, each runs alone.
 func (g *group) runAll(batch []*job) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	if err := g.runRetrying(batch); err != nil {
 		if len(batch) == 1 {
 			batch[0].err = err
@@ -123,7 +78,6 @@ func (g *group) runAll(batch []*job) {
 		if j.err == nil && j.panicked == nil {
 			g.db.wakes.wake(j.topics)
 		}
-		close(j.done)
 	}
 }
 
@@ -165,17 +119,12 @@ func (g *group) runOne(ctx context.Context, t *sqlx.Tx, j *job) error {
 	if j.err != nil {
 		return nil
 	}
-	tx := &Tx{Now: g.db.Now(), tx: t, pool: g.db.write, keep: true}
+	tx := &Tx{Now: g.db.Now(), tx: t, pool: g.db.write, dialect: SQLite, shared: true}
 	if _, err := tx.ExecContext(ctx, "SAVEPOINT one"); err != nil {
 		return err
 	}
 	tx.fault = g.db.fault
-	func() {
-		defer func() { j.panicked, tx.fault = recover(), nil }()
-		j.err = j.fn(tx)
-	}()
-	if j.err == nil && j.panicked == nil {
-		j.topics = tx.topics
+	if j.call(tx) {
 		_, err := tx.ExecContext(ctx, "RELEASE one")
 		return err
 	}
@@ -195,6 +144,8 @@ func (g *group) lookForOthers() {
 	if !g.db.wakes.any() {
 		return
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	var v int64
 	if err := g.conn.GetContext(context.Background(), &v, "PRAGMA data_version"); err != nil {
 		return

@@ -11,7 +11,7 @@ func (tx *Tx) LeapIDs(ctx context.Context, table string, last int64) error {
 		return nil
 	}
 	queries := []string{`SELECT setval(pg_get_serial_sequence($1, 'id'), greatest($2, nextval(pg_get_serial_sequence($1, 'id'))))`}
-	if tx.keep { // SQLite: AUTOINCREMENT keeps its own table
+	if tx.dialect == SQLite { // SQLite: AUTOINCREMENT keeps its own table
 		queries = []string{`INSERT INTO sqlite_sequence (name, seq) SELECT $1, $2 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = $1)`,
 			`UPDATE sqlite_sequence SET seq = $2 WHERE name = $1 AND seq < $2`}
 	}

@@ -59,14 +59,12 @@ func (db *DB) Migrate(ctx context.Context, files fs.FS) error {
 
 // borrowWriter ends the group commit for the time of a migration, which needs SQLite's one writing connection.
 func (db *DB) borrowWriter(ctx context.Context) (done func(), err error) {
+	db.lines.close()
 	db.group.close()
 	return func() {
-		g, err := newGroup(ctx, db)
-		if err != nil {
+		if err := db.startWriter(ctx); err != nil {
 			db.log.Error("start the writer again", "err", err)
-			return
 		}
-		db.group = g
 	}, nil
 }
 

@@ -32,7 +32,7 @@ func (tx *Tx) InsertRows(ctx context.Context, head string, rows [][]any, tail st
 
 // places returns the parameters of n rows: (?,?),(?,?)… or ($1,$2),($3,$4)….
 func (tx *Tx) places(n, width int) string {
-	if tx.keep {
+	if tx.dialect == SQLite {
 		row := "(" + strings.TrimSuffix(strings.Repeat("?,", width), ",") + "),"
 		return strings.TrimSuffix(strings.Repeat(row, n), ",")
 	}

@@ -56,6 +56,7 @@ type DB struct {
 	onTold  func([]any)
 	read    *pool  // SQLite: connections that cannot write; PostgreSQL: the only pool
 	write   *pool  // SQLite: the pool of the one writing connection; PostgreSQL: same as read
+	lines   *lines // closures that wait to be committed together
 	group   *group // SQLite only
 	wakes   *wakes
 }
@@ -106,8 +107,7 @@ func (db *DB) openSQLite(ctx context.Context, path string) error {
 		return err
 	}
 	db.read = newPool(read, maxReaders, 1)
-	db.group, err = newGroup(ctx, db)
-	return err
+	return db.startWriter(ctx)
 }
 
 func (db *DB) openPostgres(ctx context.Context) error {
@@ -118,12 +118,14 @@ func (db *DB) openPostgres(ctx context.Context) error {
 	}
 	db.read = newPool(one, maxTransactions, 2) // the notifications need one, too
 	db.write = db.read
+	db.lines = newLines(maxTogether, db.runPostgres)
 	db.wakes.startPostgres(db.dsn, one, db.log)
 	return nil
 }
 
 // Close ends the writer and every connection. Writes that wait get an error.
 func (db *DB) Close() error {
+	db.lines.close()
 	if db.group != nil {
 		db.group.close()
 	}
@@ -154,17 +156,18 @@ func (db *DB) Now() time.Time { return db.now().UTC().Truncate(time.Microsecond)
 
 // A Tx is one transaction, or one closure's part of it.
 type Tx struct {
-	Now    time.Time // fixed when the closure began: one step has one time
-	tx     *sqlx.Tx  // nil for Ask
-	pool   *pool
-	fault  func(point string) error
-	keep   bool // SQLite's writer: a statement cut short would roll back the others in the same commit
-	topics []string
-	told   []any
+	Now     time.Time // fixed when the closure began: one step has one time
+	tx      *sqlx.Tx  // nil for Ask
+	pool    *pool
+	fault   func(point string) error
+	dialect Dialect // of a transaction that writes
+	shared  bool    // with other closures, which a statement cut short would roll back, too
+	topics  []string
+	told    []any
 }
 
 func (tx *Tx) ctx(ctx context.Context) context.Context {
-	if tx.keep {
+	if tx.shared {
 		return context.WithoutCancel(ctx)
 	}
 	return ctx
@@ -290,12 +293,16 @@ func (db *DB) Ask(ctx context.Context, fn func(tx *Tx) error) error {
 // Write runs fn in a transaction and returns after its commit is durable, or with fn's error after nothing of it was kept.
 // fn may be run again: it must not call Write, wait for anything outside, or change what it does not set anew.
 func (db *DB) Write(ctx context.Context, fn func(tx *Tx) error) error {
+	if db.dialect == SQLite {
+		return db.WriteTogether(ctx, "", fn)
+	}
+	return db.tellAfter(ctx, fn, db.writePostgres)
+}
+
+// tellAfter has write run and commit the closure, and then tells what it told.
+func (db *DB) tellAfter(ctx context.Context, fn func(*Tx) error, write func(context.Context, func(*Tx) error) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
-	}
-	write := db.writePostgres
-	if db.dialect == SQLite {
-		write = db.group.do
 	}
 	var told []any
 	err := write(ctx, func(tx *Tx) error {
@@ -337,7 +344,7 @@ func (db *DB) oncePostgres(ctx context.Context, fn func(tx *Tx) error) ([]string
 		return nil, fmt.Errorf("begin to write: %w", err)
 	}
 	defer end()
-	tx := &Tx{Now: db.Now(), tx: t, pool: db.write, fault: db.fault}
+	tx := &Tx{Now: db.Now(), tx: t, pool: db.write, dialect: db.dialect, fault: db.fault}
 	if err := fn(tx); err != nil {
 		return nil, err
 	}
