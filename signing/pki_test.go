@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"time"
 
 	"congvan/signing"
+	"congvan/signing/internal/cms"
 )
 
 // A pki is a certificate authority of openssl with its OCSP responder, revocation list and time stamp authorities, all
@@ -28,6 +30,8 @@ import (
 type pki struct {
 	t     testing.TB
 	dir   string
+	salt  []string // options for signatures of an authority whose key is for RSA-PSS alone
+	md    string   // digest of the services' signatures
 	http  *httptest.Server
 	root  *x509.Certificate
 	roots *x509.CertPool
@@ -89,7 +93,7 @@ subjectKeyIdentifier = hash
 func newPKI(t testing.TB) *pki {
 	t.Helper()
 	tool(t, "openssl")
-	p := &pki{t: t, dir: t.TempDir(), roots: x509.NewCertPool()}
+	p := &pki{t: t, md: "sha256", dir: t.TempDir(), roots: x509.NewCertPool()}
 	p.http = httptest.NewServer(http.HandlerFunc(p.serve))
 	t.Cleanup(p.http.Close)
 	conf := strings.NewReplacer("DIR", p.dir, "URL", p.http.URL).Replace(opensslConf)
@@ -98,13 +102,36 @@ func newPKI(t testing.TB) *pki {
 	p.write("serial", "1000")
 	p.write("crlnumber", "01")
 	p.write("tsserial", "01")
-	p.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", p.file("root.key"),
-		"-out", p.file("root.pem"), "-days", "7300", "-subj", "/CN=Root", "-config", p.config(), "-extensions", "root")
-	p.root = p.cert("root")
-	p.roots.AddCert(p.root)
+	p.become("p256", "sha256")
 	p.issue("responder", "responder", "rsa:2048", 700)
 	p.issue("tsa", "tsa", "rsa:2048", 700)
 	return p
+}
+
+// become makes the authority's key and certificate, and signs by a digest from now on.
+func (p *pki) become(key, md string) {
+	p.t.Helper()
+	p.md = md
+	if key == "pss" {
+		p.salt = []string{"-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest"}
+	}
+	p.write("ca.cnf", strings.Replace(string(p.read("ca.cnf")), "default_md = sha256", "default_md = "+md, 1))
+	p.openssl(slices.Concat([]string{"req", "-x509", "-nodes", "-keyout", p.file("root.key"), "-out", p.file("root.pem"), "-days", "7300", "-subj", "/CN=Root",
+		"-config", p.config(), "-extensions", "root", "-" + md}, newKey(key), p.salt)...)
+	p.root = p.cert("root")
+	p.roots = x509.NewCertPool()
+	p.roots.AddCert(p.root)
+}
+
+// newKey are openssl's options for a key: p256 and the like, pss for RSA-PSS alone, rsa:BITS.
+func newKey(key string) []string {
+	switch {
+	case key == "pss":
+		return []string{"-newkey", "rsa-pss", "-pkeyopt", "rsa_keygen_bits:2048"}
+	case strings.HasPrefix(key, "p"):
+		return []string{"-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-" + key[1:]}
+	}
+	return []string{"-newkey", key}
 }
 
 func (p *pki) file(name string) string { return filepath.Join(p.dir, name) }
@@ -145,20 +172,16 @@ func (p *pki) openssl(args ...string) string {
 // issue makes a key and a certificate with the extensions of a section.
 func (p *pki) issue(name, section, key string, days int) {
 	p.t.Helper()
-	alg := []string{"-newkey", key}
-	if key == "p256" {
-		alg = []string{"-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"}
-	}
 	p.openssl(append([]string{"req", "-nodes", "-keyout", p.file(name + ".key"), "-out", p.file(name + ".csr"), "-subj", "/CN=" + name,
-		"-config", p.config()}, alg...)...)
-	p.openssl("ca", "-batch", "-notext", "-config", p.file("ca.cnf"), "-extensions", section, "-days", fmt.Sprint(days),
-		"-in", p.file(name+".csr"), "-out", p.file(name+".pem"))
+		"-config", p.config()}, newKey(key)...)...)
+	p.openssl(append([]string{"ca", "-batch", "-notext", "-config", p.file("ca.cnf"), "-extensions", section, "-days", fmt.Sprint(days),
+		"-in", p.file(name + ".csr"), "-out", p.file(name + ".pem")}, p.salt...)...)
 }
 
 func (p *pki) cert(name string) *x509.Certificate {
 	p.t.Helper()
 	b, _ := pem.Decode(p.read(name + ".pem"))
-	return must(x509.ParseCertificate(b.Bytes))
+	return must(cms.ParseCertificate(b.Bytes))
 }
 
 func (p *pki) key(name string) crypto.Signer {
@@ -224,12 +247,12 @@ func (p *pki) reply(path string, query []byte) ([]byte, error) {
 			return nil, down
 		}
 		args = []string{"ocsp", "-index", p.file("index.txt"), "-CA", p.file("root.pem"), "-rsigner", p.file("responder.pem"),
-			"-rkey", p.file("responder.key"), "-reqin", in, "-respout", out, "-ndays", "7"}
+			"-rkey", p.file("responder.key"), "-reqin", in, "-respout", out, "-ndays", "7", "-rmd", p.md}
 	case "/root.crl":
 		if p.crlDown.Load() {
 			return nil, down
 		}
-		if b, err := exec.Command("openssl", "ca", "-config", p.file("ca.cnf"), "-gencrl", "-out", p.file("crl.pem")).CombinedOutput(); err != nil {
+		if b, err := exec.Command("openssl", append([]string{"ca", "-config", p.file("ca.cnf"), "-gencrl", "-out", p.file("crl.pem")}, p.salt...)...).CombinedOutput(); err != nil {
 			return nil, fmt.Errorf("%w: %s", err, b)
 		}
 		args = []string{"crl", "-in", p.file("crl.pem"), "-outform", "DER", "-out", out}
@@ -239,7 +262,7 @@ func (p *pki) reply(path string, query []byte) ([]byte, error) {
 		}
 		name := strings.TrimPrefix(path, "/")
 		conf := fmt.Sprintf("[tsa]\nserial=%s\nsigner_cert=%s\nsigner_key=%s\ndigests=sha256\ndefault_policy=1.2.3.4\n"+
-			"signer_digest=sha256\ness_cert_id_alg=sha256\n", p.file("tsserial"), p.file(name+".pem"), p.file(name+".key"))
+			"signer_digest=%s\ness_cert_id_alg=sha256\n", p.file("tsserial"), p.file(name+".pem"), p.file(name+".key"), p.md)
 		if err := os.WriteFile(p.file("tsa.cnf"), []byte(conf), 0o600); err != nil {
 			return nil, err
 		}

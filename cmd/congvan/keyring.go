@@ -157,7 +157,11 @@ func (k *keyring) use(a agencyConfig) (signing.Use, error) {
 	if err != nil {
 		return signing.Use{}, err
 	}
-	use := signing.Use{Level: signing.Level(a.Level), Lower: a.Lower == "lower", Timestamper: stamper, Revocation: k.source, Policy: policy,
+	scheme, err := a.scheme()
+	if err != nil {
+		return signing.Use{}, err
+	}
+	use := signing.Use{Level: signing.Level(a.Level), Scheme: scheme, Lower: a.Lower == "lower", Timestamper: stamper, Revocation: k.source, Policy: policy,
 		Kind: a.copyKind()}
 	if !a.attended() {
 		use.Decision = signing.Decision{Number: a.Unattended.Decision, Date: a.Unattended.Date}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"crypto"
 	"encoding/asn1"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -54,6 +56,8 @@ type agencyConfig struct {
 	Case        string          `toml:"case"` // A: electronic original, with pictures; C: electronic copy of paper. B is how annexes are marked
 	Picture     pictureConfig   `toml:"picture"`
 	Policy      policyConfig    `toml:"policy"`
+	Digest      string          `toml:"digest"`  // "sha256", "sha384", "sha512"
+	Padding     string          `toml:"padding"` // of RSA keys: "pkcs1" or "pss"
 	Unattended  *decisionConfig `toml:"unattended"`
 }
 
@@ -236,6 +240,9 @@ func (c *sealConfig) agencyFaults(a *agencyConfig, say func(key, hint, format st
 	default:
 		say("case", `write "A" for electronic originals or "C" for copies of paper; annexes are marked as case B by themselves`, "case = %q", a.Case)
 	}
+	if _, err := a.scheme(); err != nil {
+		say("digest", `write digest = "sha256", "sha384" or "sha512", and padding = "pkcs1" or, for RSA keys, "pss"`, "%v", err)
+	}
 	if _, err := a.Policy.parse(); err != nil {
 		say("policy", `write policy = { oid = "1.2.3", sha256 = "64 hex digits", uri = "https://…" }`, "policy: %v", err)
 	}
@@ -282,6 +289,21 @@ var copyKinds = map[string]signing.CopyKind{"": signing.FullCopy, "sao y": signi
 
 // copyKind is what the mark calls the copy.
 func (a agencyConfig) copyKind() signing.CopyKind { return copyKinds[strings.ToLower(a.Copy)] }
+
+// scheme is how the values of signatures are made.
+func (a agencyConfig) scheme() (c signing.Scheme, err error) {
+	digests := map[string]crypto.Hash{"": crypto.SHA256, "sha256": crypto.SHA256, "sha384": crypto.SHA384, "sha512": crypto.SHA512}
+	c = signing.Scheme{Hash: digests[strings.ToLower(a.Digest)], PSS: strings.EqualFold(a.Padding, "pss")}
+	switch {
+	case c.Hash == 0:
+		return c, fmt.Errorf("digest = %q", a.Digest)
+	case a.Padding != "" && !c.PSS && !strings.EqualFold(a.Padding, "pkcs1"):
+		return c, fmt.Errorf("padding = %q", a.Padding)
+	case (c.PSS || c.Hash != crypto.SHA256) && (a.Key == keyToken || strings.HasPrefix(a.Key, "pkcs11:")):
+		return c, errors.New("keys in tokens sign by sha256 and pkcs1 alone")
+	}
+	return c, nil
+}
 
 // check wants both or neither, and a real date.
 func (d decisionConfig) check() error {
@@ -359,6 +381,7 @@ date     = %q
 # level       = "B-LT"       # và on_unavailable: như ở [seal]
 # copy        = "sao y"      # "sao lục", "trích sao"
 # case        = "C"          # "A": văn bản điện tử gốc, kèm picture = { file = "dau.png", page = -1, box = [300, 150, 110, 110] }
+# digest      = "sha256"     # "sha384", "sha512"; padding = "pkcs1" hoặc "pss" (khóa RSA); khóa trong thiết bị chỉ ký sha256, pkcs1
 # policy      = { oid = "", sha256 = "", uri = "" }
 # unattended  = { decision = "12/QĐ-STTTT", date = "2026-01-05" }
 `
