@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/exchange/paper"
 	"congvan/mailcore/sqldb"
 	"congvan/recipients"
 )
@@ -15,35 +16,27 @@ import (
 // by what became of its entries.
 const TrackingBook Book = "tracking"
 
-// A BookColumn is a column of a book as NĐ 30/2020 Phụ lục IV has it. Width is in mm of a page that is 260 mm wide inside its
-// margins.
-type BookColumn struct {
-	Title  string
-	Width  float64
-	Centre bool
-}
-
 // Titles and columns of the books, in the order of NĐ 30/2020 Phụ lục IV. They may not be left out when the book is printed
 // from a system (NĐ 30/2020 Điều 16.2, 22.3).
 var books = map[Book]struct {
 	title   string
-	columns []BookColumn
+	columns []paper.Column
 }{
-	OutgoingBook: {"Sổ đăng ký văn bản đi", []BookColumn{{"Số, ký hiệu văn bản", 26, false}, {"Ngày tháng văn bản", 20, true}, {"Tên loại và trích yếu nội dung văn bản", 62, false},
-		{"Người ký", 24, false}, {"Nơi nhận văn bản", 44, false}, {"Đơn vị, người nhận bản lưu", 19, false}, {"Số lượng bản", 13, true}, {"Ngày chuyển", 20, true},
-		{"Ký nhận", 14, true}, {"Ghi chú", 18, false}}},
-	IncomingBook: {"Sổ đăng ký văn bản đến", []BookColumn{{"Ngày đến", 20, true}, {"Số đến", 14, true}, {"Tác giả", 34, false}, {"Số, ký hiệu văn bản", 26, false},
-		{"Ngày tháng văn bản", 20, true}, {"Tên loại và trích yếu nội dung văn bản", 66, false}, {"Đơn vị hoặc người nhận", 28, false}, {"Ngày chuyển", 20, true},
-		{"Ký nhận", 14, true}, {"Ghi chú", 18, false}}},
-	TrackingBook: {"Sổ theo dõi giải quyết văn bản đến", []BookColumn{{"Số đến", 16, true}, {"Tên loại, số, ký hiệu, ngày, tháng và tên cơ quan ban hành văn bản", 84, false},
-		{"Đơn vị hoặc người nhận", 38, false}, {"Thời hạn giải quyết", 22, true}, {"Tiến độ giải quyết", 42, false}, {"Số, ký hiệu văn bản trả lời", 30, false}, {"Ghi chú", 28, false}}},
+	OutgoingBook: {"Sổ đăng ký văn bản đi", []paper.Column{{Title: "Số, ký hiệu văn bản", Width: 26}, {Title: "Ngày tháng văn bản", Width: 20, Centre: true}, {Title: "Tên loại và trích yếu nội dung văn bản", Width: 62},
+		{Title: "Người ký", Width: 24}, {Title: "Nơi nhận văn bản", Width: 44}, {Title: "Đơn vị, người nhận bản lưu", Width: 19}, {Title: "Số lượng bản", Width: 13, Centre: true}, {Title: "Ngày chuyển", Width: 20, Centre: true},
+		{Title: "Ký nhận", Width: 14, Centre: true}, {Title: "Ghi chú", Width: 18}}},
+	IncomingBook: {"Sổ đăng ký văn bản đến", []paper.Column{{Title: "Ngày đến", Width: 20, Centre: true}, {Title: "Số đến", Width: 14, Centre: true}, {Title: "Tác giả", Width: 34}, {Title: "Số, ký hiệu văn bản", Width: 26},
+		{Title: "Ngày tháng văn bản", Width: 20, Centre: true}, {Title: "Tên loại và trích yếu nội dung văn bản", Width: 66}, {Title: "Đơn vị hoặc người nhận", Width: 28}, {Title: "Ngày chuyển", Width: 20, Centre: true},
+		{Title: "Ký nhận", Width: 14, Centre: true}, {Title: "Ghi chú", Width: 18}}},
+	TrackingBook: {"Sổ theo dõi giải quyết văn bản đến", []paper.Column{{Title: "Số đến", Width: 16, Centre: true}, {Title: "Tên loại, số, ký hiệu, ngày, tháng và tên cơ quan ban hành văn bản", Width: 84},
+		{Title: "Đơn vị hoặc người nhận", Width: 38}, {Title: "Thời hạn giải quyết", Width: 22, Centre: true}, {Title: "Tiến độ giải quyết", Width: 42}, {Title: "Số, ký hiệu văn bản trả lời", Width: 30}, {Title: "Ghi chú", Width: 28}}},
 }
 
 // BookTitle returns the title of a book: Sổ đăng ký văn bản đi.
 func BookTitle(b Book) string { return books[b].title }
 
 // BookColumns returns the columns of a book, nil for none that is printed.
-func BookColumns(b Book) []BookColumn { return books[b].columns }
+func BookColumns(b Book) []paper.Column { return books[b].columns }
 
 // A BookRange says which part of which agency's book is printed.
 type BookRange struct {

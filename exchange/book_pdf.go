@@ -3,8 +3,10 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
+	"congvan/exchange/paper"
 	"congvan/recipients"
 )
 
@@ -78,25 +80,25 @@ func (p *bookPrinter) volume(last bool) error {
 			v.Last = r.Number
 		}
 	}
-	s := newTableSheet("L", BookTitle(p.q.Book)+" "+p.unit, p.unit, p.at)
+	s := paper.NewSheet("L", BookTitle(p.q.Book)+" "+p.unit, p.unit, p.at)
 	p.cover(s, v)
-	s.foot = fmt.Sprintf("%s - %s - từ %s đến %s - quyển số %d", p.unit, BookTitle(p.q.Book), dayMonthYear(p.q.From), dayMonthYear(p.q.To), v.Number)
-	s.table(BookColumns(p.q.Book), true)
+	s.Foot = fmt.Sprintf("%s - %s - từ %s đến %s - quyển số %d", p.unit, BookTitle(p.q.Book), dayMonthYear(p.q.From), dayMonthYear(p.q.To), v.Number)
+	s.Table(BookColumns(p.q.Book), true)
 	s.AddPage()
-	s.tableHead()
+	s.TableHead()
 	for _, r := range p.waiting {
 		style := ""
 		if r.Note != "taken" {
 			style = "I"
 		}
-		s.row(style, r.Cells)
+		s.Row(style, r.Cells)
 	}
 	if len(p.waiting) == 0 {
-		s.SetFont(serif, "I", 11)
-		s.CellFormat(s.width(), 10, "Không có văn bản nào trong thời gian này.", "", 0, "C", false, 0, "")
+		s.SetFont(paper.Serif, "I", 11)
+		s.CellFormat(s.Width(), 10, "Không có văn bản nào trong thời gian này.", "", 0, "C", false, 0, "")
 	}
 	v.Pages = s.PageNo()
-	pdf, err := s.bytes()
+	pdf, err := s.Bytes()
 	if err != nil {
 		return fmt.Errorf("print volume %d: %w", v.Number, err)
 	}
@@ -108,7 +110,7 @@ func (p *bookPrinter) volume(last bool) error {
 }
 
 // cover is the first page of a bound book (NĐ 30/2020 Phụ lục IV).
-func (p *bookPrinter) cover(s *tableSheet, v BookVolume) {
+func (p *bookPrinter) cover(s *paper.Sheet, v BookVolume) {
 	s.AddPage()
 	width, height := s.GetPageSize()
 	s.SetLineWidth(0.6)
@@ -116,19 +118,19 @@ func (p *bookPrinter) cover(s *tableSheet, v BookVolume) {
 	x, w := 30.0, width-60
 	y := 30.0
 	if p.parent != "" {
-		y = s.middle(x, y, w, 14, "", upper(p.parent)) + 1
+		y = s.Middle(x, y, w, 14, "", strings.ToUpper(p.parent)) + 1
 	}
-	y = s.middle(x, y, w, 15, "B", upper(p.unit)) + 1.5
-	s.under(x, y, w, 50)
-	y = s.middle(x, 82, w, 26, "B", upper(BookTitle(p.q.Book))) + 6
+	y = s.Middle(x, y, w, 15, "B", strings.ToUpper(p.unit)) + 1.5
+	s.Under(x, y, w, 50)
+	y = s.Middle(x, 82, w, 26, "B", strings.ToUpper(BookTitle(p.q.Book))) + 6
 	year := p.q.From[:4]
 	if to := p.q.To[:4]; to != year {
 		year += " - " + to
 	}
-	y = s.middle(x, y, w, 16, "B", "Năm: "+year) + 8
-	y = s.middle(x, y, w, 14, "", "Từ ngày "+dayMonthYear(p.q.From)+" đến ngày "+dayMonthYear(p.q.To)) + 2
+	y = s.Middle(x, y, w, 16, "B", "Năm: "+year) + 8
+	y = s.Middle(x, y, w, 14, "", "Từ ngày "+dayMonthYear(p.q.From)+" đến ngày "+dayMonthYear(p.q.To)) + 2
 	if v.First != "" {
-		y = s.middle(x, y, w, 14, "", "Từ số "+v.First+" đến số "+v.Last) + 2
+		y = s.Middle(x, y, w, 14, "", "Từ số "+v.First+" đến số "+v.Last) + 2
 	}
-	s.middle(x, y+6, w, 14, "B", fmt.Sprintf("Quyển số: %d", v.Number))
+	s.Middle(x, y+6, w, 14, "B", fmt.Sprintf("Quyển số: %d", v.Number))
 }

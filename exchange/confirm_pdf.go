@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/exchange/paper"
 	"congvan/templates"
 
 	"codeberg.org/go-pdf/fpdf"
@@ -50,8 +51,8 @@ func (c *confirmation) pdf() ([]byte, error) {
 	s.SetCreationDate(at)
 	s.SetModificationDate(at)
 	s.SetLang("vi-VN")
-	s.SetTitle("Giấy xác nhận gửi, nhận văn bản điện tử "+printable(c.Reference), true)
-	s.SetAuthor(printable(c.Agency), true)
+	s.SetTitle("Giấy xác nhận gửi, nhận văn bản điện tử "+paper.Printable(c.Reference), true)
+	s.SetAuthor(paper.Printable(c.Agency), true)
 	s.SetXmpMetadata(xmp(confirmOpen, fmt.Sprintf("%d %s", c.Layout, facts), confirmClose))
 	s.AliasNbPages("{nb}")
 	s.SetHeaderFuncMode(s.pageNumber, true)
@@ -99,7 +100,7 @@ func (s *sheet) pageNumber() {
 func (s *sheet) footer() {
 	s.SetFont("serif", "I", 9)
 	s.SetXY(pageLeft, pageHeight-13)
-	s.CellFormat(textWidth, 4, fmt.Sprintf("Mã xác nhận %s - văn bản %s - trang %d/{nb}", s.c.Code, printable(s.c.Reference), s.PageNo()), "", 0, "L", false, 0, "")
+	s.CellFormat(textWidth, 4, fmt.Sprintf("Mã xác nhận %s - văn bản %s - trang %d/{nb}", s.c.Code, paper.Printable(s.c.Reference), s.PageNo()), "", 0, "L", false, 0, "")
 }
 
 // head is quốc hiệu, tiêu ngữ, the agency, place and date, and the title.
@@ -130,7 +131,7 @@ func (s *sheet) head() {
 	s.SetFont("serif", "I", 13)
 	date := vietnameseDate(CivilDate(time.UnixMicro(s.c.At)))
 	if s.c.Place != "" {
-		date = printable(s.c.Place) + ", " + date
+		date = paper.Printable(s.c.Place) + ", " + date
 	}
 	s.CellFormat(right, 6, date, "", 1, "C", false, 0, "")
 	s.Ln(6)
@@ -173,7 +174,7 @@ func (s *sheet) paragraph(name string) {
 func (s *sheet) text(text string) {
 	const indent = 10.0
 	s.SetFont("serif", "", bodySize)
-	lines := wrapWords(s.Fpdf, printable(text), textWidth, indent)
+	lines := paper.WrapWords(s.Fpdf, paper.Printable(text), textWidth, indent)
 	for i, line := range lines {
 		s.room(bodyLine)
 		dx := 0.0
@@ -225,7 +226,7 @@ func (s *sheet) room(h float64) {
 }
 
 func (s *sheet) lines(text string, width float64) []string {
-	return wrapWords(s.Fpdf, printable(text), width, 0)
+	return paper.WrapWords(s.Fpdf, paper.Printable(text), width, 0)
 }
 
 // document says which document it is, with its files.
@@ -309,7 +310,7 @@ func (s *sheet) basis() {
 	s.Ln(3)
 	x := pageWidth - pageRight - width
 	s.SetFont("serif", "B", bodySize)
-	for _, line := range wrapWords(s.Fpdf, printable(strings.ToUpper(c.Agency)), width, 0) {
+	for _, line := range paper.WrapWords(s.Fpdf, paper.Printable(strings.ToUpper(c.Agency)), width, 0) {
 		s.SetX(x)
 		s.CellFormat(width, bodyLine, line, "", 1, "C", false, 0, "")
 	}
@@ -322,33 +323,4 @@ func (s *sheet) basis() {
 			s.CellFormat(width, bodyLine, line, "", 1, "C", false, 0, "")
 		}
 	}
-}
-
-// wrapWords breaks a text at spaces, and a word that is too long at any letter. The first line is shorter by indent.
-func wrapWords(pdf *fpdf.Fpdf, text string, width, indent float64) []string {
-	var out []string
-	space := pdf.GetStringWidth(" ")
-	room := width - indent
-	for paragraph := range strings.SplitSeq(text, "\n") {
-		line, used := "", 0.0
-		for _, word := range strings.Fields(paragraph) {
-			w := pdf.GetStringWidth(word)
-			if line != "" && used+space+w <= room {
-				line, used = line+" "+word, used+space+w
-				continue
-			}
-			if line != "" {
-				out, room = append(out, line), width
-			}
-			line, used = word, w
-			if w > room {
-				parts := wrap(pdf, word, room)
-				out, room = append(out, parts[:len(parts)-1]...), width
-				line = parts[len(parts)-1]
-				used = pdf.GetStringWidth(line)
-			}
-		}
-		out, room = append(out, line), width
-	}
-	return out
 }

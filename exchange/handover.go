@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/exchange/paper"
 	"congvan/mailcore"
 	"congvan/mailcore/blob"
 	"congvan/mailcore/sqldb"
@@ -234,7 +235,7 @@ func (s *Store) inventory(ctx context.Context, h *Handover, account mailcore.Acc
 
 // asText keeps a spreadsheet from reading what outsiders wrote as a formula.
 func asText(s string) string {
-	s = printable(s)
+	s = paper.Printable(s)
 	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
 		return "'" + s
 	}

@@ -5,10 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
-	"congvan/mailcore/viettext"
+	"congvan/exchange/paper"
 
 	"codeberg.org/go-pdf/fpdf"
 	"github.com/go-fonts/liberation/liberationserifbold"
@@ -75,14 +74,14 @@ func WritePackageList(l *PackageList, at time.Time) ([]byte, error) {
 	pdf.SetAutoPageBreak(true, 20)
 	pdf.SetCreationDate(at)
 	pdf.SetModificationDate(at)
-	pdf.SetTitle("Danh mục tệp kèm theo văn bản "+printable(l.Reference), true)
+	pdf.SetTitle("Danh mục tệp kèm theo văn bản "+paper.Printable(l.Reference), true)
 	pdf.SetXmpMetadata([]byte(`<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description rdf:about="" xmlns:congvan="urn:congvan:1">` +
 		listOpen + base64.StdEncoding.EncodeToString(data) + listClose + `</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="r"?>`))
 	pdf.AddPage()
 	pdf.SetFont("serif", "B", 14)
 	pdf.MultiCell(0, 7, "DANH MỤC TỆP KÈM THEO VĂN BẢN", "", "C", false)
 	pdf.SetFont("serif", "", 12)
-	pdf.MultiCell(0, 6, printable(fmt.Sprintf("Số %s, %s\n%s", l.Reference, vietnameseDate(l.Date), l.Issuer)), "", "C", false)
+	pdf.MultiCell(0, 6, paper.Printable(fmt.Sprintf("Số %s, %s\n%s", l.Reference, vietnameseDate(l.Date), l.Issuer)), "", "C", false)
 	pdf.Ln(4)
 	listRow(pdf, "B", "STT", "Tên tệp", "Dung lượng", "Ký số", "Mã kiểm tra SHA-256")
 	for i, f := range l.Files {
@@ -109,7 +108,7 @@ func listRow(pdf *fpdf.Fpdf, style string, cells ...string) {
 	pdf.SetFont("serif", style, 10)
 	lines, most := make([][]string, len(cells)), 1
 	for i, c := range cells {
-		lines[i] = wrap(pdf, printable(c), listWidths[i]-2)
+		lines[i] = paper.Wrap(pdf, paper.Printable(c), listWidths[i]-2)
 		most = max(most, len(lines[i]))
 	}
 	const height = 5.0
@@ -127,30 +126,4 @@ func listRow(pdf *fpdf.Fpdf, style string, cells ...string) {
 	}
 	left, _, _, _ := pdf.GetMargins()
 	pdf.SetXY(left, y+float64(most)*height)
-}
-
-// wrap breaks a text at any letter: names of files and digests have no spaces to break at.
-func wrap(pdf *fpdf.Fpdf, text string, width float64) []string {
-	var out []string
-	line := ""
-	for _, r := range text {
-		if line != "" && pdf.GetStringWidth(line+string(r)) > width {
-			out, line = append(out, line), ""
-		}
-		line += string(r)
-	}
-	return append(out, line)
-}
-
-// printable leaves what the font has letters for: others would print as nothing, and beyond the first plane fail.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n':
-			return r
-		case r < ' ' || r > 0x2fff:
-			return '?'
-		}
-		return r
-	}, viettext.NFC(s))
 }

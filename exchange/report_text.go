@@ -3,38 +3,40 @@ package exchange
 import (
 	"fmt"
 	"strings"
+
+	"congvan/exchange/paper"
 )
 
 // A ReportTable is one table of a report. Values are text where Numbers says nothing, else numbers.
 type ReportTable struct {
 	Title   string
 	Sheet   string // its name in a workbook
-	Columns []BookColumn
+	Columns []paper.Column
 	Rows    [][]any // the last one is the total
 }
 
 // Tables are the three tables of a report: sent, received, looked after.
 func (r *Report) Tables() []ReportTable {
 	return []ReportTable{
-		r.table("Bảng 1. Phát hành và gửi văn bản", "Gui", []BookColumn{{"STT", 9, true}, {"Đơn vị", 60, false}, {"Văn bản phát hành", 17, true}, {"Gửi điện tử", 15, true}, {"Tỷ lệ gửi điện tử", 16, true},
-			{"Bản gửi qua thư điện tử", 17, true}, {"Bản gửi cách khác", 16, true}, {"Bản thu hồi, thay thế", 17, true}},
+		r.table("Bảng 1. Phát hành và gửi văn bản", "Gui", []paper.Column{{Title: "STT", Width: 9, Centre: true}, {Title: "Đơn vị", Width: 60}, {Title: "Văn bản phát hành", Width: 17, Centre: true}, {Title: "Gửi điện tử", Width: 15, Centre: true}, {Title: "Tỷ lệ gửi điện tử", Width: 16, Centre: true},
+			{Title: "Bản gửi qua thư điện tử", Width: 17, Centre: true}, {Title: "Bản gửi cách khác", Width: 16, Centre: true}, {Title: "Bản thu hồi, thay thế", Width: 17, Centre: true}},
 			func(f *Figures) []any {
 				return []any{f.Documents, f.Electronic, percent(f.Electronic, f.Documents), f.Copies, f.Other, f.Recalled}
 			}),
-		r.table("Bảng 2. Tiếp nhận văn bản", "Nhan", []BookColumn{{"STT", 9, true}, {"Đơn vị", 54, false}, {"Bản đến", 13, true}, {"Đã tiếp nhận", 14, true}, {"Trong ngày", 13, true}, {"Tỷ lệ trong ngày", 15, true},
-			{"Quá hạn", 13, true}, {"Đã xem, để biết", 13, true}, {"Trả lại", 12, true}, {"Chuyển tiếp", 13, true}},
+		r.table("Bảng 2. Tiếp nhận văn bản", "Nhan", []paper.Column{{Title: "STT", Width: 9, Centre: true}, {Title: "Đơn vị", Width: 54}, {Title: "Bản đến", Width: 13, Centre: true}, {Title: "Đã tiếp nhận", Width: 14, Centre: true}, {Title: "Trong ngày", Width: 13, Centre: true}, {Title: "Tỷ lệ trong ngày", Width: 15, Centre: true},
+			{Title: "Quá hạn", Width: 13, Centre: true}, {Title: "Đã xem, để biết", Width: 13, Centre: true}, {Title: "Trả lại", Width: 12, Centre: true}, {Title: "Chuyển tiếp", Width: 13, Centre: true}},
 			func(f *Figures) []any {
 				return []any{f.Received, f.Accepted, f.SameDay, percent(f.SameDay, f.Accepted), f.Late, f.Noted, f.Refused, f.Forwarded}
 			}),
-		r.table("Bảng 3. Kiểm tra hộp thư đơn vị, mỗi ngày làm việc hai buổi", "Kiem tra", []BookColumn{{"STT", 9, true}, {"Đơn vị", 60, false}, {"Số buổi phải kiểm tra", 17, true}, {"Đã kiểm tra", 15, true}, {"Tỷ lệ", 15, true},
-			{"Trong đó chỉ kết nối", 17, true}, {"Miễn do hệ thống ngừng", 18, true}, {"Không kiểm tra", 16, true}},
+		r.table("Bảng 3. Kiểm tra hộp thư đơn vị, mỗi ngày làm việc hai buổi", "Kiem tra", []paper.Column{{Title: "STT", Width: 9, Centre: true}, {Title: "Đơn vị", Width: 60}, {Title: "Số buổi phải kiểm tra", Width: 17, Centre: true}, {Title: "Đã kiểm tra", Width: 15, Centre: true}, {Title: "Tỷ lệ", Width: 15, Centre: true},
+			{Title: "Trong đó chỉ kết nối", Width: 17, Centre: true}, {Title: "Miễn do hệ thống ngừng", Width: 18, Centre: true}, {Title: "Không kiểm tra", Width: 16, Centre: true}},
 			func(f *Figures) []any {
 				return []any{f.HalfDays, f.Checked, percent(f.Checked, f.HalfDays-f.Excused), f.Weak, f.Excused, f.Missed}
 			}),
 	}
 }
 
-func (r *Report) table(title, sheet string, columns []BookColumn, cells func(*Figures) []any) ReportTable {
+func (r *Report) table(title, sheet string, columns []paper.Column, cells func(*Figures) []any) ReportTable {
 	t := ReportTable{Title: title, Sheet: sheet, Columns: columns}
 	for i := range r.Units {
 		t.Rows = append(t.Rows, append([]any{i + 1, r.Units[i].Name}, cells(&r.Units[i].Figures)...))
@@ -106,10 +108,15 @@ func thousands(n int) string {
 	return b.String()
 }
 
-// cellText is a cell of a report as text.
-func cellText(v any) string {
-	if n, ok := v.(int); ok {
-		return thousands(n)
+// cellTexts are the cells of a row as text.
+func cellTexts(row []any) []string {
+	out := make([]string, len(row))
+	for i, v := range row {
+		if n, ok := v.(int); ok {
+			out[i] = thousands(n)
+		} else {
+			out[i] = fmt.Sprint(v)
+		}
 	}
-	return fmt.Sprint(v)
+	return out
 }
