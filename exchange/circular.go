@@ -28,6 +28,8 @@ type circularData struct {
 	Reason                  string
 	Secret                  bool
 	Other, OtherDate        string // the document that replaces or corrects it
+
+	calendar func(ctx context.Context, doc *Document, agency string) ([]attached, error) // what calendars are told; nil for nothing
 }
 
 func (s *Store) circular(ctx context.Context, doc *Document, template, head string, data circularData) (*circular, error) {
@@ -44,8 +46,14 @@ func (s *Store) circular(ctx context.Context, doc *Document, template, head stri
 	if c.accounts, err = s.accounts(ctx); err != nil {
 		return nil, err
 	}
+	var files []attached
+	if data.calendar != nil {
+		if files, err = data.calendar(ctx, doc, agency); err != nil {
+			return nil, err
+		}
+	}
 	l := &letter{from: mail.Address{Name: agency, Address: s.clerkOf(doc.Agency)}, to: "Nơi nhận", subject: head + ": " + doc.Reference, text: text,
-		date: s.db.Now(), id: newSecret() + "@" + s.Domain, inReplyTo: s.messageID(doc), urgency: doc.Urgency, automatic: true}
+		date: s.db.Now(), id: newSecret() + "@" + s.Domain, inReplyTo: s.messageID(doc), urgency: doc.Urgency, automatic: true, files: files}
 	c.body, err = s.saveLetter(ctx, l)
 	return c, err
 }

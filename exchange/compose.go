@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"congvan/exchange/meeting"
 	"congvan/mailcore"
 	"congvan/mailcore/sqldb"
 	"congvan/mailcore/viettext"
@@ -35,7 +36,8 @@ func (s *Store) compose(ctx context.Context, doc *Document) (*mailcore.Body, err
 		*Document
 		AgencyName, Date, SHA256 string
 		Annexes                  []attached
-	}{doc, name, vietnameseDate(doc.IssuedOn), string(doc.SealedPDF), files[1:]})
+		When                     *meeting.Meeting
+	}{doc, name, vietnameseDate(doc.IssuedOn), string(doc.SealedPDF), files[1:], doc.Meeting()})
 	if err != nil {
 		return nil, err
 	}
@@ -43,10 +45,14 @@ func (s *Store) compose(ctx context.Context, doc *Document) (*mailcore.Body, err
 	if err != nil {
 		return nil, err
 	}
+	invitation, err := s.invitation(ctx, doc, name, date)
+	if err != nil {
+		return nil, err
+	}
 	m := letter{
 		from: mail.Address{Name: name, Address: string(doc.Agency) + "@" + s.Domain}, to: "Nơi nhận", subject: documentSubject(doc),
 		date: date, id: s.messageID(doc), text: text,
-		files: files, urgency: doc.Urgency,
+		files: append(files, invitation...), urgency: doc.Urgency,
 	}
 	return s.saveLetter(ctx, &m)
 }

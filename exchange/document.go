@@ -63,11 +63,12 @@ type Document struct {
 	CreatedBy string              `db:"created_by"`
 	ChangedAt int64               `db:"changed_at"` // of the last move, microseconds
 	IssuedAt  *int64              `db:"issued_at"`
+	Meets     string              `db:"meets"`  // when and where it asks people to come, JSON of a meeting.Meeting; "" for none
 	DueAt     int64               `db:"due_at"` // when it goes out unless it is taken back before, microseconds; 0: nobody has asked for it
 }
 
 const documentColumns = `id, agency, reference, number, year, symbol, kind, abstract, issued_on, place, signer, urgency, pages,
-	file_name, original, sealed, state, created_at, created_by, changed_at, issued_at, due_at`
+	file_name, original, sealed, state, created_at, created_by, changed_at, issued_at, due_at, meets`
 
 // An Outcome is how a line ended.
 type Outcome string

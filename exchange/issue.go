@@ -89,6 +89,9 @@ func (s *Store) register(ctx context.Context, tx *sqldb.Tx, by Actor, p *Proposa
 	doc := &Document{Agency: p.Agency, Reference: p.Reference, Number: p.Number, Year: year, Symbol: p.Symbol, Kind: p.Kind,
 		Abstract: p.Abstract, IssuedOn: p.IssuedOn, Place: p.Place, Signer: p.Signer, Urgency: p.Urgency, Pages: p.Pages,
 		FileName: p.FileName, Original: digest, State: Draft, CreatedAt: tx.Now.UnixMicro(), CreatedBy: by.String(), ChangedAt: tx.Now.UnixMicro()}
+	if doc.Meets, err = meets(p.Meeting); err != nil {
+		return nil, err
+	}
 	list := itemsOf(p, by, digest, size, tx.Now)
 	for _, it := range list {
 		if err := s.Mail.PinTx(ctx, tx, it.Original, it.Size); err != nil {
@@ -100,10 +103,10 @@ func (s *Store) register(ctx context.Context, tx *sqldb.Tx, by Actor, p *Proposa
 		return nil, err
 	}
 	err = tx.GetContext(ctx, &doc.ID, `INSERT INTO document (agency, reference, number, year, symbol, kind, abstract, issued_on, place, signer,
-		urgency, pages, file_name, original, state, created_at, created_by, changed_at, search`+column+`)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19`+value+`) RETURNING id`,
+		urgency, pages, file_name, original, state, created_at, created_by, changed_at, search, meets`+column+`)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20`+value+`) RETURNING id`,
 		doc.Agency, doc.Reference, doc.Number, doc.Year, doc.Symbol, doc.Kind, doc.Abstract, doc.IssuedOn, doc.Place, doc.Signer,
-		doc.Urgency, doc.Pages, doc.FileName, doc.Original, doc.State, doc.CreatedAt, doc.CreatedBy, doc.ChangedAt, doc.searchText(p.Lines))
+		doc.Urgency, doc.Pages, doc.FileName, doc.Original, doc.State, doc.CreatedAt, doc.CreatedBy, doc.ChangedAt, doc.searchText(p.Lines), doc.Meets)
 	if err != nil {
 		return nil, fmt.Errorf("register document %q: %w", p.Reference, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"congvan/exchange/meeting"
 	"congvan/mailcore"
 	"congvan/mailcore/viettext"
 	"congvan/recipients"
@@ -28,6 +29,8 @@ type Proposal struct {
 	Pages     int                 `json:"pages"`
 	FileName  string              `json:"file"`
 	Lines     []Line              `json:"lines"`
+
+	Meeting *meeting.Meeting `json:"meeting,omitempty"` // when and where it asks people to come; nil for none, or where nobody is sure
 
 	Main        *File        `json:"-"`           // what is known of the main file; nil when nobody looked
 	Annexes     []*File      `json:"-"`           // further files of the package, in order

@@ -152,7 +152,7 @@ func (s *Store) newWithdrawal(ctx context.Context, by Actor, id DocumentID, deta
 	if before != nil { // a second call asks for the first one's reason
 		w.detail.Reason, w.detail.Secret = before.Reason, before.Secret
 	}
-	data := circularData{Reason: w.detail.Reason, Secret: w.detail.Secret}
+	data := circularData{Reason: w.detail.Reason, Secret: w.detail.Secret, calendar: s.calledOff}
 	if w.notice, err = s.circular(ctx, doc, "recalled.txt", "Đã thu hồi", data); err != nil {
 		return nil, err
 	}

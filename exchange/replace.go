@@ -10,11 +10,10 @@ import (
 // Replace puts another issued document of the agency in a document's place (thay thế), for a reason: every open copy is closed as
 // superseded, those that have not left stay, and whoever has one is told which document replaces which. A second call changes nothing.
 func (s *Store) Replace(ctx context.Context, by Actor, old, successor DocumentID, reason string) (*RecallMap, error) {
-	l, err := s.newLink(ctx, by, old, successor, reason, "replaced.txt", "Đã thay thế")
-	if err != nil {
+	l := &link{by: by, here: EventReplaced, there: EventReplaces}
+	if err := s.newLink(ctx, l, old, successor, reason, "replaced.txt", "Đã thay thế"); err != nil {
 		return nil, err
 	}
-	l.here, l.there = EventReplaced, EventReplaces
 	if err := s.insist(ctx, func(tx *sqldb.Tx) error { return s.replace(ctx, tx, l) }); err != nil {
 		return nil, fmt.Errorf("replace document %d by %d: %w", old, successor, err)
 	}
@@ -25,12 +24,11 @@ func (s *Store) Replace(ctx context.Context, by Actor, old, successor DocumentID
 // Correct links an issued document that corrects another one (đính chính), for a reason: whoever has a copy is told; nothing closes.
 // A second call changes nothing.
 func (s *Store) Correct(ctx context.Context, by Actor, wrong, right DocumentID, reason string) error {
-	l, err := s.newLink(ctx, by, wrong, right, reason, "corrected.txt", "Đính chính")
-	if err != nil {
+	l := &link{by: by, here: EventCorrected, there: EventCorrects}
+	if err := s.newLink(ctx, l, wrong, right, reason, "corrected.txt", "Đính chính"); err != nil {
 		return err
 	}
-	l.here, l.there = EventCorrected, EventCorrects
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		fresh, err := l.record(ctx, tx)
 		if err != nil || !fresh {
 			return err
@@ -39,7 +37,7 @@ func (s *Store) Correct(ctx context.Context, by Actor, wrong, right DocumentID, 
 		if err != nil {
 			return err
 		}
-		return l.letter.send(ctx, tx, holders(copies))
+		return l.tell(ctx, tx, holders(copies))
 	})
 	if err != nil {
 		return fmt.Errorf("correct document %d by %d: %w", wrong, right, err)
@@ -53,28 +51,73 @@ type link struct {
 	by          Actor
 	doc, other  *Document
 	reason      string
-	letter      *circular
-	here, there string // kinds of the two documents' events
+	letter      *circular // to holders of the document
+	both        *circular // to those who have the other document, too
+	here, there string    // kinds of the two documents' events
 }
 
-func (s *Store) newLink(ctx context.Context, by Actor, id, other DocumentID, reason, template, head string) (*link, error) {
-	l := &link{by: by, reason: oneLine(reason)}
-	if l.reason == "" {
-		return nil, &Error{Invalid, CodeNoReason, ""}
+func (s *Store) newLink(ctx context.Context, l *link, id, other DocumentID, reason, template, head string) (err error) {
+	if l.reason = oneLine(reason); l.reason == "" {
+		return &Error{Invalid, CodeNoReason, ""}
 	}
-	var err error
-	if l.doc, err = s.issuedBy(ctx, by, id); err != nil {
-		return nil, err
+	if l.doc, err = s.issuedBy(ctx, l.by, id); err != nil {
+		return err
 	}
-	if l.other, err = s.issuedBy(ctx, by, other); err != nil {
-		return nil, err
+	if l.other, err = s.issuedBy(ctx, l.by, other); err != nil {
+		return err
 	}
 	if id == other {
-		return nil, &Error{Conflict, CodeSameDocument, l.doc.Reference}
+		return &Error{Conflict, CodeSameDocument, l.doc.Reference}
 	}
 	data := circularData{Reason: l.reason, Other: l.other.Reference, OtherDate: vietnameseDate(l.other.IssuedOn)}
-	l.letter, err = s.circular(ctx, l.doc, template, head, data)
-	return l, err
+	return s.linkLetters(ctx, l, template, head, data)
+}
+
+// linkLetters composes what holders of the document are told, and their calendars: whoever has the other document too has its event by
+// now, so the old one is off; for the others the old event is at the other's time. Replaced by what tells no time, it is off.
+func (s *Store) linkLetters(ctx context.Context, l *link, template, head string, data circularData) (err error) {
+	off := data
+	off.calendar = s.calledOff
+	switch {
+	case l.other.Meeting() != nil:
+		data.calendar = func(ctx context.Context, doc *Document, agency string) ([]attached, error) {
+			return s.changedTo(ctx, doc, l.other, agency)
+		}
+	case l.here == EventReplaced:
+		data.calendar = s.calledOff
+	}
+	if l.letter, err = s.circular(ctx, l.doc, template, head, data); err != nil {
+		return err
+	}
+	l.both = l.letter
+	if l.doc.Meeting() != nil && l.other.Meeting() != nil {
+		l.both, err = s.circular(ctx, l.doc, template, head, off)
+	}
+	return err
+}
+
+// tell writes to holders of the document.
+func (l *link) tell(ctx context.Context, tx *sqldb.Tx, all []*Dispatch) error {
+	others, err := copiesOf(ctx, tx, l.other.ID)
+	if err != nil {
+		return err
+	}
+	have := map[string]bool{}
+	for _, d := range holders(others) {
+		have[d.Address] = true
+	}
+	var both, only []*Dispatch
+	for _, d := range all {
+		if have[d.Address] {
+			both = append(both, d)
+		} else {
+			only = append(only, d)
+		}
+	}
+	if err := l.both.send(ctx, tx, both); err != nil {
+		return err
+	}
+	return l.letter.send(ctx, tx, only)
 }
 
 // record writes the link into both documents' chains; fresh is false where it stands there already.
@@ -166,5 +209,5 @@ func (s *Store) replace(ctx context.Context, tx *sqldb.Tx, l *link) error {
 			return err
 		}
 	}
-	return l.letter.send(ctx, tx, tell)
+	return l.tell(ctx, tx, tell)
 }

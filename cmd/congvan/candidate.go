@@ -63,6 +63,9 @@ func (d *desk) propose(ctx context.Context, files []uploaded, typed said) (*cand
 	if err := c.compare(ctx, d.in.exchange, typed); err != nil {
 		return c, err
 	}
+	if err := c.setMeeting(typed); err != nil {
+		return c, err
+	}
 	if err := c.pack(ctx, reader, files); err != nil || c.p.Secrecy != "" {
 		return c, err
 	}

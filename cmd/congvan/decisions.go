@@ -24,6 +24,7 @@ import (
 //	not_secret = true                       # độ mật: không
 //	seen_pages = true                       # đã xem các trang, các tệp máy không đọc được: không có dấu mật
 //	abstract   = "Về việc …"                # trích yếu theo sổ; được đối chiếu với trang giấy. Cũng vậy: date, issuer
+//	time       = "8 giờ 00, ngày 25/11/2026" # giấy mời: thời gian họp để đưa vào lịch; "không": không kèm lịch. Địa điểm: at
 //	confirm_difference = true               # đã xem chỗ khác giữa sổ và trang giấy: ghi theo sổ; hoặc ["date", "subject"]
 //	accept_flags = ["bieu-mau.xlsm"]        # vẫn gửi các tệp có macro, mật khẩu …; hoặc true: mọi tệp
 //	[[document.line]]
@@ -55,6 +56,8 @@ type decidedDocument struct {
 	Kind      string        `toml:"type"`
 	Signer    string        `toml:"signer"`
 	Urgency   string        `toml:"urgency"`
+	Time      string        `toml:"time"`
+	At        string        `toml:"at"`
 	NotSecret bool          `toml:"not_secret"`
 	SeenPages bool          `toml:"seen_pages"`
 	Confirm   consent       `toml:"confirm_difference"`
@@ -160,7 +163,7 @@ func (e *rowError) Unwrap() error { return e.err }
 
 // clean decodes the texts of a document and says what in it cannot be meant.
 func (doc *decidedDocument) clean() *rowError {
-	for _, s := range []*string{&doc.Reference, &doc.File, &doc.Issuer, &doc.Date, &doc.Abstract, &doc.Kind, &doc.Signer, &doc.Urgency} {
+	for _, s := range []*string{&doc.Reference, &doc.File, &doc.Issuer, &doc.Date, &doc.Abstract, &doc.Kind, &doc.Signer, &doc.Urgency, &doc.Time, &doc.At} {
 		*s = clerkText(*s)
 	}
 	if doc.Reference == "" && doc.File == "" {
@@ -204,14 +207,14 @@ func (l *decidedLine) clean() *rowError {
 
 // said is what the file says about the document that the page has to say, too.
 func (doc *decidedDocument) said() said {
-	s := said{Issuer: doc.Issuer, Date: doc.Date, Abstract: doc.Abstract, Kind: doc.Kind, Signer: doc.Signer, Urgency: doc.Urgency}
+	s := said{Issuer: doc.Issuer, Date: doc.Date, Abstract: doc.Abstract, Kind: doc.Kind, Signer: doc.Signer, Urgency: doc.Urgency, Time: doc.Time, At: doc.At}
 	if doc.File != "" {
 		s.Reference = doc.Reference
 	}
 	return s
 }
 
-var keysHint = "các khóa của [[document]]: reference, file, issuer, date, abstract, type, signer, urgency, not_secret, seen_pages, confirm_difference, accept_flags; " +
+var keysHint = "các khóa của [[document]]: reference, file, issuer, date, abstract, type, signer, urgency, time, at, not_secret, seen_pages, confirm_difference, accept_flags; " +
 	"của [[document.line]]: text, units, off_system, address, excused, learn, add"
 
 func checkDecisions(path, text string, md toml.MetaData, err error) error {

@@ -40,10 +40,12 @@ type said struct {
 	Kind      string `json:"type,omitempty"`
 	Signer    string `json:"signer,omitempty"`
 	Urgency   string `json:"urgency,omitempty"`
+	Time      string `json:"time,omitempty"` // when it asks people to come; "không" for an invitation without a calendar
+	At        string `json:"at,omitempty"`   // and where
 }
 
 func (v *said) fields() []*string {
-	return []*string{&v.Reference, &v.Date, &v.Abstract, &v.Issuer, &v.Kind, &v.Signer, &v.Urgency}
+	return []*string{&v.Reference, &v.Date, &v.Abstract, &v.Issuer, &v.Kind, &v.Signer, &v.Urgency, &v.Time, &v.At}
 }
 
 // over returns v with what w does not say.
@@ -125,6 +127,8 @@ func issueCommand(s *streams) *cobra.Command {
 	c.Flags().StringVar(&f.said.Kind, "type", "", "loại văn bản; được đối chiếu")
 	c.Flags().StringVar(&f.said.Signer, "signer", "", "người ký; được đối chiếu")
 	c.Flags().StringVar(&f.said.Urgency, "urgency", "", "độ khẩn; được đối chiếu")
+	c.Flags().StringVar(&f.said.Time, "time", "", "thời gian họp để đưa vào lịch của nơi nhận, như \"8 giờ 00, ngày 25/11/2026\"; không: thư không kèm lịch")
+	c.Flags().StringVar(&f.said.At, "at", "", "địa điểm họp")
 	c.Flags().StringVar(&f.answers, "answers", "", "văn bản đến được trả lời bằng văn bản này: số, ký hiệu, hoặc địa chỉ trả lời trong thư; văn bản đến hoàn thành khi phát hành")
 	c.Flags().StringVar(&f.as, "as", "", "ai phát hành; không ghi thì là người dùng của máy này")
 	c.Flags().BoolVar(&f.json, "json", false, "không hỏi, không chờ; in một đối tượng JSON")

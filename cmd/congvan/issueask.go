@@ -20,6 +20,9 @@ import (
 // confirm shows what was read, asks about what is left to the clerk, and asks for the word.
 func (d *desk) confirm(ctx context.Context, c *candidate, by exchange.Actor) error {
 	showReading(d.s.out, c.r)
+	if m, _ := c.r.meeting(); c.p.Meeting != nil && (m == nil || *m != *c.p.Meeting) {
+		fmt.Fprintf(d.s.out, "  %-18s %s\n", "Theo văn thư", meetingText(c.p.Meeting, nil))
+	}
 	showPackage(d.s.out, c)
 	for _, w := range c.warnings[min(len(c.r.draft.Warnings), len(c.warnings)):] { // the reading has shown its own
 		fmt.Fprintf(d.s.out, "  Lưu ý: %s\n", w)

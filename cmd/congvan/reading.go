@@ -16,6 +16,7 @@ import (
 
 	"congvan/exchange"
 	"congvan/exchange/intake"
+	"congvan/exchange/meeting"
 	"congvan/mailcore/viettext"
 	"congvan/recipients"
 
@@ -91,6 +92,7 @@ func (r *reading) proposal() *exchange.Proposal {
 		p.Unread = []int{1} // something like a mark of secrecy: a person has to look
 	}
 	p.SetLines(r.resolved)
+	p.Meeting, _ = r.meeting()
 	return p
 }
 
@@ -100,6 +102,7 @@ type record struct {
 	Problems []*intake.Problem    `json:"problems,omitempty"`
 	Warnings []string             `json:"warnings,omitempty"`
 	ScanGate []intake.ScanWarning `json:"scan_gate,omitempty"`
+	Meeting  *meeting.Meeting     `json:"meeting,omitempty"` // of a giấy mời or lịch công tác, where it is sure
 	*places
 }
 
@@ -123,6 +126,10 @@ func (r *reading) record() record {
 		return v // nothing of it goes anywhere
 	}
 	v.Unknown = unknown
+	m, err := r.meeting()
+	if v.Meeting = m; err != nil {
+		v.Warnings = append(slices.Clone(v.Warnings), "Thời gian họp: "+meetingText(nil, err)+".")
+	}
 	for _, c := range codes {
 		v.Units = append(v.Units, string(c))
 	}
@@ -492,6 +499,9 @@ func showReading(w io.Writer, r *reading) {
 				fmt.Fprintf(w, "  Cần xem lại: «%s» (chắc %.0f%%).\n", l.Text, 100*l.Confidence)
 			}
 		}
+	}
+	if text := meetingText(r.meeting()); text != "" {
+		fmt.Fprintf(w, "  %-18s %s\n", "Thời gian họp", text)
 	}
 	for _, warning := range r.draft.Warnings {
 		fmt.Fprintf(w, "  Lưu ý: %s\n", warning)
