@@ -40,6 +40,7 @@ type brought struct {
 	MessageID string      `db:"header"`
 	Digest    blob.Digest `db:"digest"`
 	Size      int64       `db:"size"`
+	bytes     []byte      // of a small body that no row names yet
 }
 
 // twins finds the twins in an account of mails that are brought to it, in the order of mails, nil where there is none. The
@@ -64,7 +65,7 @@ func (s *Store) twins(ctx context.Context, account AccountID, mails []brought) (
 	out := make([]*twin, len(mails))
 	for i, c := range mails {
 		for _, t := range found[c.MessageID] {
-			same, exact, err := s.sameMail(&t, c.Digest)
+			same, exact, err := s.sameMail(&t, &Body{Digest: c.Digest, Size: c.Size, bytes: c.bytes})
 			if err != nil {
 				return nil, err
 			}
@@ -189,7 +190,7 @@ func (s *Store) append(ctx context.Context, by Account, id MailboxID, b *Body, c
 	if err != nil {
 		return 0, err
 	}
-	found, err := s.twins(ctx, to.Account, []brought{{MessageID: clean(b.MessageID, maxMessageID), Digest: b.Digest, Size: b.Size}})
+	found, err := s.twins(ctx, to.Account, []brought{{MessageID: clean(b.MessageID, maxMessageID), Digest: b.Digest, Size: b.Size, bytes: b.bytes}})
 	if err != nil {
 		return 0, err
 	}
@@ -229,8 +230,8 @@ func (s *Store) append(ctx context.Context, by Account, id MailboxID, b *Body, c
 
 // sameMail reports whether a mail that was brought is a stored one, and whether it bears the lines of this very copy, too: an
 // account may have had several of one mail. Clients that kept it meanwhile add fields to its header, and blank lines at its end.
-func (s *Store) sameMail(t *twin, came blob.Digest) (same, exact bool, err error) {
-	if t.Digest == came {
+func (s *Store) sameMail(t *twin, came *Body) (same, exact bool, err error) {
+	if t.Digest == came.Digest {
 		return true, len(t.Prefix) == 0, nil
 	}
 	a, err := s.blobs.Open(t.Digest)
@@ -238,9 +239,9 @@ func (s *Store) sameMail(t *twin, came blob.Digest) (same, exact bool, err error
 		return false, false, fmt.Errorf("compare with %s: %w", t.Digest, err)
 	}
 	defer a.Close()
-	b, err := s.blobs.Open(came)
+	b, err := s.OpenBody(came)
 	if err != nil {
-		return false, false, fmt.Errorf("compare %s: %w", came, err)
+		return false, false, fmt.Errorf("compare %s: %w", came.Digest, err)
 	}
 	defer b.Close()
 	return sameMail(a, b, t.Prefix)

@@ -14,7 +14,8 @@ import (
 	"congvan/mailcore/sqldb"
 )
 
-// A Body is a stored body that rows may now name.
+// A Body is a body that rows may now name: its bytes are stored, or so few that they travel in it, to be written by the transaction
+// that names them.
 type Body struct {
 	Digest    blob.Digest
 	Size      int64
@@ -22,34 +23,48 @@ type Body struct {
 	Subject   string
 	SentAt    time.Time // the Date header, zero when there is none
 	Summary   []byte    // see ParseSummary
+
+	bytes []byte // of a small body that just came; nil: they are stored
 }
 
 // ErrNoMessage says that no body has this id.
 var ErrNoMessage = errors.New("no such message")
 
-// SaveBody stores the bytes of a message and reads header and structure from them, outside any transaction; it is safe to
-// repeat. limit bounds the size (blob.ErrTooLarge), 0 for none. Ugly MIME is never an error: what cannot be read is left
+// SaveBody takes the bytes of a message and reads header and structure from them, outside any transaction; it is safe to repeat.
+// Those of more than maxSmall bytes are durable when it returns, smaller ones once the Body was delivered or enqueued. limit bounds the size (blob.ErrTooLarge), 0 for none. Ugly MIME is never an error: what cannot be read is left
 // out of the summary.
 func (s *Store) SaveBody(ctx context.Context, r io.Reader, limit int64) (*Body, error) {
-	digest, size, err := s.store(ctx, r, limit)
+	st, err := s.files.Stage(ctx, r, limit)
 	if err != nil {
 		return nil, fmt.Errorf("save body: %w", err)
 	}
-	f, err := s.blobs.Open(digest)
+	defer st.Discard()
+	b, err := readBody(st)
 	if err != nil {
+		return nil, fmt.Errorf("read body %s: %w", st.Digest, err)
+	}
+	if b.Size > maxSmall {
+		return b, wrap(s.keep(ctx, st), "save body")
+	}
+	b.bytes = make([]byte, b.Size)
+	if _, err := io.ReadFull(st.Content(), b.bytes); err != nil {
 		return nil, fmt.Errorf("save body: %w", err)
 	}
-	defer f.Close()
-	sum, err := parseMessage(f)
+	return b, nil
+}
+
+// readBody reads header and structure of a message.
+func readBody(st *blob.Staged) (*Body, error) {
+	sum, err := parseMessage(st.Content())
 	if err != nil {
-		return nil, fmt.Errorf("read body %s: %w", digest, err)
+		return nil, err
 	}
 	data, err := json.Marshal(sum)
 	if err != nil {
-		return nil, fmt.Errorf("save body: %w", err)
+		return nil, err
 	}
 	e := &sum.Envelope
-	return &Body{Digest: digest, Size: size, MessageID: e.MessageID, Subject: e.Subject, SentAt: e.Date, Summary: data}, nil
+	return &Body{Digest: st.Digest, Size: st.Size, MessageID: e.MessageID, Subject: e.Subject, SentAt: e.Date, Summary: data}, nil
 }
 
 // StoredBody returns the body of a message row, to deliver or send it once more.
@@ -80,21 +95,20 @@ func (s *Store) StoredBody(ctx context.Context, id MessageID) (*Body, error) {
 
 // SaveBytes stores a document's bytes, outside any transaction. PinTx must follow in the transaction that names them.
 func (s *Store) SaveBytes(ctx context.Context, data []byte) (blob.Digest, error) {
-	digest, _, err := s.store(ctx, bytes.NewReader(data), 0)
-	return digest, err
-}
-
-// store puts bytes into the blob store so that they stay until the caller can name them, a day at least.
-func (s *Store) store(ctx context.Context, r io.Reader, limit int64) (blob.Digest, int64, error) {
-	st, err := s.blobs.Stage(ctx, r, limit)
+	st, err := s.files.Stage(ctx, bytes.NewReader(data), 0)
 	if err != nil {
-		return "", 0, err
+		return "", err
 	}
 	defer st.Discard()
+	return st.Digest, s.keep(ctx, st)
+}
+
+// keep puts bytes into the blob store so that they stay until the caller can name them, a day at least.
+func (s *Store) keep(ctx context.Context, st *blob.Staged) error {
 	if err := s.holdBlob(ctx, st.Digest, st.Size); err != nil {
-		return "", 0, fmt.Errorf("hold blob %s: %w", st.Digest, err)
+		return fmt.Errorf("hold blob %s: %w", st.Digest, err)
 	}
-	return st.Digest, st.Size, st.Keep()
+	return st.Keep()
 }
 
 // holdBlob keeps the sweep from bytes that may be in the store already: a doomed row is revived, a file without a row gets
@@ -102,14 +116,14 @@ func (s *Store) store(ctx context.Context, r io.Reader, limit int64) (blob.Diges
 // there stays; one that is not will be put again.
 func (s *Store) holdBlob(ctx context.Context, digest blob.Digest, size int64) error {
 	var doomed []bool
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err := s.db.Ask(ctx, func(tx *sqldb.Tx) error {
 		return tx.SelectContext(ctx, &doomed, `SELECT doomed_at IS NOT NULL FROM blob WHERE digest = $1`, digest)
 	})
 	if err != nil {
 		return err
 	}
 	if len(doomed) == 0 {
-		if _, err := s.blobs.Size(digest); errors.Is(err, blob.ErrNotFound) {
+		if _, err := s.files.Size(digest); errors.Is(err, blob.ErrNotFound) {
 			return nil // whoever removed it is done: the row goes after the file
 		} else if err != nil {
 			return err
@@ -134,9 +148,21 @@ func upsertBlob(ctx context.Context, tx *sqldb.Tx, digest blob.Digest, size int6
 	return err
 }
 
+// upsertBytes writes a small body. It comes after the row of the blob, which keeps the sweep off.
+func upsertBytes(ctx context.Context, tx *sqldb.Tx, b *Body) error {
+	if b.bytes == nil {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO blob_bytes (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO NOTHING`, b.Digest, b.bytes)
+	return err
+}
+
 // upsertMessage returns the one row of a body, and makes it when this is its first use.
 func upsertMessage(ctx context.Context, tx *sqldb.Tx, b *Body) (MessageID, error) {
 	if err := upsertBlob(ctx, tx, b.Digest, b.Size, false); err != nil {
+		return 0, err
+	}
+	if err := upsertBytes(ctx, tx, b); err != nil {
 		return 0, err
 	}
 	sent := int64(0)

@@ -78,12 +78,20 @@ func (s *Store) checkBlobs(ctx context.Context, tx *sqldb.Tx) ([]string, error) 
 	var rows []struct {
 		Digest blob.Digest `db:"digest"`
 		Size   int64       `db:"size"`
+		Small  *int64      `db:"small"` // bytes in the database, NULL: they lie in the blob store
 	}
-	if err := tx.SelectContext(ctx, &rows, `SELECT digest, size FROM blob WHERE doomed_at IS NULL ORDER BY digest`); err != nil {
+	if err := tx.SelectContext(ctx, &rows, `SELECT b.digest, b.size, length(y.bytes) AS small FROM blob b LEFT JOIN blob_bytes y ON y.digest = b.digest
+		WHERE b.doomed_at IS NULL ORDER BY b.digest`); err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
-		switch size, err := s.blobs.Size(r.Digest); {
+		size, err := int64(0), error(nil)
+		if r.Small != nil {
+			size = *r.Small
+		} else {
+			size, err = s.files.Size(r.Digest)
+		}
+		switch {
 		case errors.Is(err, blob.ErrNotFound):
 			out = append(out, fmt.Sprintf("blob %s is not in the store", r.Digest))
 		case err != nil:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 )
 
 // Bounds of what is read of one message, so that memory stays small whatever was sent.
@@ -39,8 +40,20 @@ type scanner struct {
 	prevEmpty bool // that line had nothing but its end
 }
 
+// readers are used again: one is larger than most messages.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
+
 func newScanner(r io.Reader) *scanner {
-	return &scanner{r: bufio.NewReaderSize(r, 64<<10), whole: true}
+	in := readers.Get().(*bufio.Reader)
+	in.Reset(r)
+	return &scanner{r: in, whole: true}
+}
+
+// end gives the reader back; s is of no use any more.
+func (s *scanner) end() {
+	s.r.Reset(nil)
+	readers.Put(s.r)
+	s.r, s.line = nil, nil
 }
 
 // next reads the next line or piece of one; io.EOF at the end.
@@ -96,6 +109,7 @@ type builder struct {
 // parseMessage reads a summary from the bytes of a message. Only r's own errors are errors.
 func parseMessage(r io.Reader) (*Summary, error) {
 	b := &builder{sc: newScanner(r)}
+	defer b.sc.end()
 	sum, _ := b.message()
 	return sum, b.err
 }

@@ -38,7 +38,8 @@ var ErrStale = errors.New("somebody else was first")
 // A Store is the mail store of an installation. It is safe for concurrent use.
 type Store struct {
 	db    *sqldb.DB
-	blobs blob.Store
+	files blob.Store // documents and large bodies
+	blobs *bodyStore // those, and small bodies
 	log   *slog.Logger
 
 	pastData func(ref string)
@@ -51,12 +52,12 @@ type Store struct {
 	watch  *watcher
 }
 
-// NewStore returns the store over a migrated database and a folder of blobs.
+// NewStore returns the store over a migrated database and a store of blobs.
 func NewStore(db *sqldb.DB, blobs blob.Store, log *slog.Logger) *Store {
 	if log == nil {
 		log = slog.Default()
 	}
-	s := &Store{db: db, blobs: blobs, log: log, cost: DefaultHashCost, logins: newLogins(), tries: newThrottle()}
+	s := &Store{db: db, files: blobs, blobs: &bodyStore{blobs, db}, log: log, cost: DefaultHashCost, logins: newLogins(), tries: newThrottle()}
 	s.seen, s.watch = newSeen(s), newWatcher(s)
 	return s
 }

@@ -203,7 +203,7 @@ func (s *Store) doomStrays(ctx context.Context, before int64) (int, error) {
 		total, files = total+n, nil
 		return err
 	}
-	err := s.blobs.Walk(ctx, func(i blob.Info) error {
+	err := s.files.Walk(ctx, func(i blob.Info) error {
 		if i.Modified.UnixMicro() > before {
 			return nil
 		}
@@ -275,7 +275,7 @@ func (s *Store) removeDoomed(ctx context.Context, before int64) (int, error) {
 	return total, errors.Join(err, failed)
 }
 
-// removeBlob forgets the row and deletes the bytes in one transaction: whoever stores the same bytes meanwhile either
+// removeBlob forgets the row, a small body with it, and deletes the file in one transaction: whoever stores the same bytes meanwhile either
 // revived the row before, or waits and then finds neither, see holdBlob. Deleting one file is no file sync, and a file that
 // is gone although the commit failed harms nobody, because the row is doomed.
 func (s *Store) removeBlob(ctx context.Context, digest blob.Digest, before int64) (gone bool, err error) {
@@ -285,7 +285,7 @@ func (s *Store) removeBlob(ctx context.Context, digest blob.Digest, before int64
 		if err != nil || !gone {
 			return err
 		}
-		return s.blobs.Remove(digest)
+		return s.files.Remove(digest)
 	})
 	return gone && err == nil, err
 }

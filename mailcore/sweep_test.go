@@ -24,12 +24,15 @@ func forEachSwept(t *testing.T, fn func(t *testing.T, s *mailcore.Store, c *cloc
 	})
 }
 
-// pathOf is where the bytes lie.
+// pathOf is where the bytes of an odd text lie.
 func pathOf(t testing.TB, s *mailcore.Store, digest blob.Digest) string {
 	t.Helper()
 	f := must[*blob.File](t)(s.Blobs().Open(digest))
 	defer f.Close()
-	return f.Name()
+	if f.Path() == "" {
+		t.Fatalf("%s is no file", digest)
+	}
+	return f.Path()
 }
 
 func wantSweep(t testing.TB, s *mailcore.Store, want mailcore.SweepResult) {
@@ -40,8 +43,10 @@ func wantSweep(t testing.TB, s *mailcore.Store, want mailcore.SweepResult) {
 	checkStore(t, s)
 }
 
+// text is the nth of some texts: an odd one is so large that its body becomes a file.
 func text(n int) string {
-	return fmt.Sprintf("Subject: %d\r\nMessage-ID: <%d@kontum.test>\r\n\r\nKính gửi số %d\r\n", n, n, n)
+	return fmt.Sprintf("Subject: %d\r\nMessage-ID: <%d@kontum.test>\r\n\r\nKính gửi số %d\r\n", n, n, n) +
+		strings.Repeat("Nơi nhận: như trên\r\n", n%2*4000)
 }
 
 // show delivers the nth text into the account's INBOX.
@@ -142,37 +147,45 @@ func TestSweepTakesOnlyWhatNothingNames(t *testing.T) {
 
 // Whoever stores or names doomed bytes again gets them whole, however far the sweep has come.
 func TestDoomedBytesAreRevived(t *testing.T) {
-	for name, again := range map[string]func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body){
-		"delivered once more":  func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body) { show(t, s, a, 1) },
-		"stored, not yet used": func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body) { body(t, s, text(1)) },
-		"named without storing": func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body) {
+	for name, again := range map[string]func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body, n int){
+		"delivered once more": func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body, n int) { show(t, s, a, n) },
+		"stored, not yet used": func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body, n int) {
+			body(t, s, text(n))
+		},
+		"named without storing": func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body, n int) {
 			must[[]mailcore.Placed](t)(s.Deliver(ctx, b, []mailcore.Copy{{Account: a.ID}}))
 		},
-		"pinned": func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body) {
+		"pinned": func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body, n int) {
 			write(t, s, func(tx *sqldb.Tx) error { return s.PinTx(ctx, tx, b.Digest, b.Size) })
 		},
-		"the file went and the commit failed": func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body) {
+		"the file went and the commit failed": func(t *testing.T, s *mailcore.Store, a mailcore.Account, b *mailcore.Body, n int) {
 			if err := s.Blobs().Remove(b.Digest); err != nil {
 				t.Fatal(err)
 			}
-			show(t, s, a, 1)
+			show(t, s, a, n)
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			forEachSwept(t, func(t *testing.T, s *mailcore.Store, c *clock) {
-				a := accounts(t, s, 1)[0]
-				b := show(t, s, a, 1)
-				empty(t, s, a, "INBOX")
-				c.advance(25 * time.Hour)
-				wantSweep(t, s, mailcore.SweepResult{Messages: 1, Doomed: 1})
-				c.advance(25 * time.Hour) // due
-				again(t, s, a, b)
-				wantSweep(t, s, mailcore.SweepResult{})
-				if !has(t, s, b.Digest) {
-					t.Error("revived bytes are gone")
-				}
+		for n, kind := range []string{"small", "large"} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				forEachSwept(t, func(t *testing.T, s *mailcore.Store, c *clock) {
+					a := accounts(t, s, 1)[0]
+					b := show(t, s, a, n)
+					empty(t, s, a, "INBOX")
+					c.advance(25 * time.Hour)
+					wantSweep(t, s, mailcore.SweepResult{Messages: 1, Doomed: 1})
+					c.advance(25 * time.Hour) // due
+					again(t, s, a, b, n)
+					if kind == "small" && name == "stored, not yet used" { // it is not stored before it is named
+						wantSweep(t, s, mailcore.SweepResult{Removed: 1})
+						return
+					}
+					wantSweep(t, s, mailcore.SweepResult{})
+					if !has(t, s, b.Digest) {
+						t.Error("revived bytes are gone")
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (s *Store) ToUnicode(ctx context.Context, b *Body, limit int64) (*Body, *Re
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := s.blobs.Open(b.Digest)
+	f, err := s.OpenBody(b)
 	if err != nil {
 		return nil, nil, fmt.Errorf("convert body %s: %w", b.Digest, err)
 	}

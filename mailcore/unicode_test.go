@@ -74,7 +74,7 @@ func saved(t *testing.T, s *mailcore.Store, mail string) *mailcore.Body {
 
 func bodyBytes(t *testing.T, s *mailcore.Store, b *mailcore.Body) string {
 	t.Helper()
-	f, err := s.Blobs().Open(b.Digest)
+	f, err := s.OpenBody(b)
 	if err != nil {
 		t.Fatal(err)
 	}

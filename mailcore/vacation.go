@@ -93,7 +93,7 @@ func civilDay(t time.Time) string {
 	return t.In(time.FixedZone("+07", 7*3600)).Format(time.DateOnly)
 }
 
-// A VacationReply is an answer that waits to be sent, its bytes durable.
+// A VacationReply is an answer that waits to be sent.
 type VacationReply struct {
 	Body *Body
 
@@ -161,7 +161,7 @@ func (s *Store) away(ctx context.Context, accounts []AccountID) (out []absence, 
 	for _, id := range accounts {
 		wanted[id] = true
 	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.Ask(ctx, func(tx *sqldb.Tx) error {
 		var all []absence // few: the table has only who is away
 		err := tx.SelectContext(ctx, &all, `SELECT a.id, a.address, a.name, v.text, v.from_day, v.to_day FROM vacation v JOIN account a ON a.id = v.account_id
 			WHERE v.from_day <= $1 AND v.to_day >= $1 AND a.closed_at IS NULL ORDER BY a.id`, civilDay(tx.Now))
@@ -181,7 +181,7 @@ func (s *Store) headerOf(b *Body) ([]field, *Summary, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := s.blobs.Open(b.Digest)
+	f, err := s.OpenBody(b)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,13 +9,13 @@
 package blob
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 )
@@ -67,9 +67,30 @@ type Info struct {
 
 // A File is an open blob: a reader that seeks and reads at offsets.
 type File struct {
-	*os.File
+	source
 	size int64
+	path string
 }
+
+// A source is what a File reads from: a file, or memory.
+type source interface {
+	io.ReadSeekCloser
+	io.ReaderAt
+	io.WriterTo
+}
+
+// InMemory returns a File of bytes that the caller never changes again.
+func InMemory(data []byte) *File {
+	return &File{source: inMemory{bytes.NewReader(data)}, size: int64(len(data))}
+}
+
+type inMemory struct{ *bytes.Reader }
+
+// Close implements io.Closer.
+func (inMemory) Close() error { return nil }
+
+// Path is the file that it lies in, "" when the bytes are in memory.
+func (f *File) Path() string { return f.path }
 
 // Size is the number of its bytes.
 func (f *File) Size() int64 { return f.size }

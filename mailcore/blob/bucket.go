@@ -110,7 +110,7 @@ func (b *Bucket) upload(ctx context.Context, st *Staged) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, moveLimit)
 	defer cancel()
-	_, err := b.client.PutObject(ctx, b.opt.Bucket, b.key(st.Digest), st.content(), st.Size,
+	_, err := b.client.PutObject(ctx, b.opt.Bucket, b.key(st.Digest), st.Content(), st.Size,
 		minio.PutObjectOptions{PartSize: partSize, ContentType: "application/octet-stream"})
 	return err
 }
@@ -120,7 +120,7 @@ func (b *Bucket) Open(digest Digest) (*File, error) {
 	for try := 0; ; try++ {
 		f, err := b.cache.Open(digest)
 		if err == nil {
-			os.Chtimes(f.Name(), time.Time{}, time.Now()) // read lately
+			os.Chtimes(f.path, time.Time{}, time.Now()) // read lately
 			return f, nil
 		}
 		if !errors.Is(err, ErrNotFound) || try == 3 { // evicted three times while we fetched it
@@ -219,6 +219,7 @@ func (b *Bucket) remembered(size int64) {
 	defer b.evicts.Unlock()
 	var files []Info
 	var total int64
+	before := b.held.Load()
 	err := b.cache.Walk(context.Background(), func(i Info) error {
 		files = append(files, i)
 		total += i.Size
@@ -236,5 +237,5 @@ func (b *Bucket) remembered(size int64) {
 			total -= f.Size
 		}
 	}
-	b.held.Store(total)
+	b.held.Add(total - before) // what came meanwhile stays counted
 }

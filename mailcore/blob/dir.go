@@ -148,7 +148,7 @@ func (d *Dir) Open(digest Digest) (*File, error) {
 		f.Close()
 		return nil, fmt.Errorf("open blob: %w", err)
 	}
-	return &File{f, info.Size()}, nil
+	return &File{source: f, size: info.Size(), path: name}, nil
 }
 
 // Size implements Store.

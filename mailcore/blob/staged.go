@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 )
 
 // Bytes that are on their way stay in memory up to this size, for as many uploads at the same time: what the store has
@@ -17,16 +18,18 @@ const (
 	maxInMemory = 64
 )
 
+// buffers are used again: to grow a new one to the size of a document costs more than to hash the document.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // A Staged is bytes on their way into the store, with their digest known: in memory, or under a temporary name. Between Stage
 // and Keep a caller can note that it needs them, so that nobody removes the file that Keep may find.
 type Staged struct {
 	Digest Digest
 	Size   int64
 	dir    *Dir
-	bytes  []byte       // nil when there is a file
-	file   *os.File     // nil when all bytes are in memory, or nothing is left
-	room   bool         // holds a value of dir.memory
-	before func() error // puts the bytes where they have to be first; nil: nowhere else
+	memory *bytes.Buffer // nil when there is a file
+	file   *os.File      // nil when all bytes are in memory, or nothing is left
+	before func() error  // puts the bytes where they have to be first; nil: nowhere else
 }
 
 // Stage implements Store.
@@ -46,16 +49,15 @@ func (st *Staged) fill(ctx context.Context, r io.Reader, limit int64) (err error
 		in = io.LimitReader(in, limit+1)
 	}
 	in = io.TeeReader(in, hash)
-	var start bytes.Buffer
 	select {
 	case st.dir.memory <- struct{}{}:
-		st.room = true
-		if st.Size, err = io.CopyN(&start, in, maxMemory); err != nil && err != io.EOF {
+		st.memory = buffers.Get().(*bytes.Buffer)
+		if st.Size, err = io.CopyN(st.memory, in, maxMemory); err != nil && err != io.EOF {
 			return err
 		}
 	default:
 	}
-	if st.bytes = start.Bytes(); !st.room || st.Size == maxMemory {
+	if st.memory == nil || st.Size == maxMemory {
 		if err := st.spill(in); err != nil {
 			return err
 		}
@@ -72,20 +74,25 @@ func (st *Staged) spill(more io.Reader) (err error) {
 	if st.file, err = os.CreateTemp(st.dir.root, tempPrefix); err != nil {
 		return err
 	}
-	if _, err := st.file.Write(st.bytes); err != nil {
-		return err
+	if st.memory != nil {
+		if _, err := st.file.Write(st.memory.Bytes()); err != nil {
+			return err
+		}
+		st.leaveMemory()
 	}
-	st.leaveMemory()
 	n, err := io.Copy(st.file, more)
 	st.Size += n
 	return err
 }
 
 func (st *Staged) leaveMemory() {
-	if st.bytes = nil; st.room {
-		<-st.dir.memory
-		st.room = false
+	if st.memory == nil {
+		return
 	}
+	st.memory.Reset()
+	buffers.Put(st.memory)
+	st.memory = nil
+	<-st.dir.memory
 }
 
 // Discard removes what is left of the upload; after Keep there is nothing left.
@@ -111,12 +118,15 @@ func (st *Staged) Keep() error {
 	return nil
 }
 
-// content reads what is staged from its start.
-func (st *Staged) content() io.Reader {
+// Content reads what is staged from its start; it ends with Keep and Discard.
+func (st *Staged) Content() io.Reader {
 	if st.file != nil {
 		return io.NewSectionReader(st.file, 0, st.Size)
 	}
-	return bytes.NewReader(st.bytes)
+	if st.memory != nil {
+		return bytes.NewReader(st.memory.Bytes())
+	}
+	return bytes.NewReader(nil)
 }
 
 // reader ends a copy when its context does.

@@ -23,7 +23,7 @@ type content struct {
 
 // openContent opens the blob; the caller closes it.
 func (s *session) openContent(m *mailcore.Stored) (*content, error) {
-	file, err := s.l.store.Blobs().Open(m.Digest)
+	file, err := s.l.store.OpenBody(&mailcore.Body{Digest: m.Digest, Size: m.BodySize})
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"congvan/mailcore"
@@ -23,7 +24,7 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// Data receives the body and delivers the message: bytes stored and synced first, then one transaction for all rows. The
+// Data receives the body and delivers the message: a large body stored and synced first, then one transaction for all rows. The
 // answer is a "250" only after both are durable.
 func (s *session) Data(r io.Reader) error {
 	s.run.bodies.Add(1)
@@ -68,13 +69,16 @@ func (s *session) Data(r io.Reader) error {
 	return reply(250, smtp.EnhancedCode{2, 0, 0}, "OK %s", id) // go-smtp sends what it gets
 }
 
-// A message is a received one, its bytes durable.
+// A message is a received one, its bytes durable, or with the rows that deliver writes.
 type message struct {
 	header  *header
 	body    *mailcore.Body
 	origin  *mailauth.Result // nil: not asked
 	finding *filter.Finding  // nil: not asked
 }
+
+// readers are used again: one is larger than most messages.
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 32<<10) }}
 
 // receive streams the body into the store.
 func (s *session) receive(ctx context.Context, e *envelope, r io.Reader) (*message, error) {
@@ -83,7 +87,9 @@ func (s *session) receive(ctx context.Context, e *envelope, r io.Reader) (*messa
 	if s.submission() {
 		lines = &lineFix{r: broken}
 	}
-	br := bufio.NewReaderSize(lines, 32<<10)
+	br := readers.Get().(*bufio.Reader)
+	br.Reset(lines)
+	defer func() { br.Reset(nil); readers.Put(br) }()
 	h, err := readHeader(br)
 	if err != nil {
 		return nil, err
@@ -123,7 +129,7 @@ func (s *session) receive(ctx context.Context, e *envelope, r io.Reader) (*messa
 // judge finds out whose a mail from outside is, and whether a mail is unwanted. Malware is refused; everything else decides about
 // the folder alone.
 func (s *session) judge(ctx context.Context, e *envelope, m *message) (err error) {
-	open := func() (io.ReadCloser, error) { return s.run.opt.Store.Blobs().Open(m.body.Digest) }
+	open := func() (io.ReadCloser, error) { return s.run.opt.Store.OpenBody(m.body) }
 	remote, _ := netip.ParseAddr(s.wire.addr)
 	trusted := slices.ContainsFunc(s.run.opt.Trusted, func(p netip.Prefix) bool { return p.Contains(remote) })
 	helo, outside := claimedName(s.conn.Hostname()), !s.submission()

@@ -237,7 +237,8 @@ func TestStoreFailureIsTemporaryAndSaysNothing(t *testing.T) {
 	c.do("MAIL FROM:<x@y.test>", "250")
 	c.do("RCPT TO:<a1@kontum.test>", "250")
 	c.do("DATA", "354")
-	c.send("Subject: x\r\n\r\nx\r\n.\r\n")
+	large := "Subject: x\r\n\r\n" + strings.Repeat("x\r\n", 30000) + ".\r\n" // a small body needs no file
+	c.send(large)
 	if got := c.expect("451 4.3.0"); strings.Contains(got, h.blobs) || strings.Contains(got, "blob") {
 		t.Errorf("the answer tells our inside: %q", got)
 	}
@@ -245,7 +246,7 @@ func TestStoreFailureIsTemporaryAndSaysNothing(t *testing.T) {
 	c.do("MAIL FROM:<x@y.test>", "250")
 	c.do("RCPT TO:<a1@kontum.test>", "250")
 	c.do("DATA", "354")
-	c.send("Subject: x\r\n\r\nx\r\n.\r\n")
+	c.send(large)
 	c.expect("250")
 }
 

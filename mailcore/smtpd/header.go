@@ -60,12 +60,15 @@ func readHeader(r *bufio.Reader) (*header, error) {
 	}
 }
 
+// unfold takes line ends out of a field's value.
+var unfold = strings.NewReplacer("\r", "", "\n", "")
+
 func (h *header) note(field []byte) {
 	name, value, ok := strings.Cut(string(field), ":")
 	if !ok {
 		return
 	}
-	value = strings.TrimSpace(strings.NewReplacer("\r", "", "\n", "").Replace(value))
+	value = strings.TrimSpace(unfold.Replace(value))
 	switch strings.ToLower(strings.TrimRight(name, " \t")) {
 	case "received":
 		h.received++

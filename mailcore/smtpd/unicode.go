@@ -21,7 +21,7 @@ func (s *session) toUnicode(ctx context.Context, h *header, b *mailcore.Body) (*
 		return h, body, err
 	}
 	s.log.Info("message converted to Unicode", "from", recoded.Encoding, "where", recoded.Where, "was", b.Digest, "is", body.Digest)
-	f, err := s.run.opt.Store.Blobs().Open(body.Digest)
+	f, err := s.run.opt.Store.OpenBody(body)
 	if err != nil {
 		return nil, nil, err
 	}
