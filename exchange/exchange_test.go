@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -94,6 +95,12 @@ func forEachHouse(t *testing.T, fn func(t *testing.T, h *house)) {
 		fn(t, h)
 		h.mustBeSound(t)
 	})
+}
+
+// year is the registers' today: it begins at 17:00 UTC on 31 December.
+func (h *house) year() int {
+	year, _ := strconv.Atoi(exchange.CivilDate(h.db.Now())[:4])
+	return year
 }
 
 func (h *house) mustBeSound(t *testing.T) {

@@ -52,7 +52,7 @@ func TestEveryCellOfTheTableOfMailMoves(t *testing.T) {
 			w.batch(order[i], batches[order[i]], w.units[n%len(w.units)])
 			n += len(batches[order[i]])
 		}
-		t.Logf("%d cells, %d documents", n, w.issued)
+		t.Logf("%s: %d cells in %d batches, %d documents: each ended as the table says", h.db.Dialect(), n, (len(order)+stride-1)/stride, w.issued)
 		if found, err := h.mail.Check(context.Background()); err != nil || len(found) > 0 {
 			t.Errorf("mail: %v %v", found, err)
 		}

@@ -39,6 +39,7 @@ func TestManyClientsOverOneMailboxLoseNothing(t *testing.T) {
 			}
 		}
 		h.mustBeSound(t)
+		t.Logf("%s: %d rounds of %d clients, %d steps of theirs, nothing lost and nothing done twice", h.db.Dialect(), rounds, len(w.clients), w.steps)
 		t.Logf("%d rounds, states %v, effects %v", rounds, w.states(), w.effects())
 	})
 }
@@ -60,7 +61,8 @@ type moveWalk struct {
 	docs    []exchange.DocumentID
 	shown   [][]byte
 	did     []string
-	mu      sync.Mutex // did
+	steps   int
+	mu      sync.Mutex // did, steps
 	far     map[exchange.DispatchID]int
 }
 
@@ -105,6 +107,7 @@ func (w *moveWalk) round() {
 				what, err := w.act(c)
 				w.mu.Lock()
 				w.did = append(w.did, fmt.Sprint(i, " ", what))
+				w.steps++
 				w.mu.Unlock()
 				if err != nil && !expected(err) {
 					w.t.Errorf("client %d: %s: %v", i, what, err)

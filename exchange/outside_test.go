@@ -73,7 +73,7 @@ func (h *house) entries(t testing.TB) (out []string) {
 func TestOfficialMailFromOutsideIsProposed(t *testing.T) {
 	forEachHouse(t, func(t *testing.T, h *house) {
 		ctx := context.Background()
-		if err := h.SetMode(ctx, "stc", h.db.Now().Year(), exchange.IncomingBook, "", exchange.TakenFromPaper); err != nil {
+		if err := h.SetMode(ctx, "stc", h.year(), exchange.IncomingBook, "", exchange.TakenFromPaper); err != nil {
 			t.Fatal(err)
 		}
 		h.readsOutside("")
@@ -119,7 +119,7 @@ func TestProposalIsAcceptedByMoving(t *testing.T) {
 		if n, err := h.ReadOutside(ctx); n != 1 || err != nil {
 			t.Fatal(n, err)
 		}
-		year := h.db.Now().Year()
+		year := h.year()
 		if err := h.SetMode(ctx, "stc", year, exchange.IncomingBook, "", exchange.IssuedHere); err != nil {
 			t.Fatal(err)
 		}

@@ -35,7 +35,7 @@ func TestRestoredWithoutAJournalWaitsForTheClerk(t *testing.T) {
 		if _, err := h.Accept(ctx, syt, id, ""); !exchange.IsCode(err, exchange.CodeSeriesBlocked) {
 			t.Fatalf("a number of a register whose last one nobody knows: %v", err)
 		}
-		year := int(h.db.Now().Year())
+		year := h.year()
 		if err := h.TellLast(ctx, syt, "syt", year, exchange.IncomingBook, "", 5); err != nil {
 			t.Fatal(err)
 		}

@@ -322,7 +322,7 @@ func TestWhatIsOpenEndsOnEveryNode(t *testing.T) {
 			t.Fatal(err)
 		}
 		today := mailcore.CivilDate(time.Now())
-		d := must[mailcore.Delegation](t)(a.Delegate(ctx, officer.Address, unit.Address, "12/GUQ-SNV", today, today))
+		d := must[mailcore.Delegation](t)(a.Delegate(ctx, officer.Address, unit.Address, "12/GUQ-SNV", today, mailcore.CivilDate(time.Now().Add(24*time.Hour))))
 		l := must[mailcore.Login](t)(b.LogIn(ctx, from("an.snv@kontum.test", ownSecret, "198.51.100.7")))
 		over := make(chan error, 1)
 		w := b.Watch(l, func(err error) { over <- err })
@@ -406,7 +406,7 @@ func TestVisitsAreKeptByTheHour(t *testing.T) {
 			s.NoteVisit(l, unit.ID, mailcore.VisitLooked)
 		}
 		now := time.Now()
-		got := must[[]mailcore.Visit](t)(s.Visits(ctx, unit.ID, now.Add(-time.Minute), now.Add(time.Minute)))
+		got := must[[]mailcore.Visit](t)(s.Visits(ctx, unit.ID, now.Add(-time.Hour), now.Add(time.Minute)))
 		kinds := map[string]int{}
 		for _, v := range got {
 			kinds[v.Kind]++
