@@ -69,7 +69,7 @@ simulate: ## N dispatches through failing networks, disks and processes and rest
 moves: ## every cell of the table of mail moves on both databases, and long random walks of mail clients, some 10 minutes
 	CONGVAN_MOVES=all CONGVAN_WALK=300 go test -count=1 -timeout 60m ./exchange -run 'TestEveryCell|TestManyClients|TestTracesOfMail|TestMovesByMbsync' -v
 .PHONY: kills
-kills: ## a real process killed (SIGKILL) at every statement, commit and phase of SMTP of a script from the number to the forward
+kills: ## a real process killed (SIGKILL) at every statement, commit and phase of SMTP of every act, on both databases, some 10 minutes; a table of the steps
 	go test -count=1 -timeout 180m ./exchange -run 'TestKilledAtEveryPoint$$' -v -args -allkills
 
 FUZZTIME ?= 10s
