@@ -31,6 +31,9 @@ func (s *Store) handleArrival(ctx context.Context, ev mailcore.Event) error {
 		return s.handleFault(ctx, ev, arrival, token)
 	}
 	if local != ReplyMailbox && local != BounceMailbox {
+		if is, err := s.handleTaskAnswer(ctx, ev, arrival); is || err != nil {
+			return err
+		}
 		return s.noteOutside(ctx, ev, arrival)
 	}
 	if local == ReplyMailbox && strings.HasPrefix(token, outsideTag) {

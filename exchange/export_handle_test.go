@@ -24,3 +24,6 @@ func (s *Store) ActByReply(ctx context.Context, id DispatchID, by Actor, said re
 	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return s.post(ctx, tx, p) })
 }
+
+// ParseTaskAnswer reports whether a calendar is read as an answer to a task.
+func ParseTaskAnswer(data []byte, domain string) bool { return parseTaskAnswer(data, domain) != nil }
