@@ -129,10 +129,7 @@ func (in *increment) appearance(t *typeface.Text, size, leading, width, height f
 // font embeds the subset as a composite font with Unicode values, so that the text can be searched and copied.
 func (in *increment) font(t *typeface.Text) (types.IndirectRef, error) {
 	var none types.IndirectRef
-	ttf, err := stream(t.Font, types.Dict{"Length1": types.Integer(len(t.Font))})
-	if err != nil {
-		return none, err
-	}
+	ttf := packed(bytes.Clone(t.Packed), types.Dict{"Length1": types.Integer(len(t.Font))})
 	unicode, err := stream(toUnicode(t), types.Dict{})
 	if err != nil {
 		return none, err
@@ -233,11 +230,16 @@ func stream(data []byte, d types.Dict) (*types.StreamDict, error) {
 		default:
 		}
 	}
-	n := int64(b.Len())
+	return packed(b.Bytes(), d), nil
+}
+
+// packed makes a stream object of compressed data.
+func packed(data []byte, d types.Dict) *types.StreamDict {
+	n := int64(len(data))
 	d["Filter"], d["Length"] = types.Name(filter.Flate), types.Integer(n)
 	sd := types.NewStreamDict(d, 0, &n, nil, []types.PDFFilter{{Name: filter.Flate}})
-	sd.Raw = b.Bytes()
-	return &sd, nil
+	sd.Raw = data
+	return &sd
 }
 
 // inflate undoes the compression of a stream of at most limit bytes. The checksum at its end is checked.

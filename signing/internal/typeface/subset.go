@@ -1,11 +1,14 @@
 package typeface
 
 import (
+	"bytes"
+	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 
 	"golang.org/x/image/font/sfnt"
 )
@@ -24,6 +27,56 @@ func (s *subset) add(g sfnt.GlyphIndex) uint16 {
 	n := uint16(len(s.order))
 	s.order, s.number[g] = append(s.order, g), n
 	return n
+}
+
+// A cutting is a subset that was cut. Agencies have few of them, so they are kept.
+type cutting struct {
+	font, packed []byte
+	widths       []int
+	tag          string
+}
+
+// cuttings keeps subsets by the glyphs that they were asked for, in their order; when there are many it begins anew.
+var cuttings = struct {
+	sync.Mutex
+	known map[string]*cutting
+}{known: map[string]*cutting{}}
+
+const maxCuttings = 256
+
+// cut returns the subset of the glyphs that were added.
+func (s *subset) cut() (*cutting, error) {
+	key := fmt.Sprint(s.order)
+	cuttings.Lock()
+	c := cuttings.known[key]
+	cuttings.Unlock()
+	if c != nil {
+		return c, nil
+	}
+	font, err := s.build()
+	if err != nil {
+		return nil, err
+	}
+	c = &cutting{font: font, tag: tag(s.order)}
+	for _, g := range s.order {
+		c.widths = append(c.widths, s.face.perMille(s.face.advance(g)))
+	}
+	var packed bytes.Buffer
+	w := zlib.NewWriter(&packed)
+	if _, err := w.Write(font); err != nil {
+		return nil, fmt.Errorf("compress subset: %w", err)
+	}
+	if err := w.Close(); err != nil {
+		return nil, fmt.Errorf("compress subset: %w", err)
+	}
+	c.packed = packed.Bytes()
+	cuttings.Lock()
+	defer cuttings.Unlock()
+	if len(cuttings.known) >= maxCuttings {
+		clear(cuttings.known)
+	}
+	cuttings.known[key] = c
+	return c, nil
 }
 
 // build writes a TrueType file with the tables a CIDFontType2 needs (ISO 32000-1 §9.9). Hinting is left out: it would

@@ -145,7 +145,8 @@ func (f *Face) wrap(text string, size, limit float64) []string {
 // A Text is lines set in a subset of the font.
 type Text struct {
 	Lines     []Line
-	Font      []byte // a TrueType file with the glyphs of the lines, numbered from 0
+	Font      []byte // a TrueType file with the digits and the glyphs of the lines, numbered from 0
+	Packed    []byte // the same, compressed (RFC 1950); neither may be changed
 	Widths    []int  // of those glyphs, in thousandths of an em
 	Runes     []rune // the character of each glyph, 0 where there is none
 	Face      *Face
@@ -158,6 +159,9 @@ type Line struct {
 	Width  float64 // at one point
 }
 
+// always are characters that every subset has: the time of a mark changes from seal to seal, its subset need not.
+const always = "0123456789"
+
 // Set maps lines to glyphs and cuts the font.
 func (f *Face) Set(lines []string) (*Text, error) {
 	var buf sfnt.Buffer
@@ -165,31 +169,40 @@ func (f *Face) Set(lines []string) (*Text, error) {
 	s := subset{face: f, number: map[sfnt.GlyphIndex]uint16{}}
 	s.add(0)
 	t.Runes = []rune{0}
+	glyph := func(r rune) (uint16, error) {
+		g, err := f.font.GlyphIndex(&buf, r)
+		if err != nil || g == 0 {
+			return 0, fmt.Errorf("%w for %q", ErrGlyph, r)
+		}
+		n := s.add(g)
+		if int(n) == len(t.Runes) {
+			t.Runes = append(t.Runes, r)
+		}
+		return n, nil
+	}
+	for _, r := range always {
+		if _, err := glyph(r); err != nil {
+			return nil, err
+		}
+	}
 	for _, line := range lines {
 		var out Line
 		for _, r := range norm.NFC.String(line) {
-			g, err := f.font.GlyphIndex(&buf, r)
-			if err != nil || g == 0 {
-				return nil, fmt.Errorf("%w for %q", ErrGlyph, r)
-			}
-			n := s.add(g)
-			if int(n) == len(t.Runes) {
-				t.Runes = append(t.Runes, r)
+			n, err := glyph(r)
+			if err != nil {
+				return nil, err
 			}
 			out.Glyphs = append(out.Glyphs, n)
 		}
 		out.Width = f.Width(line)
 		t.Lines = append(t.Lines, out)
 	}
-	var err error
-	if t.Font, err = s.build(); err != nil {
+	c, err := s.cut()
+	if err != nil {
 		return nil, err
 	}
-	for _, g := range s.order {
-		t.Widths = append(t.Widths, f.perMille(f.advance(g)))
-	}
-	t.Runes = append(t.Runes, make([]rune, len(s.order)-len(t.Runes))...) // parts of composite glyphs
-	t.SubsetTag = tag(s.order)
+	t.Font, t.Packed, t.Widths, t.SubsetTag = c.font, c.packed, c.widths, c.tag
+	t.Runes = append(t.Runes, make([]rune, len(c.widths)-len(t.Runes))...) // parts of composite glyphs
 	return t, nil
 }
 
