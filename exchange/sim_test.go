@@ -582,7 +582,7 @@ func (s *simulation) check() {
 	}
 	var rows []exchange.Dispatch
 	s.must(s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		return tx.SelectContext(ctx, &rows, `SELECT id, unit, way, transport, handling, arrival_number, owner, deadline FROM dispatch ORDER BY id`)
+		return tx.SelectContext(ctx, &rows, `SELECT id, unit, way, transport, handling, arrival_number, arrived_on, owner, deadline FROM dispatch ORDER BY id`)
 	}))
 	numbers := map[string]exchange.DispatchID{}
 	for i := range rows {
@@ -591,9 +591,9 @@ func (s *simulation) check() {
 			if was := s.arrived[d.ID]; was != "" && was != d.ArrivalNumber {
 				s.failf("copy %d had số đến %s and has %s", d.ID, was, d.ArrivalNumber)
 			}
-			key := string(d.Unit) + " " + d.ArrivalNumber
+			key := fmt.Sprintf("%s %.4s %s", d.Unit, d.ArrivedOn, d.ArrivalNumber) // numbers begin anew each year
 			if numbers[key] != 0 {
-				s.failf("copies %d and %d of %s have số đến %s", numbers[key], d.ID, d.Unit, d.ArrivalNumber)
+				s.failf("copies %d and %d have số đến %s", numbers[key], d.ID, key)
 			}
 			numbers[key] = d.ID
 			s.told(d)
@@ -688,7 +688,7 @@ func (s *simulation) finalCopy(v *exchange.StatusDispatch) {
 }
 
 func (s *simulation) report() {
-	s.t.Logf("seed %d: %d dispatches of %d documents, %d steps, %d checks", s.seed, s.made, len(s.papers), s.steps, s.checked)
+	s.t.Logf("seed %d: %d dispatches of %d documents, %d steps, %d checks, until %s", s.seed, s.made, len(s.papers), s.steps, s.checked, exchange.CivilDate(s.now()))
 	for _, k := range slices.Sorted(maps.Keys(s.counts)) {
 		s.t.Logf("%8d %s", s.counts[k], k)
 	}

@@ -95,7 +95,7 @@ func newWorld(t testing.TB, dialect sqldb.Dialect, seed int64) *world {
 	}
 	t.Cleanup(func() { os.RemoveAll(root) })
 	w := &world{t: t, seed: seed, random: rand.New(rand.NewSource(seed)), dir: simDirectory(t), root: root, counts: map[string]int{},
-		clock: time.Date(time.Now().Year()+1, 3, 18, 1, 0, 0, 0, time.UTC), dsn: "sqlite:" + filepath.Join(root, "db")}
+		clock: time.Date(time.Now().Year()+1, 12, 29, 1, 0, 0, 0, time.UTC), dsn: "sqlite:" + filepath.Join(root, "db")}
 	if dialect == sqldb.Postgres {
 		w.dsn = mailtest.NewPostgres(t)
 		w.admin, _, _ = strings.Cut(w.dsn, " dbname=")
