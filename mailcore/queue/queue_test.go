@@ -132,7 +132,7 @@ func (h *house) run(change func(*queue.Options)) (stop func()) {
 			if err != nil {
 				h.t.Errorf("run: %v", err)
 			}
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			h.t.Fatal("the queue did not stop")
 		}
 	}

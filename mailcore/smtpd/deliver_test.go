@@ -426,7 +426,7 @@ func TestThrottleOfLogins(t *testing.T) {
 }
 
 func TestStopLetsABodyFinishAndEndsIdleSessions(t *testing.T) {
-	h := onSQLite(t, 1, nil)
+	h := onSQLite(t, 1, func(o *smtpd.Options) { o.Grace = 2 * time.Minute })
 	idle := call(t, h.mx)
 	busy := call(t, h.mx)
 	busy.do("EHLO bo.test", "250")
@@ -442,7 +442,7 @@ func TestStopLetsABodyFinishAndEndsIdleSessions(t *testing.T) {
 	busy.expect("250")
 	select {
 	case <-stopped:
-	case <-time.After(4 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("the server did not stop")
 	}
 	if rows, _ := h.inbox(t, "a1@kontum.test"); len(rows) != 1 {
