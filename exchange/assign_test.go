@@ -476,3 +476,23 @@ func TestReplyHandsOn(t *testing.T) {
 		}
 	})
 }
+
+// One line of a head's reply gives a copy to several: one leads, the others support, until a day.
+func TestReplyAssignsSeveral(t *testing.T) {
+	forEachHouse(t, func(t *testing.T, h *house) {
+		h.officers(t, "syt", "an=Nguyễn Thế An", "binh=Lê Bình", "chi=Trần Chi")
+		for i, x := range []struct{ line, want string }{
+			{"Giao đ/c Nguyễn Thế An chủ trì, đ/c Lê Bình, Trần Chi phối hợp", "assigned an.syt lead, binh.syt support, chi.syt support"},
+			{"Chuyển chi.syt chủ trì, phối hợp: an.syt", "assigned chi.syt lead, an.syt support"},
+			{"Giao đ/c Lê Bình chủ trì, đ/c Lạ phối hợp", "received "}, // nobody knows who that is: asked back
+			{"Giao an.syt chủ trì, binh.syt chủ trì", "received "},
+		} {
+			st := h.issue(t, proposal(fmt.Sprintf("%d/SNV-VP", 270+i), "Sở Y tế=syt"))
+			h.reply(t, copyTo(t, st, "syt"), "syt", x.line)
+			got := string(copyTo(t, h.status(t, st.Document.ID), "syt").Handling) + " " + strings.Join(h.tasksNow(t, st, "syt"), ", ")
+			if got != x.want {
+				t.Errorf("%q: %s, want %s", x.line, got, x.want)
+			}
+		}
+	})
+}

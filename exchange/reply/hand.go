@@ -51,6 +51,11 @@ func (p *parser) handOn() bool {
 		return p.due()
 	}
 	p.run(toward)
+	if mark := p.at; p.team() {
+		return true
+	} else {
+		p.at, p.out = mark, Reply{}
+	}
 	person, ok := p.target()
 	if !ok {
 		return false

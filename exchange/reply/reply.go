@@ -45,6 +45,7 @@ type Reply struct {
 //	accept   = "đã tiếp nhận" [ document ] [ when ] [ "số đến" number ] | "số đến" number
 //	refuse   = "từ chối" [ document ] [ sign ] [ "lý do" | "vì" | "do" ] [ reason ]
 //	hand on  = ( "chuyển" | "giao" | "phân công" ) to [ purpose ] [ "hạn" date ]
+//	         | ( "giao" | … ) to "chủ trì" { to } "phối hợp" [ "hạn" date ]
 //	progress = "đang" ( "xử lý" | … ) [ document ]
 //	complete = "hoàn thành" [ document ] | "đã xử lý" [ "xong" ] [ document ]
 //
