@@ -69,7 +69,9 @@ func (x *scramServer) Next(response []byte) (challenge []byte, done bool, err er
 		return nil, false, x.s.refusedLogin("", err)
 	}
 	if done {
-		x.s.loggedIn(x.scram.Login())
+		if err := x.s.loggedIn(x.scram.Login()); err != nil {
+			return nil, false, err
+		}
 	}
 	return challenge, done, nil
 }
@@ -84,12 +86,18 @@ func (s *session) Login(username, password string) error {
 	if err != nil {
 		return s.refusedLogin(username, err)
 	}
-	s.loggedIn(l)
-	return nil
+	return s.loggedIn(l)
 }
 
 // loggedIn begins what an account may do, until its login ends: by the connection, or by a word from anywhere.
-func (s *session) loggedIn(l mailcore.Login) {
+func (s *session) loggedIn(l mailcore.Login) error {
+	t := s.l.moveIn(l.ID)
+	if t == nil {
+		s.l.log.Warn("imap login refused: too many connections", "account", l.Address, "remote", s.front.addr)
+		s.front.wait(penalty * s.l.opt.FailureDelay)
+		s.front.stop("Too many connections of this account")
+		return errTooManyOfAccount
+	}
 	watch := s.l.store.Watch(l, func(why error) {
 		s.l.log.Info("imap login ended", "account", l.Address, "remote", s.front.addr, "why", why)
 		s.front.end(why)
@@ -100,9 +108,12 @@ func (s *session) loggedIn(l mailcore.Login) {
 	s.mu.Unlock()
 	if closed {
 		watch.End()
+		s.l.moveOut(l.ID)
 	}
+	s.front.tenant.Store(t)
 	s.front.loggedIn()
 	s.l.log.Info("imap login", "account", l.Address, "remote", s.front.addr, "app_password", l.App)
+	return nil
 }
 
 // end tells the client BYE and cuts the connection soon after, whatever it is doing.

@@ -61,7 +61,7 @@ const idlers = 5000
 
 // BenchmarkIdleConnections tells what an idling connection costs the server: the clients are another process.
 func BenchmarkIdleConnections(b *testing.B) {
-	h := newHouse(b, sqlite(b), func(o *imapd.Options) { o.MaxPerAddress, o.MaxConns = 2*idlers, 2*idlers })
+	h := newHouse(b, sqlite(b), func(o *imapd.Options) { o.MaxPerAddress, o.MaxPerAccount, o.MaxConns = 2*idlers, 2*idlers, 2*idlers })
 	h.deliver(mailcore.Inbox, letter("Thư", 1), "", "")
 	fill(h, 100)
 	for b.Loop() {

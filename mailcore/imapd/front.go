@@ -47,6 +47,10 @@ type front struct {
 	again    bool          // the line in buf, a login without TLS, is still to be handed on
 	over     bool          // BYE is said: the library, which may ask again, reads nothing more
 
+	tenant atomic.Pointer[tenant] // of the account, once logged in
+	wants  bool                   // the line is a command that needs a turn; IDLE works beside the reading half
+	atWork atomic.Bool            // a command has its turn
+
 	wmu      sync.Mutex // held while bytes are written; taken before mu
 	mu       sync.Mutex // the fields below
 	net.Conn            // TLS, or TCP before it
@@ -243,6 +247,9 @@ func (f *front) send(more []byte) error {
 			first, more = append(first, more...), nil
 		}
 	}
+	if len(first)+len(more) > 0 && f.endTurn() {
+		defer f.takeTurn()
+	}
 	for _, b := range [][]byte{first, more} {
 		if len(b) == 0 {
 			continue
@@ -324,6 +331,7 @@ func (f *front) sessionEnded() {
 
 func (f *front) finish() {
 	f.once.Do(func() {
+		f.endTurn()
 		f.expire.Stop()
 		f.raw.Close()
 		f.l.forget(f)

@@ -1,6 +1,7 @@
 package imapd_test
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -120,4 +121,32 @@ func TestMessageOverTheLimitIsRefusedBeforeItIsSent(t *testing.T) {
 	if caps := p.command(t, "CAPABILITY"); !strings.Contains(caps, "APPENDLIMIT=5000") {
 		t.Errorf("capabilities %q", caps)
 	}
+}
+
+// An account has so many connections and no more; another account at the same address is not kept out, and who hangs up makes room.
+func TestConnectionsOfOneAccountAreBounded(t *testing.T) {
+	h := newHouse(t, sqlite(t), func(o *imapd.Options) { o.MaxPerAccount = 2 })
+	h.newAccount("stc@kontum.test", mailcore.Unit, false)
+	first := h.session()
+	h.session()
+	p := &peer{Conn: h.dialTLS()}
+	p.in = bufio.NewReader(p)
+	p.SetDeadline(time.Now().Add(deadline))
+	p.until(t, `\* OK .*`)
+	fmt.Fprintf(p, "a LOGIN %s %q\r\n", unitAddress, password)
+	p.until(t, `a NO \[LIMIT\] .*`)
+	p.until(t, `\* BYE .*`)
+	h.sessionOf("stc@kontum.test")
+	first.Close()
+	waitFor(t, "room for another connection", func() bool {
+		p := &peer{Conn: h.dialTLS()}
+		p.in = bufio.NewReader(p)
+		p.SetDeadline(time.Now().Add(deadline))
+		fmt.Fprintf(p, "a LOGIN %s %q\r\n", unitAddress, password)
+		line := ""
+		for err := error(nil); err == nil && !strings.HasPrefix(line, "a "); {
+			line, err = p.in.ReadString('\n')
+		}
+		return strings.HasPrefix(line, "a OK")
+	})
 }

@@ -21,13 +21,16 @@ type header struct {
 // is called for the next line the library has dealt with everything before it, so what the library wrote meanwhile tells
 // whether it took the literal that the last line announced.
 func (f *front) Read(p []byte) (int, error) {
+	f.endTurn()
 	for {
 		if f.over {
 			return 0, io.EOF
 		}
 		if len(f.line) > 0 {
 			n := copy(p, f.line)
-			f.line = f.line[n:]
+			if f.line = f.line[n:]; len(f.line) == 0 && f.wants {
+				f.takeTurn()
+			}
 			return n, nil
 		}
 		if err := f.flush(); err != nil {
@@ -84,7 +87,7 @@ func (f *front) nextLine() error {
 	}
 	switch {
 	case asked && h == nil: // DONE, or an answer of SASL
-		f.line = line
+		f.line, f.wants = line, false
 		return nil
 	case f.inside:
 		return f.goOn(line)
@@ -101,12 +104,12 @@ func (f *front) readLine() ([]byte, error) {
 	for {
 		part, err := f.in.ReadSlice('\n')
 		if len(f.buf)+len(part) > maxLine {
-			return nil, f.leave("[TOOBIG] Command line too long")
+			return nil, f.punish("[TOOBIG] Command line too long")
 		}
 		f.buf = append(f.buf, part...)
 		switch {
 		case err == nil && bytes.IndexByte(f.buf, 0) >= 0:
-			return nil, f.leave("NUL is not allowed in commands")
+			return nil, f.punish("NUL is not allowed in commands")
 		case err == nil:
 			return f.buf, nil
 		case !errors.Is(err, bufio.ErrBufferFull):
@@ -120,7 +123,7 @@ func (f *front) command(line []byte) error {
 	tag, name, ok := splitCommand(line)
 	if !ok {
 		if f.bad++; f.bad > maxBadLines {
-			return f.leave("Too many lines that are no commands")
+			return f.punish("Too many lines that are no commands")
 		}
 		if tag == "" {
 			tag = "*"
@@ -164,6 +167,7 @@ func (f *front) goOn(line []byte) error {
 // handOn gives a line to the library; a literal that it announces is checked first. tag is empty inside a command.
 func (f *front) handOn(tag, name string, line []byte) error {
 	h := parseHeader(line)
+	f.wants = name != "IDLE"
 	if h == nil {
 		f.line = line
 		return nil
@@ -171,14 +175,14 @@ func (f *front) handOn(tag, name string, line []byte) error {
 	// The first literal of an APPEND may be the mailbox's name, right behind the command; any other is the message.
 	h.message = name == "APPEND" && (tag == "" || len(bytes.Fields(line[:bytes.LastIndexByte(line, '{')])) > 2)
 	if h.nonSync && h.size > maxLiteral {
-		return f.leave("[TOOBIG] Literal too long to be sent without waiting")
+		return f.punish("[TOOBIG] Literal too long to be sent without waiting")
 	}
 	f.mu.Lock()
 	authed := f.authed
 	f.mu.Unlock()
 	if h.size > maxLiteral && !(h.message && authed) {
 		if tag == "" {
-			return f.leave("[TOOBIG] Literal too long")
+			return f.punish("[TOOBIG] Literal too long")
 		}
 		return f.say("%s NO [TOOBIG] Literal too long for this command", tag)
 	}
@@ -208,7 +212,7 @@ func (f *front) skipCommand(size int64) error {
 			return nil // whoever waits for our word has got a refusal
 		}
 		if h.size > maxLiteral {
-			return f.leave("[TOOBIG] Literal too long to be sent without waiting")
+			return f.punish("[TOOBIG] Literal too long to be sent without waiting")
 		}
 		size = h.size
 	}

@@ -36,7 +36,7 @@ type library struct {
 
 func newLibrary(data []byte, decide func() bool) (*library, *script) {
 	conn := &script{in: bytes.NewReader(data)}
-	f := newFront(&listening{Server: New(Options{LoginTimeout: time.Hour})}, conn, netip.Addr{})
+	f := newFront(&listening{Server: New(Options{LoginTimeout: time.Hour, FailureDelay: 1})}, conn, netip.Addr{})
 	f.expire.Stop()
 	f.authed, f.cmd = true, ""
 	return &library{front: f, in: bufio.NewReader(f), decide: decide}, conn

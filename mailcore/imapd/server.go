@@ -27,6 +27,7 @@ type Options struct {
 	MaxMessage    int64         // bytes of one appended message; 64 MiB when 0
 	MaxConns      int           // open connections in all; 10,000 when 0
 	MaxPerAddress int           // open connections from one address (a whole agency may share one); 300 when 0
+	MaxPerAccount int           // open connections of one account (each of its programs keeps some); 100 when 0
 	LoginTimeout  time.Duration // from connecting to being logged in; 2 min when 0
 	FailureDelay  time.Duration // before the first wrong password is answered, doubled up to eightfold; 1 s when 0
 	Grace         time.Duration // what commands that still run get when the server stops; 5 s when 0
@@ -50,6 +51,7 @@ type Server struct {
 	mu      sync.Mutex
 	open    int
 	perAddr map[netip.Addr]int
+	tenants map[mailcore.AccountID]*tenant
 
 	shelf shelf
 }
@@ -63,11 +65,12 @@ func New(opt Options) *Server {
 	opt.MaxMessage = min(opt.MaxMessage, 1<<32-1) // APPENDLIMIT has 32 bits
 	orDefault(&opt.MaxConns, 10_000)
 	orDefault(&opt.MaxPerAddress, 300)
+	orDefault(&opt.MaxPerAccount, 100)
 	orDefault(&opt.LoginTimeout, 2*time.Minute)
 	orDefault(&opt.FailureDelay, time.Second)
 	orDefault(&opt.Grace, 5*time.Second)
 	return &Server{opt: opt, store: opt.Store, log: opt.Logger, perAddr: map[netip.Addr]int{},
-		shelf: shelf{kept: map[mailcore.MailboxID]*shelved{}}}
+		tenants: map[mailcore.AccountID]*tenant{}, shelf: shelf{kept: map[mailcore.MailboxID]*shelved{}}}
 }
 
 func orDefault[T comparable](v *T, def T) {
@@ -90,6 +93,7 @@ type listening struct {
 	implicit bool
 	queue    *queue
 	ended    sync.WaitGroup // one for each connection
+	stopping chan struct{}
 
 	mu     sync.Mutex
 	fronts map[*front]struct{}
@@ -100,7 +104,7 @@ func (s *Server) serve(ctx context.Context, ln net.Listener, implicit bool) erro
 		ln.Close()
 		return errors.New("serve imap: no TLS certificate configured")
 	}
-	l := &listening{Server: s, implicit: implicit, queue: newQueue(ln.Addr()), fronts: map[*front]struct{}{}}
+	l := &listening{Server: s, implicit: implicit, queue: newQueue(ln.Addr()), fronts: map[*front]struct{}{}, stopping: make(chan struct{})}
 	lib := imapserver.New(&imapserver.Options{
 		NewSession:   l.newSession,
 		Caps:         capabilities(),
@@ -208,6 +212,7 @@ func (l *listening) forget(f *front) {
 
 // shutdown tells every client BYE: those that wait for a command at once, the others when theirs is done or Grace is over.
 func (l *listening) shutdown() {
+	close(l.stopping)
 	l.each(func(f *front) { f.stop("Server is shutting down") })
 	done := make(chan struct{})
 	go func() { l.ended.Wait(); close(done) }()

@@ -54,10 +54,11 @@ func (s *session) Close() error {
 	s.front.raw.SetDeadline(time.Now().Add(time.Second)) // an Idle that is writing to nobody must not hold us
 	s.mu.Lock()
 	s.closed = true
-	idling, watch := s.idling, s.watch
+	idling, watch, account := s.idling, s.watch, s.account.ID
 	s.mu.Unlock()
 	if watch != nil {
 		watch.End()
+		s.l.moveOut(account)
 	}
 	if idling != nil {
 		<-idling
