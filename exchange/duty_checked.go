@@ -59,6 +59,13 @@ func noteWork(ctx context.Context, tx *sqldb.Tx, d *Dispatch, cal *worktime.Cale
 	return noteCheck(ctx, tx, cal, d.Unit, how, at, by.String())
 }
 
+// checkedKey is what a transaction knows a unit's look of a half-day by.
+type checkedKey struct {
+	unit recipients.UnitCode
+	day  string
+	half worktime.Half
+}
+
 // noteCheck keeps the first look of a half-day; a weak one gives way to a stronger. Out of hours it counts for nothing.
 func noteCheck(ctx context.Context, tx *sqldb.Tx, cal *worktime.Calendar, unit recipients.UnitCode, how string, at time.Time, actor string) error {
 	h, ok := cal.At(at.Add(early))
@@ -68,9 +75,16 @@ func noteCheck(ctx context.Context, tx *sqldb.Tx, cal *worktime.Calendar, unit r
 	if !ok {
 		return nil
 	}
+	key := checkedKey{unit, h.Day, h.Half}
+	if how, ok := tx.Known(key).(string); ok && how != CheckedLooked {
+		return nil
+	}
 	var known []string // read first: of thousand acts in a half-day one writes
 	if err := tx.SelectContext(ctx, &known, `SELECT how FROM checked WHERE unit = $1 AND day = $2 AND half = $3`, unit, h.Day, h.Half); err != nil {
 		return fmt.Errorf("looks of %s: %w", unit, err)
+	}
+	if len(known) > 0 {
+		tx.Know(key, known[0])
 	}
 	if len(known) > 0 && (known[0] != CheckedLooked || how == CheckedLooked) {
 		return nil

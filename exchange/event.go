@@ -125,8 +125,7 @@ func insertEvents(ctx context.Context, tx *sqldb.Tx, events []Event) error {
 	for i, e := range events {
 		rows[i] = []any{e.Chain, e.Ordinal, e.Kind, e.At, e.Actor, e.Detail, e.Digest}
 	}
-	if err := tx.InsertRows(ctx, `INSERT INTO event (chain, ordinal, kind, at, actor, detail, digest)`, rows, ""); err != nil {
-		return err
-	}
-	return enqueue(ctx, tx, events)
+	tx.InsertLater(`INSERT INTO event (chain, ordinal, kind, at, actor, detail, digest)`, rows)
+	enqueue(tx, events)
+	return nil
 }

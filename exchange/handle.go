@@ -181,11 +181,8 @@ func accept(ctx context.Context, tx *sqldb.Tx, r *Receipt, by Actor, number stri
 	}
 	r.Note = note
 	if d.Unit != "" {
-		_, err = tx.ExecContext(ctx, `INSERT INTO incoming (unit, dispatch_id, arrival_number, arrived_on, state, accepted_by, changed_at)
-			VALUES ($1, $2, $3, $4, 'accepted', $5, $6)`, d.Unit, d.ID, number, on, by.String(), tx.Now.UnixMicro())
-		if err != nil {
-			return fmt.Errorf("register arrival of dispatch %d: %w", d.ID, err)
-		}
+		tx.InsertLater(`INSERT INTO incoming (unit, dispatch_id, arrival_number, arrived_on, state, accepted_by, changed_at)`,
+			[][]any{{d.Unit, d.ID, number, on, Accepted, by.String(), tx.Now.UnixMicro()}})
 	}
 	detail := acceptance{Number: number, On: on, SHA256: string(r.Document.SealedPDF), Mail: mail, EML: r.eml, Series: book.ID}
 	err = r.act(ctx, tx, string(Accepted), by, detail, func(d *Dispatch) { d.ArrivalNumber, d.ArrivedOn = number, on })
@@ -234,11 +231,16 @@ func arrivalNumber(ctx context.Context, tx *sqldb.Tx, d *Dispatch, on *string, t
 	if had != nil {
 		*on = had.On
 	}
+	owner := fmt.Sprint(refKind, int64(d.ID))
+	if had == nil && told == "" {
+		if book, ok, err := takeArrival(ctx, tx, d.Unit, yearOf(*on), owner, by); ok || err != nil {
+			return book, fmt.Sprint(book.Last), "", err
+		}
+	}
 	r, err := series(ctx, tx, d.Unit, yearOf(*on), IncomingBook, "")
 	if err != nil {
 		return book, "", "", err
 	}
-	owner := fmt.Sprint(refKind, int64(d.ID))
 	if had != nil && had.Number != "" {
 		if r.Mode == IssuedHere && r.Last > 0 {
 			return r, had.Number, "", claimReserved(ctx, tx, r, had.Number, owner)

@@ -77,13 +77,13 @@ func runsOf(events []Event) []run {
 }
 
 // enqueue leaves word for the log, in the transaction that writes the events.
-func enqueue(ctx context.Context, tx *sqldb.Tx, events []Event) error {
+func enqueue(tx *sqldb.Tx, events []Event) {
 	runs := runsOf(events)
 	rows := make([][]any, len(runs))
 	for i, r := range runs {
 		rows[i] = []any{r.Chain, r.Chains, r.Ordinal, r.Ordinals}
 	}
-	return tx.InsertRows(ctx, `INSERT INTO log_queue (chain, chains, ordinal, ordinals)`, rows, "")
+	tx.InsertLater(`INSERT INTO log_queue (chain, chains, ordinal, ordinals)`, rows)
 }
 
 // encodeRuns writes four varints a run, chains as the difference to the run before.

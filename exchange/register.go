@@ -178,6 +178,22 @@ func takeNext(ctx context.Context, tx *sqldb.Tx, r Series, reference func(int64)
 	return n, insertNumber(ctx, tx, r, n, reference(n), owner, state, by)
 }
 
+// takeArrival takes the next số đến of a unit in one statement, where its series is there, is issued here and not blocked.
+func takeArrival(ctx context.Context, tx *sqldb.Tx, unit recipients.UnitCode, year int, owner string, by Actor) (r Series, ok bool, err error) {
+	var found []Series
+	err = tx.SelectContext(ctx, &found, `UPDATE register_series SET last = last + 1 WHERE agency = $1 AND year = $2 AND book = $3 AND name = ''
+		AND mode = $4 AND NOT EXISTS (SELECT 1 FROM series_blocked b WHERE b.series_id = register_series.id)
+		RETURNING id, agency, year, book, name, mode, last, scheme`, unit, year, IncomingBook, IssuedHere)
+	if err != nil {
+		return r, false, fmt.Errorf("next arrival of %s %d: %w", unit, year, err)
+	}
+	if len(found) == 0 {
+		return r, false, nil
+	}
+	r = found[0]
+	return r, true, insertNumber(ctx, tx, r, r.Last, fmt.Sprint(r.Last), owner, "taken", by)
+}
+
 func insertNumber(ctx context.Context, tx *sqldb.Tx, r Series, n int64, reference, owner, state string, by Actor) error {
 	res, err := tx.ExecContext(ctx, `INSERT INTO register_number (series_id, number, reference, owner, state, taken_at, taken_by)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (series_id, reference) DO NOTHING`,

@@ -279,7 +279,21 @@ type arrival struct {
 	By       string     `db:"actor"`
 }
 
+// noneRestored is what a transaction knows by that no backup was restored.
+type noneRestored struct{}
+
 func restoredArrival(ctx context.Context, tx *sqldb.Tx, d *Dispatch) (*arrival, error) {
+	if tx.Known(noneRestored{}) != nil {
+		return nil, nil
+	}
+	var some []int
+	if err := tx.SelectContext(ctx, &some, `SELECT 1 FROM restored_arrival LIMIT 1`); err != nil {
+		return nil, err
+	}
+	if len(some) == 0 {
+		tx.Know(noneRestored{}, true)
+		return nil, nil
+	}
 	var found []arrival
 	err := tx.SelectContext(ctx, &found, `SELECT dispatch_id, number, arrived_on, actor FROM restored_arrival WHERE dispatch_id = $1 AND unit = $2`, d.ID, d.Unit)
 	if err != nil || len(found) == 0 {

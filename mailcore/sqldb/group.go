@@ -124,7 +124,7 @@ func (g *group) runOne(ctx context.Context, t *sqlx.Tx, j *job) error {
 		return err
 	}
 	tx.fault = g.db.fault
-	if j.call(tx) {
+	if j.call(tx, true) {
 		_, err := tx.ExecContext(ctx, "RELEASE one")
 		return err
 	}

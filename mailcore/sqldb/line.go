@@ -20,11 +20,14 @@ type job struct {
 	done     chan struct{}
 }
 
-// call runs the closure in its part of a transaction and reports whether it may be kept.
-func (j *job) call(tx *Tx) bool {
+// call runs the closure in its part of a transaction and reports whether it may be kept. whole asks for the rows that it left
+// for later, too.
+func (j *job) call(tx *Tx, whole bool) bool {
 	func() {
 		defer func() { j.panicked, tx.fault = recover(), nil }()
-		j.err = j.fn(tx)
+		if j.err = j.fn(tx); j.err == nil && whole {
+			j.err = tx.catchUp(j.ctx, "")
+		}
 	}()
 	j.topics = tx.topics
 	return j.err == nil && j.panicked == nil

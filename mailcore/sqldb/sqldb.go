@@ -164,7 +164,21 @@ type Tx struct {
 	shared  bool    // with other closures, which a statement cut short would roll back, too
 	topics  []string
 	told    []any
+	later   []laterRows // rows that InsertLater left
+	known   map[any]any // what Know was told
 }
+
+// Know keeps a value until the end of the transaction, also for the closures that share it: what was asked and hardly changes, such as the
+// calendar, is then asked once. Only what stays true when this closure fails may be kept.
+func (tx *Tx) Know(key, value any) {
+	if tx.known == nil {
+		tx.known = map[any]any{}
+	}
+	tx.known[key] = value
+}
+
+// Known returns what Know kept, nil for nothing.
+func (tx *Tx) Known(key any) any { return tx.known[key] }
 
 func (tx *Tx) ctx(ctx context.Context) context.Context {
 	if tx.shared {
@@ -192,8 +206,15 @@ func (tx *Tx) plain() sqlx.QueryerContext {
 
 // ExecContext runs a statement.
 func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return tx.exec(ctx, true, query, args...)
+}
+
+func (tx *Tx) exec(ctx context.Context, keep bool, query string, args ...any) (sql.Result, error) {
 	if tx.tx == nil {
 		return nil, errors.New("a statement that changes something needs Read's or Write's transaction")
+	}
+	if err := tx.catchUp(ctx, query); err != nil {
+		return nil, err
 	}
 	if tx.fault != nil {
 		if err := tx.fault("statement"); err != nil {
@@ -201,6 +222,10 @@ func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 		}
 	}
 	ctx = tx.ctx(ctx)
+	if !keep {
+		tx.pool.ran.Add(1)
+		return tx.tx.ExecContext(ctx, query, args...)
+	}
 	s, err := tx.statement(ctx, query)
 	if err != nil {
 		return nil, err
@@ -213,6 +238,9 @@ func (tx *Tx) ExecContext(ctx context.Context, query string, args ...any) (sql.R
 
 // GetContext scans one row into dest, sql.ErrNoRows when there is none.
 func (tx *Tx) GetContext(ctx context.Context, dest any, query string, args ...any) error {
+	if err := tx.catchUp(ctx, query); err != nil {
+		return err
+	}
 	ctx = tx.ctx(ctx)
 	s, err := tx.statement(ctx, query)
 	if err != nil {
@@ -226,6 +254,9 @@ func (tx *Tx) GetContext(ctx context.Context, dest any, query string, args ...an
 
 // SelectContext scans all rows into the slice dest.
 func (tx *Tx) SelectContext(ctx context.Context, dest any, query string, args ...any) error {
+	if err := tx.catchUp(ctx, query); err != nil {
+		return err
+	}
 	ctx = tx.ctx(ctx)
 	s, err := tx.statement(ctx, query)
 	if err != nil {
@@ -239,6 +270,9 @@ func (tx *Tx) SelectContext(ctx context.Context, dest any, query string, args ..
 
 // QueryxContext returns rows for large results; the caller closes them before the next statement of this Tx.
 func (tx *Tx) QueryxContext(ctx context.Context, query string, args ...any) (*sqlx.Rows, error) {
+	if err := tx.catchUp(ctx, query); err != nil {
+		return nil, err
+	}
 	return tx.tx.QueryxContext(tx.ctx(ctx), query, args...)
 }
 
@@ -346,6 +380,9 @@ func (db *DB) oncePostgres(ctx context.Context, fn func(tx *Tx) error) ([]string
 	defer end()
 	tx := &Tx{Now: db.Now(), tx: t, pool: db.write, dialect: db.dialect, fault: db.fault}
 	if err := fn(tx); err != nil {
+		return nil, err
+	}
+	if err := tx.catchUp(ctx, ""); err != nil {
 		return nil, err
 	}
 	if err := t.Commit(); err != nil {

@@ -35,7 +35,7 @@ func (db *DB) runPostgres(batch []*job) {
 	n, err := db.together(batch)
 	switch {
 	case err == nil:
-	case isTransient(err), errors.Is(err, pq.ErrInFailedTransaction): // alone each holds no more rows than it needs itself
+	case isTransient(err), errors.Is(err, pq.ErrInFailedTransaction), errors.Is(err, errLater): // alone each holds no more rows than it needs itself
 		for _, j := range batch {
 			db.runAlone(j)
 		}
@@ -55,7 +55,10 @@ func (db *DB) runAlone(j *job) {
 	j.err = db.writePostgres(j.ctx, j.fn)
 }
 
-var errPanicked = errors.New("closure panicked")
+var (
+	errPanicked = errors.New("closure panicked")
+	errLater    = errors.New("rows left for later") // of some closure: nobody knows which
+)
 
 // together runs the closures in one transaction. After an error nothing was kept, unless the commit brought it; the number says which
 // closure failed, and is theirs all when it was none.
@@ -66,17 +69,21 @@ func (db *DB) together(batch []*job) (int, error) {
 		return len(batch), fmt.Errorf("begin to write: %w", err)
 	}
 	defer end()
+	tx := &Tx{}
 	for i, j := range batch {
 		if j.err = j.ctx.Err(); j.err != nil {
 			continue
 		}
-		tx := &Tx{Now: db.Now(), tx: t, pool: db.write, dialect: Postgres, fault: db.fault, shared: true}
-		if !j.call(tx) {
+		tx = &Tx{Now: db.Now(), tx: t, pool: db.write, dialect: Postgres, fault: db.fault, shared: true, later: tx.later, known: tx.known}
+		if !j.call(tx, false) {
 			if j.panicked != nil {
 				return i, errPanicked
 			}
 			return i, j.err
 		}
+	}
+	if err := tx.catchUp(ctx, ""); err != nil {
+		return len(batch), errors.Join(errLater, err)
 	}
 	if err := t.Commit(); err != nil {
 		return len(batch), fmt.Errorf("commit: %w", err)

@@ -333,3 +333,51 @@ func TestCloseTurnsAwayWhoWaits(t *testing.T) {
 		}
 	})
 }
+
+const laterBlob = `INSERT INTO blob (digest, size, touched_at)`
+
+// Rows left for later are there for whoever asks, and a refused one is the error of the closure that left it.
+func TestRowsLeftForLater(t *testing.T) {
+	mailtest.ForEachDB(t, func(t *testing.T, db *sqldb.DB) {
+		ctx := context.Background()
+		if err := db.Write(ctx, func(tx *sqldb.Tx) error {
+			tx.InsertLater(laterBlob, [][]any{{"d0", 1, 0}, {"d1", 1, 0}})
+			var n int
+			if err := tx.GetContext(ctx, &n, `SELECT count(*) FROM blob`); err != nil || n != 2 {
+				t.Errorf("%d rows in the transaction, %v", n, err)
+			}
+			tx.InsertLater(laterBlob, [][]any{{"d2", 1, 0}})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Write(ctx, func(tx *sqldb.Tx) error { tx.InsertLater(laterBlob, [][]any{{"d0", 1, 0}}); return nil }); !sqldb.IsUnique(err) {
+			t.Errorf("a row that is there: %v", err)
+		}
+		if err := db.Write(ctx, func(tx *sqldb.Tx) error {
+			tx.InsertLater(laterBlob, [][]any{{"lost", 1, 0}})
+			return errors.New("boom")
+		}); err == nil {
+			t.Error("no error")
+		}
+		q := newQueue(t, db, "k")
+		for i := range 12 {
+			if i == 7 {
+				q.add(ctx, "k", func(err error) {
+					if !sqldb.IsUnique(err) {
+						t.Errorf("a row that is there, in a batch: %v", err)
+					}
+				}, func(tx *sqldb.Tx) error { tx.InsertLater(laterBlob, [][]any{{"d1", 1, 0}}); return nil })
+				continue
+			}
+			q.add(ctx, "k", q.want("write", nil), func(tx *sqldb.Tx) error {
+				tx.InsertLater(laterBlob, [][]any{{fmt.Sprint("k", i), 1, 0}})
+				return nil
+			})
+		}
+		q.run()
+		if n := count(t, db); n != 14 {
+			t.Errorf("%d rows, want 14", n)
+		}
+	})
+}
