@@ -25,8 +25,8 @@ import (
 
 // These tests drive the built binary with programs from Debian, as other people's clients and judges would.
 
-// program is the binary that "make build" made.
-func program(t *testing.T) string {
+// builtProgram is the binary that "make build" made.
+func builtProgram(t *testing.T) string {
 	t.Helper()
 	path, err := filepath.Abs("../../bin/congvan")
 	if err != nil {
@@ -101,7 +101,7 @@ func newProvince(t *testing.T) *province {
 func prepareProvince(t *testing.T, directory string) *province {
 	t.Helper()
 	dir := t.TempDir()
-	p := &province{dir: dir, bin: program(t), data: filepath.Join(dir, "tinh"), passwords: map[string]string{},
+	p := &province{dir: dir, bin: builtProgram(t), data: filepath.Join(dir, "tinh"), passwords: map[string]string{},
 		smtp: mailtest.FreePort(t), submission: mailtest.FreePort(t), imap: mailtest.FreePort(t), submissions: mailtest.FreePort(t), imaps: mailtest.FreePort(t)}
 	units, err := filepath.Abs(directory)
 	if err != nil {
@@ -382,7 +382,7 @@ func kills() int {
 }
 
 func TestE2EKilledAtAnyMomentItGoesOn(t *testing.T) {
-	bin, cache := program(t), t.TempDir()
+	bin, cache := builtProgram(t), t.TempDir()
 	whole := filepath.Join(t.TempDir(), "whole")
 	start := time.Now()
 	command(t, "/", "", bin, "demo", "--once", "--data", whole)
@@ -461,7 +461,7 @@ func phrasesOnlyIn(t *testing.T, secret string) (phrases []string) {
 
 // A secret document must leave nothing behind, in any file, in any encoding.
 func TestE2ENothingOfASecretDocumentStays(t *testing.T) {
-	bin, dir := program(t), filepath.Join(t.TempDir(), "demo")
+	bin, dir := builtProgram(t), filepath.Join(t.TempDir(), "demo")
 	command(t, "/", "", bin, "demo", "--once", "--data", dir)
 	secret, err := filepath.Abs("testdata/demo/08-cong-van-mat.pdf")
 	if err != nil {
@@ -512,7 +512,7 @@ func TestE2ENothingOfASecretDocumentStays(t *testing.T) {
 }
 
 func TestE2EDemoTellsAFailedCopyByItsExitCode(t *testing.T) {
-	bin, dir := program(t), filepath.Join(t.TempDir(), "demo")
+	bin, dir := builtProgram(t), filepath.Join(t.TempDir(), "demo")
 	out, err := try("/", "", bin, "demo", "--once", "--data", dir, "--refuse", "vanthu@btttt.test")
 	if err == nil || !strings.Contains(out, "Bộ Thông tin và Truyền thông: CHƯA ĐẾN") {
 		t.Errorf("%v\n%s", err, out)
