@@ -340,7 +340,7 @@ func TestAccountsAreOpenedOnceAndPasswordsChanged(t *testing.T) {
 	if out := mustRun(t, "", "account", "add", "--data", dir, "--unit", "snv"); !strings.Contains(out, "snv@kontum.test") {
 		t.Error(out)
 	}
-	if code, _, errOut := congvan(t, "", "account", "add", "--data", dir, "--unit", "snv"); code != 1 || !strings.Contains(errOut, "đã có người dùng") {
+	if code, _, errOut := congvan(t, "", "account", "add", "--data", dir, "--unit", "snv"); code != 1 || !strings.Contains(errOut, "không cấp lại") {
 		t.Errorf("exit %d: %s", code, errOut)
 	}
 	mustRun(t, "", "account", "add", "nvan.snv@kontum.test", "--data", dir, "--unit", "snv", "--name", "Nguyễn Văn Ẩn Danh")
