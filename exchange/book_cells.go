@@ -145,22 +145,31 @@ func outgoingCells(n *bookLine, who recipientCells, sent sentCells) []string {
 	return []string{n.Reference, dayMonthYear(n.IssuedOn), n.title(), n.Signer, to, filed, count, dayMonthYear(moved), received, outgoingNote(n, sent)}
 }
 
-func outgoingNote(n *bookLine, sent sentCells) string {
-	var notes []string
-	say := func(when bool, format string, args ...any) {
-		if when {
-			notes = append(notes, fmt.Sprintf(format, args...))
-		}
+// bookNotes are what the column of notes says.
+type bookNotes []string
+
+func (b *bookNotes) say(when bool, format string, args ...any) {
+	if when {
+		*b = append(*b, fmt.Sprintf(format, args...))
 	}
-	say(n.Urgency != "", "%s", n.Urgency)
-	say(n.State == "reserved", "Đã lấy số, chưa có văn bản")
-	say(n.State == "voided", "Bỏ số: %s", n.Reason)
-	say(n.State == "taken" && (n.DocState == Registered || n.DocState == Sealed), "Chưa phát hành")
-	say(n.Owner == onPaper, "Bản giấy")
-	say(sent.recalled > 0, "Thu hồi %d bản", sent.recalled)
-	say(sent.refused > 0, "Trả lại %d bản", sent.refused)
-	say(sent.missing > 0, "Chưa đến %d bản", sent.missing)
-	say(n.Note != "", "%s", n.Note)
+}
+
+// notes begins with what entries of every book may have.
+func (n *bookLine) notes() (notes bookNotes) {
+	notes.say(n.Urgency != "", "%s", n.Urgency)
+	notes.say(n.State == "reserved", "Đã lấy số, chưa có văn bản")
+	notes.say(n.State == "voided", "Bỏ số: %s", n.Reason)
+	return notes
+}
+
+func outgoingNote(n *bookLine, sent sentCells) string {
+	notes := n.notes()
+	notes.say(n.State == "taken" && (n.DocState == Registered || n.DocState == Sealed), "Chưa phát hành")
+	notes.say(n.Owner == onPaper, "Bản giấy")
+	notes.say(sent.recalled > 0, "Thu hồi %d bản", sent.recalled)
+	notes.say(sent.refused > 0, "Trả lại %d bản", sent.refused)
+	notes.say(sent.missing > 0, "Chưa đến %d bản", sent.missing)
+	notes.say(n.Note != "", "%s", n.Note)
 	return strings.Join(notes, "; ")
 }
 
@@ -313,21 +322,13 @@ func (n *bookLine) progress() string {
 func writtenDay(t time.Time) string { return t.In(hanoi).Format("02/01/2006") }
 
 func incomingNote(n *bookLine, given *assignmentNote) string {
-	var notes []string
-	say := func(when bool, format string, args ...any) {
-		if when {
-			notes = append(notes, fmt.Sprintf(format, args...))
-		}
-	}
-	say(n.Urgency != "", "%s", n.Urgency)
-	say(n.State == "reserved", "Đã lấy số, chưa có văn bản")
-	say(n.State == "voided", "Bỏ số: %s", n.Reason)
-	say(n.State == rowWaiting, "Chờ số đến")
-	say(n.Owner == onPaper, "Bản giấy")
-	say(n.Handling == Refused, "Trả lại%s", prefixed(": ", given.reason))
-	say(n.Handling == Forwarded, "Chuyển tiếp%s", prefixed(": ", given.reason))
-	say(n.Transport == Recalled, "Đã thu hồi")
-	say(n.Transport == Superseded, "Đã thay thế")
-	say(n.Note != "", "%s", n.Note)
+	notes := n.notes()
+	notes.say(n.State == rowWaiting, "Chờ số đến")
+	notes.say(n.Owner == onPaper, "Bản giấy")
+	notes.say(n.Handling == Refused, "Trả lại%s", prefixed(": ", given.reason))
+	notes.say(n.Handling == Forwarded, "Chuyển tiếp%s", prefixed(": ", given.reason))
+	notes.say(n.Transport == Recalled, "Đã thu hồi")
+	notes.say(n.Transport == Superseded, "Đã thay thế")
+	notes.say(n.Note != "", "%s", n.Note)
 	return strings.Join(notes, "; ")
 }

@@ -71,7 +71,7 @@ func (h *Handover) box(s *paper.Sheet) {
 			if name == "INBOX" {
 				name = "Hộp thư đến"
 			}
-			s.Row("", []string{name, fmt.Sprint(f.Messages), bytesText(f.Bytes), dayOf(f.Oldest), dayOf(f.Newest)})
+			s.Row("", []string{name, fmt.Sprint(f.Messages), bytesText(f.Bytes), writtenDay(f.Oldest), writtenDay(f.Newest)})
 		}
 		s.SetY(s.GetY() + 2)
 	}
@@ -88,7 +88,7 @@ func (h *Handover) duties(s *paper.Sheet) {
 		s.Table([]paper.Column{{Title: "Số, ký hiệu", Width: 32}, {Title: "Trích yếu", Width: 62}, {Title: "Số đến", Width: 14, Centre: true}, {Title: "Tình trạng", Width: 40}, {Title: "Hạn", Width: 24, Centre: true}}, false)
 		s.TableHead()
 		for _, d := range h.Duties {
-			due := dayOf(time.UnixMicro(d.Deadline))
+			due := writtenDay(time.UnixMicro(d.Deadline))
 			if d.Deadline < h.At.UnixMicro() {
 				due += "\n(quá hạn)"
 			}
@@ -120,8 +120,6 @@ func (h *Handover) signatures(s *paper.Sheet) {
 		s.Middle(x, e, third, 11, "I", "(Ký, ghi rõ họ tên)")
 	}
 }
-
-func dayOf(t time.Time) string { return t.In(hanoi).Format("02/01/2006") }
 
 // bytesText is a size as people read it, with a decimal comma.
 func bytesText(n int64) string {

@@ -104,51 +104,68 @@ func (d *StatusDispatch) Happened(kind string) bool {
 // Status returns the map of one document: its lines, copies and their journals.
 func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 	st := &Status{Package: []StatusItem{}, Lines: []StatusLine{}, Dispatches: []StatusDispatch{}}
-	var files []Item
-	var all []Line
-	var copies []Dispatch
-	var events []Event
-	var given []Task
-	var links map[DispatchID][]Answer
-	today := ""
-	least, greatest := id.span()
+	var rows statusRows
 	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		today = CivilDate(tx.Now)
-		if st.Document, err = document(ctx, tx, id); err != nil {
-			return err
-		}
-		if all, err = lines(ctx, tx, id); err != nil {
-			return err
-		}
-		if files, err = items(ctx, tx, id); err != nil {
-			return err
-		}
-		if err := tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2 ORDER BY line, unit, id`, least, greatest); err != nil {
-			return fmt.Errorf("dispatches of document %d: %w", id, err)
-		}
-		if err := st.sealing(ctx, tx, id); err != nil {
-			return err
-		}
-		if err := tx.SelectContext(ctx, &given, `SELECT `+taskColumns+` FROM assignment WHERE dispatch_id BETWEEN $1 AND $2 ORDER BY dispatch_id, role, officer`, least, greatest); err != nil {
-			return err
-		}
-		if links, err = answersOf(ctx, tx, id); err != nil {
-			return err
-		}
-		return tx.SelectContext(ctx, &events, `SELECT chain, kind, at, actor, detail FROM event WHERE chain BETWEEN $1 AND $2 ORDER BY chain, ordinal`, least, greatest)
+		rows, err = readStatus(ctx, tx, st, id)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	rows.tell(st)
+	return st, nil
+}
+
+// statusRows are the rows behind a Status.
+type statusRows struct {
+	files  []Item
+	lines  []Line
+	copies []Dispatch
+	events []Event
+	given  []Task
+	links  map[DispatchID][]Answer
+	today  string
+}
+
+func readStatus(ctx context.Context, tx *sqldb.Tx, st *Status, id DocumentID) (r statusRows, err error) {
+	least, greatest := id.span()
+	r.today = CivilDate(tx.Now)
+	if st.Document, err = document(ctx, tx, id); err != nil {
+		return r, err
+	}
+	if r.lines, err = lines(ctx, tx, id); err != nil {
+		return r, err
+	}
+	if r.files, err = items(ctx, tx, id); err != nil {
+		return r, err
+	}
+	if err := tx.SelectContext(ctx, &r.copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2 ORDER BY line, unit, id`, least, greatest); err != nil {
+		return r, fmt.Errorf("dispatches of document %d: %w", id, err)
+	}
+	if err := st.sealing(ctx, tx, id); err != nil {
+		return r, err
+	}
+	if err := tx.SelectContext(ctx, &r.given, `SELECT `+taskColumns+` FROM assignment WHERE dispatch_id BETWEEN $1 AND $2 ORDER BY dispatch_id, role, officer`, least, greatest); err != nil {
+		return r, err
+	}
+	if r.links, err = answersOf(ctx, tx, id); err != nil {
+		return r, err
+	}
+	err = tx.SelectContext(ctx, &r.events, `SELECT chain, kind, at, actor, detail FROM event WHERE chain BETWEEN $1 AND $2 ORDER BY chain, ordinal`, least, greatest)
+	return r, err
+}
+
+// tell fills in what the rows say.
+func (r *statusRows) tell(st *Status) {
 	if st.Document.DueAt != 0 {
 		at := time.UnixMicro(st.Document.DueAt).In(hanoi)
 		st.DueAt = &at
 	}
 	st.Reference, st.Issuer, st.State = st.Document.Reference, string(st.Document.Agency), st.Document.State
-	for _, it := range files {
+	for _, it := range r.files {
 		st.Package = append(st.Package, StatusItem{it, it.Travels(), append([]string{}, strings.Fields(it.Flags)...)})
 	}
-	for _, l := range all {
+	for _, l := range r.lines {
 		v := StatusLine{Line: l, Codes: append([]recipients.UnitCode{}, l.Codes()...)}
 		if l.DecidedAt != nil {
 			at := time.UnixMicro(*l.DecidedAt).In(hanoi)
@@ -157,20 +174,19 @@ func (s *Store) Status(ctx context.Context, id DocumentID) (*Status, error) {
 		st.Lines = append(st.Lines, v)
 	}
 	journal := map[int64][]StatusEvent{}
-	for _, e := range events {
+	for _, e := range r.events {
 		journal[e.Chain] = append(journal[e.Chain], StatusEvent{time.UnixMicro(e.At).In(hanoi), e.Kind, e.Actor, e.Detail})
 	}
-	for i := range copies {
-		v := copies[i].status(journal[int64(copies[i].ID)])
-		v.Answers = append([]Answer{}, links[copies[i].ID]...)
-		for _, t := range given {
-			if t.Dispatch == copies[i].ID {
-				v.Tasks = append(v.Tasks, StatusTask{t, !copies[i].Closed() && t.Overdue(today)})
+	for i := range r.copies {
+		v := r.copies[i].status(journal[int64(r.copies[i].ID)])
+		v.Answers = append([]Answer{}, r.links[r.copies[i].ID]...)
+		for _, t := range r.given {
+			if t.Dispatch == r.copies[i].ID {
+				v.Tasks = append(v.Tasks, StatusTask{t, !r.copies[i].Closed() && t.Overdue(r.today)})
 			}
 		}
 		st.Dispatches = append(st.Dispatches, v)
 	}
-	return st, nil
 }
 
 func (d *Dispatch) status(events []StatusEvent) StatusDispatch {

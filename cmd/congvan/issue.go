@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"congvan/exchange"
-	"congvan/exchange/intake"
 	"congvan/recipients"
 
 	"github.com/schollz/progressbar/v3"
@@ -437,14 +436,7 @@ func (res *issueResult) take(c *candidate) {
 func (d *desk) tell(res *issueResult, err error) error {
 	if err != nil {
 		res.Error, res.Hint = explain(err)
-		var e *exchange.Error
-		var p *intake.Problem
-		switch {
-		case errors.As(err, &e):
-			res.Code = e.Code
-		case errors.As(err, &p):
-			res.Code = string(p.Code)
-		}
+		res.Code = codeOf(err)
 	}
 	if d.flags.json {
 		writeJSON(d.s.out, res)

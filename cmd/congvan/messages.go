@@ -21,6 +21,19 @@ type hintError struct {
 func (e *hintError) Error() string { return e.err.Error() }
 func (e *hintError) Unwrap() error { return e.err }
 
+// codeOf is the word by which programs know an error that a clerk can mend; "" for others.
+func codeOf(err error) string {
+	var e *exchange.Error
+	var p *intake.Problem
+	switch {
+	case errors.As(err, &e):
+		return e.Code
+	case errors.As(err, &p):
+		return string(p.Code)
+	}
+	return ""
+}
+
 // clerkTexts words the errors that a clerk can mend: what happened, and what to do. %s is the error's detail.
 var clerkTexts = map[string][2]string{
 	exchange.CodeSecret:          {"Văn bản có dấu độ mật \"%s\": không được phát hành qua hệ thống này (Điều 10, Quyết định 22/2009/QĐ-UBND).", "Gửi theo quy định về bảo vệ bí mật nhà nước. Hệ thống không lưu nội dung văn bản."},

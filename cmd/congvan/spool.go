@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"congvan/exchange"
-	"congvan/exchange/intake"
 )
 
 // A spool is the folder where uploads lie until every page has passed the guard and a clerk has decided, outside stores and
@@ -66,14 +65,7 @@ func (n *spoolNote) explain(res *issueResult, err error) {
 	*n = spoolNote{ID: n.ID, State: n.State, At: n.At, By: n.By, Files: n.Files, Said: n.Said, Mail: n.Mail, Reference: res.Reference, Issuer: res.Issuer,
 		Open: res.Open, Unread: res.Unread, Suspects: res.Suspects}
 	n.Error, n.Hint = explain(err)
-	var e *exchange.Error
-	var p *intake.Problem
-	switch {
-	case errors.As(err, &e):
-		n.Code = e.Code
-	case errors.As(err, &p):
-		n.Code = string(p.Code)
-	}
+	n.Code = codeOf(err)
 	for _, d := range res.Differences {
 		if !d.Confirmed {
 			n.Differences, n.Messages = append(n.Differences, d.Field), append(n.Messages, d.Message)
