@@ -142,9 +142,19 @@ func (s *Store) taskAnswerIn(f io.Reader) *taskAnswer {
 // answerStates are the PARTSTATs of a task that say something (RFC 5545 §3.2.12).
 var answerStates = []string{"ACCEPTED", "DECLINED", "TENTATIVE", "DELEGATED", "COMPLETED", "IN-PROCESS"}
 
+// decodeCalendar reads a calendar from outside: the library panics where a line ends within its parameters.
+func decodeCalendar(data []byte) (c *ical.Calendar, err error) {
+	defer func() {
+		if bad := recover(); bad != nil {
+			c, err = nil, fmt.Errorf("calendar: %v", bad)
+		}
+	}()
+	return ical.NewDecoder(bytes.NewReader(data)).Decode()
+}
+
 // parseTaskAnswer reads a calendar as the answer of one attendee to one task of ours; nil for everything else.
 func parseTaskAnswer(data []byte, domain string) *taskAnswer {
-	c, err := ical.NewDecoder(bytes.NewReader(data)).Decode()
+	c, err := decodeCalendar(data)
 	if err != nil {
 		return nil
 	}
