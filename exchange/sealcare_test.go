@@ -409,18 +409,15 @@ func TestForgeriesOfRaisedSealsAreNamed(t *testing.T) {
 		h.care(t, 1)
 		st = h.status(t, st.Document.ID)
 		digest := st.Raised[0].Files[0].SHA256
-		path := h.files(t)[string(digest)]
-		good, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		raised := h.pinned(t)[string(digest)]
+		good := raised.read(t)
 		changed := bytes.Clone(good)
 		changed[len(changed)-9] ^= 1
 		for what, b := range map[string][]byte{"changed": changed, "the sent file": h.bytes(t, exchange.RaisedFile{SHA256: st.Package[0].SHA256}), "empty": {}} {
-			write(t, path, b)
+			raised.write(t, b)
 			named(what, "raised file 0")
 		}
-		write(t, path, good)
+		raised.write(t, good)
 		h.exec(t, `UPDATE blob SET pinned = FALSE WHERE digest = $1`, digest)
 		named("no longer kept", "no longer kept for ever")
 		h.exec(t, `UPDATE blob SET pinned = TRUE WHERE digest = $1`, digest)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -488,9 +487,15 @@ func (h *house) exchangeRows(t *testing.T, f *forger, table, key string, columns
 func TestEveryChangedFileIsNamed(t *testing.T) {
 	h := newHouseAt(t, sqldb.SQLite)
 	h.busy(t)
-	f := h.files(t)
-	if len(f) < 10 {
-		t.Fatalf("%d files", len(f))
+	f := h.pinned(t)
+	rows := 0
+	for _, p := range f {
+		if p.path == "" {
+			rows++
+		}
+	}
+	if len(f) < 10 || rows == 0 || rows == len(f) {
+		t.Fatalf("%d pinned blobs, %d of them in rows", len(f), rows)
 	}
 	named := func(what, digest string) {
 		t.Helper()
@@ -499,22 +504,17 @@ func TestEveryChangedFileIsNamed(t *testing.T) {
 			t.Errorf("%s %s: %q %v", what, digest, said, err)
 		}
 	}
-	for digest, path := range f {
-		good, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+	for digest, bytes := range f {
+		good := bytes.read(t)
 		changed := slices.Clone(good)
 		changed[len(changed)/2] ^= 1
-		for what, bytes := range map[string][]byte{"changed": changed, "cut": good[:len(good)-1], "empty": {}, "another's": []byte("%PDF-1.4")} {
-			write(t, path, bytes)
+		for what, other := range map[string][]byte{"changed": changed, "cut": good[:len(good)-1], "empty": {}, "another's": []byte("%PDF-1.4")} {
+			bytes.write(t, other)
 			named(what, digest)
 		}
-		if err := os.Remove(path); err != nil {
-			t.Fatal(err)
-		}
+		bytes.remove(t)
 		named("taken away", digest)
-		write(t, path, good)
+		bytes.write(t, good)
 	}
 	h.mustBeSound(t)
 }
@@ -527,27 +527,75 @@ func write(t *testing.T, path string, data []byte) {
 	}
 }
 
-// files are the paths of the pinned blobs.
-func (h *house) files(t *testing.T) map[string]string {
+// A pinnedBlob is where the bytes of a pinned blob lie: in a file, or in a row when path is empty.
+type pinnedBlob struct {
+	h            *house
+	digest, path string
+}
+
+// pinned are the pinned blobs by digest.
+func (h *house) pinned(t *testing.T) map[string]pinnedBlob {
 	t.Helper()
-	var digests []string
+	var rows []struct {
+		Digest string `db:"digest"`
+		Small  bool   `db:"small"`
+	}
 	err := h.db.Read(context.Background(), func(tx *sqldb.Tx) error {
-		return tx.SelectContext(context.Background(), &digests, `SELECT digest FROM blob WHERE pinned`)
+		return tx.SelectContext(context.Background(), &rows, `SELECT b.digest, y.digest IS NOT NULL AS small FROM blob b LEFT JOIN blob_bytes y ON y.digest = b.digest WHERE b.pinned`)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[string]string{}
-	for _, d := range digests {
-		err := filepath.WalkDir(h.blobDir, func(path string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() && strings.Contains(strings.ReplaceAll(strings.TrimPrefix(path, h.blobDir), "/", ""), d[4:]) {
-				out[d] = path
-			}
-			return err
-		})
-		if err != nil || out[d] == "" {
-			t.Fatalf("no file of %s: %v", d, err)
+	out := map[string]pinnedBlob{}
+	for _, r := range rows {
+		p := pinnedBlob{h: h, digest: r.Digest}
+		if !r.Small {
+			p.path = filepath.Join(h.blobDir, r.Digest[:2], r.Digest)
 		}
+		out[r.Digest] = p
 	}
 	return out
+}
+
+func (p pinnedBlob) read(t *testing.T) (data []byte) {
+	t.Helper()
+	var err error
+	if p.path != "" {
+		data, err = os.ReadFile(p.path)
+	} else {
+		err = p.h.db.Read(context.Background(), func(tx *sqldb.Tx) error {
+			return tx.GetContext(context.Background(), &data, `SELECT bytes FROM blob_bytes WHERE digest = $1`, p.digest)
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// write puts other bytes there, or the first ones again after remove.
+func (p pinnedBlob) write(t *testing.T, data []byte) {
+	t.Helper()
+	if p.path != "" {
+		write(t, p.path, data)
+		return
+	}
+	p.change(t, `INSERT INTO blob_bytes (digest, bytes) VALUES ($1, $2) ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes`, p.digest, data)
+}
+
+func (p pinnedBlob) remove(t *testing.T) {
+	t.Helper()
+	if p.path == "" {
+		p.change(t, `DELETE FROM blob_bytes WHERE digest = $1`, p.digest)
+	} else if err := os.Remove(p.path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p pinnedBlob) change(t *testing.T, query string, args ...any) {
+	t.Helper()
+	err := p.h.db.Write(context.Background(), func(tx *sqldb.Tx) error { _, err := tx.ExecContext(context.Background(), query, args...); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
 }
