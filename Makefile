@@ -34,7 +34,7 @@ pkcs11: ## the flavour for tokens and HSMs (needs gcc): bin/congvan-pkcs11, and 
 	CGO_ENABLED=1 go test -count=1 -timeout 10m -tags pkcs11 ./signing ./cmd/congvan -run 'Token|PIN'
 
 race: ## the same under the race detector
-	CGO_ENABLED=1 go test -race -short -timeout 30m ./mailcore/... ./exchange/... ./cmd/...
+	CGO_ENABLED=1 go test -race -short -timeout 120m ./mailcore/... ./exchange/... ./cmd/...
 
 check: ## format, vet, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
