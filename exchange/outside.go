@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,8 @@ const (
 	outsidePDFs  = 5         // of one mail are read …
 	outsideBytes = 100 << 20 // … of this size together
 	outsideEvery = 30 * time.Second
-	outsideTag   = "ngoai-" // in reply addresses; no copy's token has a hyphen
+	outsideRest  = 5 * time.Second // at most, between two mails
+	outsideTag   = "ngoai-"        // in reply addresses; no copy's token has a hyphen
 	outsideKey   = "outside-"
 )
 
@@ -95,6 +97,9 @@ func (s *Store) noteOutside(ctx context.Context, ev mailcore.Event, arrival mail
 	if inbox.ID != ev.Mailbox { // among the junk
 		return s.finish(ctx, ev, nil)
 	}
+	if files, err := s.mayHoldFiles(ctx, ev.Message); err != nil || !files {
+		return errors.Join(err, s.finish(ctx, ev, nil))
+	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if ok, err := s.Mail.HandledTx(ctx, tx, ev.ID); err != nil || !ok {
 			return err
@@ -106,19 +111,49 @@ func (s *Store) noteOutside(ctx context.Context, ev mailcore.Event, arrival mail
 	})
 }
 
+// mayHoldFiles reports whether a mail has more than words. Most mail has not, and need be neither noted nor read.
+func (s *Store) mayHoldFiles(ctx context.Context, id mailcore.MessageID) (bool, error) {
+	body, err := s.Mail.StoredBody(ctx, id)
+	if errors.Is(err, mailcore.ErrNoMessage) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	summary, err := mailcore.ParseSummary(body.Summary)
+	if err != nil {
+		return false, err
+	}
+	return !onlyWords(summary.Root), nil
+}
+
+// onlyWords reports whether every part is text as it is typed. A text in base64 may be anything.
+func onlyWords(p *mailcore.Part) bool {
+	if p.IsMultipart() {
+		return !slices.ContainsFunc(p.Children, func(c *mailcore.Part) bool { return !onlyWords(c) })
+	}
+	return p.Type == "text" && (p.Subtype == "plain" || p.Subtype == "html") && p.Encoding != "base64" && p.Encoding != "binary"
+}
+
 // RunOutside reads mail from outside until ctx ends.
 func (s *Store) RunOutside(ctx context.Context) error {
 	wake, end := s.db.Listen("mail_event")
 	defer end()
 	for {
-		if _, err := s.ReadOutside(ctx); err != nil && ctx.Err() == nil {
+		began := time.Now()
+		found, _, err := s.readNextOutside(ctx)
+		if err != nil && ctx.Err() == nil {
 			s.Log.Error("read mail from outside", "err", err)
+		}
+		more, rest := wake, outsideEvery
+		if found { // it rests as long as it worked: a heap of mail must not take the machine from those who read theirs
+			more, rest = nil, min(time.Since(began), outsideRest)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-wake:
-		case <-time.After(outsideEvery):
+		case <-more:
+		case <-time.After(rest):
 		}
 	}
 }
@@ -127,19 +162,28 @@ func (s *Store) RunOutside(ctx context.Context) error {
 // to end and stops no other.
 func (s *Store) ReadOutside(ctx context.Context) (proposed int, err error) {
 	for ctx.Err() == nil {
-		o, e := s.claimOutside(ctx)
-		if o == nil || e != nil {
-			return proposed, errors.Join(err, e)
-		}
-		is, e := s.readOutside(ctx, o)
+		found, is, e := s.readNextOutside(ctx)
+		err = errors.Join(err, e)
 		if is {
 			proposed++
 		}
-		if e != nil {
-			err = errors.Join(err, fmt.Errorf("mail %d from outside: %w", o.ID, e))
+		if !found {
+			break
 		}
 	}
 	return proposed, err
+}
+
+// readNextOutside reads one mail that waits, if there is one.
+func (s *Store) readNextOutside(ctx context.Context) (found, proposed bool, err error) {
+	o, err := s.claimOutside(ctx)
+	if o == nil || err != nil {
+		return false, false, err
+	}
+	if proposed, err = s.readOutside(ctx, o); err != nil {
+		err = fmt.Errorf("mail %d from outside: %w", o.ID, err)
+	}
+	return true, proposed, err
 }
 
 func (s *Store) claimOutside(ctx context.Context) (*outsideMail, error) {

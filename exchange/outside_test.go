@@ -110,6 +110,29 @@ func TestOfficialMailFromOutsideIsProposed(t *testing.T) {
 	})
 }
 
+// Mail of words alone is not even noted; a PDF that calls itself a text is one all the same.
+func TestOnlyMailWithFilesIsLookedAt(t *testing.T) {
+	forEachHouse(t, func(t *testing.T, h *house) {
+		h.readsOutside("")
+		for n, c := range []struct {
+			head, body string
+			noted      int64
+		}{
+			{"Content-Type: text/plain; charset=utf-8", "%PDF-1.4 van ban\n", 0},
+			{"Content-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: quoted-printable", "<p>ch=C3=A0o</p>\n", 0},
+			{"Content-Type: multipart/alternative; boundary=b", "--b\nContent-Type: text/plain\n\na\n--b\nContent-Type: text/html\n\n<p>a</p>\n--b--\n", 0},
+			{"Content-Type: text/plain\nContent-Transfer-Encoding: base64", "JVBERi0xLjQgdmFuIGJhbg==\n", 1},
+			{"Content-Type: multipart/mixed; boundary=b", "--b\nContent-Type: text/plain\n\na\n--b\nContent-Type: application/octet-stream\n\n%PDF-1.4 van ban\n--b--\n", 1},
+		} {
+			before := h.one(t, `SELECT count(*) FROM outside_mail`)
+			h.arrive(t, fmt.Sprintf("From: a@bo.test\nSubject: thu %d\nMIME-Version: 1.0\n%s\n\n%s", n, c.head, c.body), mailcore.Arrival{Sender: "a@bo.test", Rcpt: "stc@" + domain})
+			if got := h.one(t, `SELECT count(*) FROM outside_mail`) - before; got != c.noted {
+				t.Errorf("mail %d: %d rows, want %d", n, got, c.noted)
+			}
+		}
+	})
+}
+
 // Moving the mail itself is the same act; where the unit writes its own numbers it is asked for one.
 func TestProposalIsAcceptedByMoving(t *testing.T) {
 	forEachHouse(t, func(t *testing.T, h *house) {
