@@ -146,8 +146,8 @@ func (s *Store) RunOutside(ctx context.Context) error {
 			s.Log.Error("read mail from outside", "err", err)
 		}
 		more, rest := wake, outsideEvery
-		if found { // it rests as long as it worked: a heap of mail must not take the machine from those who read theirs
-			more, rest = nil, min(time.Since(began), outsideRest)
+		if found { // a heap of mail must not take the machine from those who read theirs: it works a quarter of the time
+			more, rest = nil, min(3*time.Since(began), outsideRest)
 		}
 		select {
 		case <-ctx.Done():
@@ -219,12 +219,11 @@ func (s *Store) readOutside(ctx context.Context, o *outsideMail) (proposed bool,
 	}
 	defer f.Close()
 	for _, pdf := range attachedPDFs(f) {
-		d, err := s.ReadArrival(ctx, pdf.Name, pdf.data)
+		d, err := s.readArrival(ctx, pdf)
 		if err != nil {
 			return false, err
 		}
 		if d != nil {
-			d.File = pdf.Name
 			return true, s.propose(ctx, o, d, pdf.data)
 		}
 	}

@@ -110,6 +110,29 @@ func TestOfficialMailFromOutsideIsProposed(t *testing.T) {
 	})
 }
 
+// A document that comes to many units is read once and proposed to each; one with a mark of secrecy is read each time.
+func TestDocumentOfManyMailsIsReadOnce(t *testing.T) {
+	forEachHouse(t, func(t *testing.T, h *house) {
+		ctx, reads := context.Background(), 0
+		for _, secrecy := range []string{"", "Mật"} {
+			h.readsOutside(secrecy)
+			read := h.ReadArrival
+			h.ReadArrival = func(ctx context.Context, name string, pdf []byte) (*exchange.ArrivalDraft, error) {
+				reads++
+				return read(ctx, name, pdf)
+			}
+			reads = 0
+			for _, unit := range []string{"stc", "snv", "syt"} {
+				h.fromOutside(t, unit, "%PDF-1.4 van ban"+secrecy, "%PDF-1.4 van ban"+secrecy)
+			}
+			n, err := h.ReadOutside(ctx)
+			if want := map[string][2]int{"": {3, 1}, "Mật": {3, 3}}[secrecy]; err != nil || n != want[0] || reads != want[1] {
+				t.Errorf("secrecy %q: %d proposals of %d reads, %v", secrecy, n, reads, err)
+			}
+		}
+	})
+}
+
 // Mail of words alone is not even noted; a PDF that calls itself a text is one all the same.
 func TestOnlyMailWithFilesIsLookedAt(t *testing.T) {
 	forEachHouse(t, func(t *testing.T, h *house) {

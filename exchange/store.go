@@ -65,6 +65,7 @@ type Options struct {
 type Store struct {
 	Options
 	verdicts sync.Map // of main files, by digest: what letters tell about their seals
+	arrivals readOnce
 	db       *sqldb.DB
 
 	clock tended
