@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,6 +72,27 @@ func (s *Store) openMail(ctx context.Context, ev mailcore.Event) (io.ReadCloser,
 		return nil, fmt.Errorf("mail %d of mailbox %d is gone", ev.UID, ev.Mailbox)
 	}
 	return s.Mail.Blobs().Open(stored[0].Digest)
+}
+
+// structure is the body of a mail and its parts, known since it came; nil when it is gone.
+func (s *Store) structure(ctx context.Context, id mailcore.MessageID) (*mailcore.Body, *mailcore.Part, error) {
+	body, err := s.Mail.StoredBody(ctx, id)
+	if errors.Is(err, mailcore.ErrNoMessage) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	summary, err := mailcore.ParseSummary(body.Summary)
+	if err != nil {
+		return nil, nil, err
+	}
+	return body, summary.Root, nil
+}
+
+// hasPart reports whether a mail has a part of that type, at any depth but not within a mail that it brings along.
+func hasPart(p *mailcore.Part, kind, subkind string) bool {
+	return p.Type == kind && p.Subtype == subkind || slices.ContainsFunc(p.Children, func(c *mailcore.Part) bool { return hasPart(c, kind, subkind) })
 }
 
 // A proof is the mail that an act came by: its bytes are kept for ever, and the event names their digest.

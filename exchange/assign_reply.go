@@ -52,12 +52,8 @@ func (s *Store) handleTaskAnswer(ctx context.Context, ev mailcore.Event, arrival
 	if arrival.AuthAs == "" {
 		return false, nil
 	}
-	f, err := s.openMail(ctx, ev)
+	answer, err := s.taskAnswer(ctx, ev.Message)
 	if err != nil {
-		return false, err
-	}
-	answer := s.taskAnswerIn(f)
-	if err := f.Close(); err != nil {
 		return false, err
 	}
 	if answer == nil || answer.officer != arrival.AuthAs {
@@ -76,6 +72,21 @@ func (s *Store) handleTaskAnswer(ctx context.Context, ev mailcore.Event, arrival
 		return true, s.taskReply(ctx, ev, answer.dispatch, by, reply.Reply{Act: act})
 	}
 	return true, s.noteTaskAnswer(ctx, ev, by, answer)
+}
+
+// taskAnswer reads the answer to a task of ours from a mail; nil for none, as for nearly every mail: its structure says whether there is
+// a calendar to be read.
+func (s *Store) taskAnswer(ctx context.Context, id mailcore.MessageID) (*taskAnswer, error) {
+	body, root, err := s.structure(ctx, id)
+	if root == nil || err != nil || !hasPart(root, "text", "calendar") {
+		return nil, err
+	}
+	f, err := s.Mail.OpenBody(body)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return s.taskAnswerIn(f), nil
 }
 
 // answersCurrent reports whether the officer works on the copy by the assignment that is answered: what is said of an older one no

@@ -105,3 +105,39 @@ func FuzzTaskAnswer(f *testing.F) {
 	f.Add("BEGIN:VTODO:x\r\nATTENDEE;=:\r\n")
 	f.Fuzz(func(t *testing.T, text string) { exchange.ParseTaskAnswer([]byte(text), domain) })
 }
+
+// Internal mail that a quick reader moved or deleted before its arrival was looked at is no trouble.
+func TestMailThatLeftBeforeItWasLookedAt(t *testing.T) {
+	forEachHouse(t, func(t *testing.T, h *house) {
+		ctx := context.Background()
+		a, box, _ := h.inbox(t, "stc")
+		trash, err := h.mail.Mailbox(ctx, a.ID, "Thùng rác")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, leave := range []func(uid mailcore.UID) error{
+			func(uid mailcore.UID) error {
+				_, err := h.mail.MoveMessages(ctx, a, box.ID, []mailcore.UID{uid}, trash.ID)
+				return err
+			},
+			func(uid mailcore.UID) error { _, err := h.mail.Expunge(ctx, a, box.ID, []mailcore.UID{uid}); return err },
+		} {
+			b, err := h.mail.SaveBody(ctx, strings.NewReader(fmt.Sprintf("From: a@%s\r\nSubject: thu %d\r\n\r\nchao\r\n", domain, n)), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			arrival := mailcore.Arrival{Sender: "snv@" + domain, Rcpt: "stc@" + domain, AuthAs: "snv@" + domain}
+			placed, err := h.mail.Deliver(ctx, b, []mailcore.Copy{{Account: a.ID, Arrived: &arrival}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := h.mail.ChangeFlags(ctx, a, box.ID, []mailcore.UID{placed[0].UID}, mailcore.FlagsAdd, []string{mailcore.FlagDeleted}); err != nil {
+				t.Fatal(err)
+			}
+			if err := leave(placed[0].UID); err != nil {
+				t.Fatal(err)
+			}
+			h.handle(t)
+		}
+	})
+}

@@ -87,8 +87,11 @@ func (s *Store) noteOutside(ctx context.Context, ev mailcore.Event, arrival mail
 		return s.finish(ctx, ev, nil)
 	}
 	a, err := s.Mail.AccountByID(ctx, ev.Account)
-	if err != nil || a.Kind != mailcore.Unit {
-		return errors.Join(err, s.finish(ctx, ev, nil))
+	if err != nil {
+		return err
+	}
+	if a.Kind != mailcore.Unit {
+		return s.finish(ctx, ev, nil)
 	}
 	inbox, err := s.Mail.Mailbox(ctx, a.ID, mailcore.Inbox)
 	if err != nil {
@@ -97,8 +100,12 @@ func (s *Store) noteOutside(ctx context.Context, ev mailcore.Event, arrival mail
 	if inbox.ID != ev.Mailbox { // among the junk
 		return s.finish(ctx, ev, nil)
 	}
-	if files, err := s.mayHoldFiles(ctx, ev.Message); err != nil || !files {
-		return errors.Join(err, s.finish(ctx, ev, nil))
+	_, root, err := s.structure(ctx, ev.Message)
+	if err != nil {
+		return err
+	}
+	if root == nil || onlyWords(root) { // as most mail: it need be neither noted nor read
+		return s.finish(ctx, ev, nil)
 	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if ok, err := s.Mail.HandledTx(ctx, tx, ev.ID); err != nil || !ok {
@@ -109,22 +116,6 @@ func (s *Store) noteOutside(ctx context.Context, ev mailcore.Event, arrival mail
 			a.Unit, a.ID, ev.Mailbox, ev.UID, ev.Message, arrival.Sender, arrival.From, newSecret(), outsideWaiting, ev.At.UnixMicro(), tx.Now.UnixMicro())
 		return err
 	})
-}
-
-// mayHoldFiles reports whether a mail has more than words. Most mail has not, and need be neither noted nor read.
-func (s *Store) mayHoldFiles(ctx context.Context, id mailcore.MessageID) (bool, error) {
-	body, err := s.Mail.StoredBody(ctx, id)
-	if errors.Is(err, mailcore.ErrNoMessage) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	summary, err := mailcore.ParseSummary(body.Summary)
-	if err != nil {
-		return false, err
-	}
-	return !onlyWords(summary.Root), nil
 }
 
 // onlyWords reports whether every part is text as it is typed. A text in base64 may be anything.
