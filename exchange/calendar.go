@@ -138,17 +138,12 @@ func (s *Store) ChangeCalendar(ctx context.Context, by Actor, ch worktime.Change
 		return nil, err
 	}
 	var e *CalendarEntry
-	for try := range 3 {
-		err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
-			e, err = changeCalendar(ctx, tx, by, ch)
-			return err
-		})
-		if err == nil {
-			break
-		}
-		if !sqldb.IsUnique(err) || try == 2 { // somebody else changed it at the same moment
-			return nil, fmt.Errorf("change the calendar: %w", err)
-		}
+	err := s.writeGateway(ctx, func(tx *sqldb.Tx) (err error) {
+		e, err = changeCalendar(ctx, tx, by, ch)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("change the calendar: %w", err)
 	}
 	if len(e.What) > 0 {
 		s.Log.Info("calendar changed", "version", e.Version, "lines", len(e.What), "by", by.String())

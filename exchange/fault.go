@@ -132,7 +132,7 @@ func (s *Store) reportFault(ctx context.Context, account mailcore.Account, kind 
 	if f.Kind == "" {
 		f.Kind = kindOf(f.Subject + "\n" + f.Words)
 	}
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err := s.writeGateway(ctx, func(tx *sqldb.Tx) error {
 		var known []FaultReport
 		if event != 0 {
 			if err := tx.SelectContext(ctx, &known, `SELECT `+faultColumns+` FROM fault WHERE mail_event = $1`, event); err != nil {
@@ -329,7 +329,7 @@ func (s *Store) AnswerFault(ctx context.Context, by Actor, id int64, to FaultSta
 	}
 	var f *FaultReport
 	changed := false
-	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+	err := s.writeGateway(ctx, func(tx *sqldb.Tx) (err error) {
 		if f, err = faultReport(ctx, tx, id); err != nil {
 			return err
 		}

@@ -130,7 +130,7 @@ func (s *Store) handOverOnce(ctx context.Context, by Actor, o HandoverOrder, has
 	if h.Inventory, err = s.Mail.SaveBytes(ctx, inventory); err != nil {
 		return nil, fmt.Errorf("store inventory: %w", err)
 	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.writeGateway(ctx, func(tx *sqldb.Tx) error {
 		ended, err := s.Mail.HandOverTx(ctx, tx, h.Mailbox, hash, listed)
 		if err != nil {
 			return err

@@ -258,11 +258,11 @@ func (s *Store) kept(ctx context.Context, d *departure) error {
 		return err
 	}
 	for _, box := range boxes {
-		rows, _, err := s.Mail.Rows(ctx, box.ID)
+		st, err := s.Mail.MailboxStatus(ctx, box.ID)
 		if err != nil {
 			return err
 		}
-		d.Messages += len(rows)
+		d.Messages += st.Messages
 	}
 	q, err := s.Mail.Quota(ctx, d.account.ID)
 	if err != nil {
@@ -410,7 +410,7 @@ func (s *Store) tellLeft(ctx context.Context, d *departure, unled bool) error {
 
 // Unlock lets an account, or everybody at an IP address, try passwords again at once. It returns how many locks held.
 func (s *Store) Unlock(ctx context.Context, by Actor, who, because string) (held int, err error) {
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+	err = s.writeGateway(ctx, func(tx *sqldb.Tx) error {
 		if held, err = s.Mail.UnlockTx(ctx, tx, who); err != nil {
 			return err
 		}

@@ -16,6 +16,16 @@ import (
 // gatewayChain is the chain of events of the gateway itself: documents, and so their chains, begin at 1.
 const gatewayChain = 0
 
+// writeGateway is Write for closures that record in the gateway's chain, whose next place two nodes may want at the same moment:
+// then one of them begins again.
+func (s *Store) writeGateway(ctx context.Context, fn func(tx *sqldb.Tx) error) error {
+	for try := 1; ; try++ {
+		if err := s.db.Write(ctx, fn); !sqldb.IsUnique(err) || try == 20 {
+			return err
+		}
+	}
+}
+
 // EventNotice tells that the gateway wrote a letter about itself.
 const EventNotice = "notice"
 

@@ -34,15 +34,7 @@ const refusalColumns = `id, at, agency, actor, secrecy`
 // RefuseSecret records that a document with a mark of secrecy was refused: agency, time, actor and độ mật, nothing else.
 func (s *Store) RefuseSecret(ctx context.Context, by Actor, agency recipients.UnitCode, secrecy string) error {
 	s.Log.Info("document refused", "reason", "secret", "agency", agency, "by", by.String())
-	const tries = 20 // other nodes write events of the gateway at the same moment, rarely
-	var err error
-	for range tries {
-		err = s.db.Write(ctx, func(tx *sqldb.Tx) error { return refuseSecret(ctx, tx, by, agency, secrecy) })
-		if !sqldb.IsUnique(err) {
-			break
-		}
-	}
-	if err != nil {
+	if err := s.writeGateway(ctx, func(tx *sqldb.Tx) error { return refuseSecret(ctx, tx, by, agency, secrecy) }); err != nil {
 		return fmt.Errorf("record the refusal of a secret document of %s: %w", agency, err)
 	}
 	return nil

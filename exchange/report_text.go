@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"fmt"
-	"strings"
 
 	"congvan/exchange/paper"
 )
@@ -74,12 +73,12 @@ func (r *Report) Findings() []string {
 	}
 	out := []string{
 		fmt.Sprintf("Phát hành: %s phát hành %s văn bản, trong đó %s văn bản gửi điện tử (%s); %s bản gửi qua thư điện tử, %s bản phải gửi cách khác; thu hồi, thay thế %s bản.",
-			units, thousands(t.Documents), thousands(t.Electronic), percent(t.Electronic, t.Documents), thousands(t.Copies), thousands(t.Other), thousands(t.Recalled)),
+			units, paper.Thousands(t.Documents), paper.Thousands(t.Electronic), percent(t.Electronic, t.Documents), paper.Thousands(t.Copies), paper.Thousands(t.Other), paper.Thousands(t.Recalled)),
 		fmt.Sprintf("Tiếp nhận: %s bản đến; đã tiếp nhận %s bản, trong đó %s bản ngay trong ngày làm việc (%s); %s bản để biết đã xem; trả lại %s bản; chuyển tiếp %s bản; "+
-			"%s bản không được xử lý trong ngày đến.", thousands(t.Received), thousands(t.Accepted), thousands(t.SameDay), percent(t.SameDay, t.Accepted), thousands(t.Noted),
-			thousands(t.Refused), thousands(t.Forwarded), thousands(t.Late)),
+			"%s bản không được xử lý trong ngày đến.", paper.Thousands(t.Received), paper.Thousands(t.Accepted), paper.Thousands(t.SameDay), percent(t.SameDay, t.Accepted), paper.Thousands(t.Noted),
+			paper.Thousands(t.Refused), paper.Thousands(t.Forwarded), paper.Thousands(t.Late)),
 		fmt.Sprintf("Kiểm tra hộp thư: %s buổi làm việc; %s lượt phải kiểm tra, đã kiểm tra %s lượt (%s), không kiểm tra %s lượt, được miễn do hệ thống ngừng %s lượt.",
-			thousands(r.HalfDays), thousands(t.HalfDays), thousands(t.Checked), percent(t.Checked, t.HalfDays-t.Excused), thousands(t.Missed), thousands(t.Excused)),
+			paper.Thousands(r.HalfDays), paper.Thousands(t.HalfDays), paper.Thousands(t.Checked), percent(t.Checked, t.HalfDays-t.Excused), paper.Thousands(t.Missed), paper.Thousands(t.Excused)),
 	}
 	if len(r.Outages) == 0 {
 		return append(out, "Hệ thống hoạt động liên tục, không có thời gian ngừng.")
@@ -95,25 +94,12 @@ func (r *Report) Notes() []string {
 		"Số liệu lấy từ nhật ký sự kiện của hệ thống; lập lại từ cùng nhật ký sẽ ra cùng mã số liệu: " + r.Digest + "."}
 }
 
-// thousands writes a number with dots between thousands: 12.345.
-func thousands(n int) string {
-	text := fmt.Sprint(n)
-	var b strings.Builder
-	for i, c := range text {
-		if i > 0 && (len(text)-i)%3 == 0 {
-			b.WriteByte('.')
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
-}
-
 // cellTexts are the cells of a row as text.
 func cellTexts(row []any) []string {
 	out := make([]string, len(row))
 	for i, v := range row {
 		if n, ok := v.(int); ok {
-			out[i] = thousands(n)
+			out[i] = paper.Thousands(n)
 		} else {
 			out[i] = fmt.Sprint(v)
 		}

@@ -70,9 +70,13 @@ func (c *checker) cares(ctx context.Context, tx *sqldb.Tx) error {
 	if err := tx.SelectContext(ctx, &have, `SELECT document_id FROM seal_care`); err != nil {
 		return err
 	}
+	known := map[DocumentID]bool{}
+	for _, id := range have {
+		known[id] = true
+	}
 	for id := range c.stories {
 		story := c.stories[id]
-		if story.open() && !slices.Contains(have, id) {
+		if story.open() && !known[id] {
 			c.sayf("seal_care: the row of document %d was removed: nobody raises or renews its seal", id)
 		}
 	}

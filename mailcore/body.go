@@ -31,8 +31,8 @@ type Body struct {
 var ErrNoMessage = errors.New("no such message")
 
 // SaveBody takes the bytes of a message and reads header and structure from them, outside any transaction; it is safe to repeat.
-// Those of more than maxSmall bytes are durable when it returns, smaller ones once the Body was delivered or enqueued. limit bounds the size (blob.ErrTooLarge), 0 for none. Ugly MIME is never an error: what cannot be read is left
-// out of the summary.
+// Those of more than maxSmall bytes are durable when it returns, smaller ones once the Body was delivered or enqueued. limit bounds
+// the size (blob.ErrTooLarge), 0 for none. Ugly MIME is never an error: what cannot be read is left out of the summary.
 func (s *Store) SaveBody(ctx context.Context, r io.Reader, limit int64) (*Body, error) {
 	st, err := s.files.Stage(ctx, r, limit)
 	if err != nil {

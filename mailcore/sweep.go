@@ -275,9 +275,9 @@ func (s *Store) removeDoomed(ctx context.Context, before int64) (int, error) {
 	return total, errors.Join(err, failed)
 }
 
-// removeBlob forgets the row, a small body with it, and deletes the file in one transaction: whoever stores the same bytes meanwhile either
-// revived the row before, or waits and then finds neither, see holdBlob. Deleting one file is no file sync, and a file that
-// is gone although the commit failed harms nobody, because the row is doomed.
+// removeBlob forgets the row, a small body with it, and deletes the file in one transaction: whoever stores the same bytes
+// meanwhile either revived the row before, or waits and then finds neither, see holdBlob. Deleting one file is no file sync, and
+// a file that is gone although the commit failed harms nobody, because the row is doomed.
 func (s *Store) removeBlob(ctx context.Context, digest blob.Digest, before int64) (gone bool, err error) {
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
 		gone, err = tx.ExecOne(ctx, `DELETE FROM blob WHERE digest = $1 AND doomed_at <= $2 AND NOT pinned

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"time"
 
+	"congvan/exchange/paper"
 	"congvan/mailcore/blob"
 
 	"github.com/spf13/cobra"
@@ -49,7 +49,7 @@ func backupCommand(s *streams) *cobra.Command {
 				if asJSON {
 					return writeJSON(s.out, m)
 				}
-				fmt.Fprintf(s.out, "Đã sao lưu vào %s: %s thư và văn bản (%s), cơ sở dữ liệu %s.\n", filepath.Join(b.dir, m.Name), grouped(m.Blobs), sizeText(m.Bytes), sizeText(m.database().Size))
+				fmt.Fprintf(s.out, "Đã sao lưu vào %s: %s thư và văn bản (%s), cơ sở dữ liệu %s.\n", filepath.Join(b.dir, m.Name), paper.Thousands(m.Blobs), sizeText(m.Bytes), sizeText(m.database().Size))
 				return b.tellOmitted(in)
 			})
 		}}
@@ -89,7 +89,7 @@ func (b *backupFolder) list(asJSON bool) error {
 		fmt.Fprintf(b.s.out, "Chưa có bản sao lưu nào trong %s.\n", b.dir)
 	}
 	for _, m := range sets {
-		fmt.Fprintf(b.s.out, "%s  %s  %s thư và văn bản, %s\n", m.Name, m.Domain, grouped(m.Blobs), sizeText(m.Bytes))
+		fmt.Fprintf(b.s.out, "%s  %s  %s thư và văn bản, %s\n", m.Name, m.Domain, paper.Thousands(m.Blobs), sizeText(m.Bytes))
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (b *backupFolder) verify(ctx context.Context) error {
 	if bad > 0 {
 		return &hintError{fmt.Errorf("bản sao lưu hỏng: %d lỗi", bad), "sao lưu lại vào một thư mục mới, trên ổ đĩa khác"}
 	}
-	fmt.Fprintf(b.s.out, "%d bản sao lưu, %s thư và văn bản (%s): đều đúng.\n", len(sets), grouped(len(seen)), sizeText(total))
+	fmt.Fprintf(b.s.out, "%d bản sao lưu, %s thư và văn bản (%s): đều đúng.\n", len(sets), paper.Thousands(len(seen)), sizeText(total))
 	return nil
 }
 
@@ -158,16 +158,7 @@ func (b *backupFolder) teller(text string) func(int, int64) {
 		}
 		if now := time.Now(); now.Sub(last) > 100*time.Millisecond {
 			last = now
-			fmt.Fprintf(b.s.err, clearLine+text, grouped(n), sizeText(bytes))
+			fmt.Fprintf(b.s.err, clearLine+text, paper.Thousands(n), sizeText(bytes))
 		}
 	}
-}
-
-// grouped writes a count with points between thousands.
-func grouped(n int) string {
-	text := strconv.Itoa(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "." + text[i:]
-	}
-	return text
 }

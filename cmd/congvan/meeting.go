@@ -29,17 +29,17 @@ func meetingText(m *meeting.Meeting, err error) string {
 	case m == nil:
 		return ""
 	}
-	text := dayText(m.Day)
+	text := civil(m.Day)
 	if m.At != "" {
 		text = m.At + ", " + text
 	}
 	switch {
 	case m.Until != "" && m.Last == m.Day:
-		text = m.At + " đến " + m.Until + ", " + dayText(m.Day)
+		text = m.At + " đến " + m.Until + ", " + civil(m.Day)
 	case m.Until != "":
-		text += " đến " + m.Until + ", " + dayText(m.Last)
+		text += " đến " + m.Until + ", " + civil(m.Last)
 	case m.Last != m.Day:
-		text += " đến " + dayText(m.Last)
+		text += " đến " + civil(m.Last)
 	}
 	if m.Part != "" {
 		text = "buổi " + m.Part + ", " + text
@@ -48,13 +48,6 @@ func meetingText(m *meeting.Meeting, err error) string {
 		text += "; tại " + m.Place
 	}
 	return text + " (kèm lịch trong thư)"
-}
-
-func dayText(civil string) string {
-	if len(civil) != len("2026-11-25") {
-		return civil
-	}
-	return civil[8:] + "/" + civil[5:7] + "/" + civil[:4]
 }
 
 // setMeeting takes over what the clerk typed about the time and place. What differs from the page has to be confirmed.

@@ -174,7 +174,7 @@ func (d *pickupDesk) show(w http.ResponseWriter, r *http.Request) error {
 		View  *exchange.PickupView
 		Date  string
 		Files []pickupFile
-	}{pickupPage{Title: v.Document.Reference, Domain: d.domain}, v, dayMonthYear(v.Document.IssuedOn), nil}
+	}{pickupPage{Title: v.Document.Reference, Domain: d.domain}, v, civil(v.Document.IssuedOn), nil}
 	for i := range v.Files {
 		f := &v.Files[i]
 		size, judged, err := d.judged(r.Context(), f)
@@ -280,15 +280,6 @@ func sizeWords(n int64) string {
 		return strings.Replace(fmt.Sprintf("%.1f MB", float64(n)/(1<<20)), ".", ",", 1)
 	}
 	return fmt.Sprintf("%d KB", (n+1023)>>10)
-}
-
-// dayMonthYear is a civil date as people write it.
-func dayMonthYear(civil string) string {
-	t, err := time.Parse(time.DateOnly, civil)
-	if err != nil {
-		return civil
-	}
-	return t.Format("02/01/2006")
 }
 
 // A visitGate counts who asks and who guesses, by network, for ten minutes. It holds at most maxVisitors networks.

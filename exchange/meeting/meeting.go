@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -212,17 +211,4 @@ func onePlace(places []string) string {
 		}
 	}
 	return place
-}
-
-// Days lists the civil days from Day to Last.
-func (m *Meeting) Days() (days []string) {
-	day, err := time.Parse(time.DateOnly, m.Day)
-	for err == nil && len(days) < maxDays {
-		days = append(days, day.Format(time.DateOnly))
-		if days[len(days)-1] >= m.Last {
-			break
-		}
-		day = day.AddDate(0, 0, 1)
-	}
-	return days
 }

@@ -1,6 +1,7 @@
 package paper
 
 import (
+	"strconv"
 	"strings"
 
 	"congvan/mailcore/viettext"
@@ -61,4 +62,17 @@ func Printable(s string) string {
 		}
 		return r
 	}, viettext.NFC(s))
+}
+
+// Thousands writes a number with dots between thousands: 12.345.
+func Thousands(n int) string {
+	text := strconv.Itoa(n)
+	var b strings.Builder
+	for i, c := range text {
+		if i > 0 && (len(text)-i)%3 == 0 {
+			b.WriteByte('.')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
 }

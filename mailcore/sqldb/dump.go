@@ -41,7 +41,7 @@ func (db *DB) dumpSQLite(ctx context.Context, path string) error {
 }
 
 func (db *DB) dumpPostgres(ctx context.Context, path string) error {
-	return runPostgres(ctx, db.dsn, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file="+path)
+	return runProgram(ctx, db.dsn, "pg_dump", "--format=custom", "--no-owner", "--no-privileges", "--file="+path)
 }
 
 // Load fills a database from the file of a Dump of the same kind. It is there whole afterwards, or as empty as it was; one that
@@ -96,12 +96,12 @@ func loadPostgres(ctx context.Context, dsn, path string) error {
 	if err != nil {
 		return err
 	}
-	return runPostgres(ctx, dsn, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--dbname="+conf.Database, path)
+	return runProgram(ctx, dsn, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges", "--dbname="+conf.Database, path)
 }
 
-// runPostgres runs one of PostgreSQL's programs over the database. It learns the address from its environment: arguments are seen by
+// runProgram runs one of PostgreSQL's programs over the database. It learns the address from its environment: arguments are seen by
 // everybody on the machine, and an address may hold a password.
-func runPostgres(ctx context.Context, dsn, program string, args ...string) error {
+func runProgram(ctx context.Context, dsn, program string, args ...string) error {
 	env, err := postgresEnv(dsn)
 	if err != nil {
 		return err
