@@ -61,6 +61,7 @@ var (
 	wordDate    = regexp.MustCompile(`^(?:ngày ?)?(\d{1,2}) tháng (\d{1,2})(?:,? ?năm (\d{4}))?`)
 	shortDate   = regexp.MustCompile(`^(?:ngày ?)?(\d{1,2})/(\d{1,2})`)
 	dayList     = regexp.MustCompile(`^(?:ngày ?)?((?:\d{1,2}(?: ?, ?| và )(?:ngày )?)+)(\d{1,2})(?:([/-])(\d{1,2})(?:([/-])(\d{4}))?| tháng (\d{1,2})(?:,? ?năm (\d{4}))?)`)
+	digits      = regexp.MustCompile(`\d+`)
 	daySpan     = regexp.MustCompile(`^(?:từ )?(?:ngày ?)?(\d{1,2})(?:/(\d{1,2}))?(?: ?[-–] ?| đến (?:hết )?)(?:ngày )?(\d{1,2})(?:([/-])(\d{1,2})(?:([/-])(\d{4}))?| tháng (\d{1,2})(?:,? ?năm (\d{4}))?)`)
 	partText    = regexp.MustCompile(`^(?:vào )?(?:buổi )?(sáng|trưa|chiều|tối)` + stop)
 	weekdayText = regexp.MustCompile(`^(?:thứ (hai|ba|tư|năm|sáu|bảy|bẩy|[2-7])|(chủ nhật))` + stop)
@@ -134,7 +135,7 @@ func (s *scan) days() bool {
 		month, year := m[4]+m[7], m[6]+m[8]
 		last := s.date(m[2], month, year)
 		first, before := last, 0
-		for _, d := range regexp.MustCompile(`\d+`).FindAllString(m[1], -1) {
+		for _, d := range digits.FindAllString(m[1], -1) {
 			day := s.date(d, month, year)
 			if before == 0 {
 				first = day
