@@ -120,7 +120,10 @@ func TestMailThatLeftBeforeItWasLookedAt(t *testing.T) {
 				_, err := h.mail.MoveMessages(ctx, a, box.ID, []mailcore.UID{uid}, trash.ID)
 				return err
 			},
-			func(uid mailcore.UID) error { _, err := h.mail.Expunge(ctx, a, box.ID, []mailcore.UID{uid}); return err },
+			func(uid mailcore.UID) error {
+				_, err := h.mail.Expunge(ctx, a, box.ID, []mailcore.UID{uid})
+				return err
+			},
 		} {
 			b, err := h.mail.SaveBody(ctx, strings.NewReader(fmt.Sprintf("From: a@%s\r\nSubject: thu %d\r\n\r\nchao\r\n", domain, n)), 0)
 			if err != nil {
