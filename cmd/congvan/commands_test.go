@@ -434,12 +434,12 @@ func TestPageThatMayBearAMarkOfSecrecyWaitsForAPerson(t *testing.T) {
 	if err := os.WriteFile(file, page(t, "SỞ NỘI VỤ", "TÀI LIỆU THU HỒI", "Nội dung.", "Nơi nhận:", "- Sở Tài chính;", "- Lưu: VT."), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for more, want := range map[string]string{"": `"code":"unread_pages"`, "seen_pages = true\n": `"state":"issued"`} {
-		if err := os.WriteFile(said, []byte("[[document]]\nreference = \"77/TB-SNV\"\nnot_secret = true\n"+more), 0o600); err != nil {
+	for _, turn := range []struct{ more, want string }{{"", `"code":"unread_pages"`}, {"seen_pages = true\n", `"state":"issued"`}} {
+		if err := os.WriteFile(said, []byte("[[document]]\nreference = \"77/TB-SNV\"\nnot_secret = true\n"+turn.more), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, out, errOut := congvan(t, "", "issue", "--data", dir, "--json", "--decisions", said, file); !strings.Contains(out, want) {
-			t.Errorf("%q: want %s\n%s%s", more, want, out, errOut)
+		if _, out, errOut := congvan(t, "", "issue", "--data", dir, "--json", "--decisions", said, file); !strings.Contains(out, turn.want) {
+			t.Errorf("%q: want %s\n%s%s", turn.more, turn.want, out, errOut)
 		}
 	}
 }

@@ -37,6 +37,9 @@ func newDraft(name string) *Draft {
 func (j *job) run(ctx context.Context, data []byte) error {
 	j.tell(PhaseOpen, 0, 1)
 	err := j.reader.files.with(ctx, data, func(f *document) error { return j.read(ctx, f) })
+	if err == nil && ctx.Err() == context.Canceled {
+		err = context.Canceled // who gave up gets no draft, also where everything was read by then
+	}
 	if err != nil && !(j.ready && errors.Is(err, context.DeadlineExceeded)) {
 		return memory(err)
 	}

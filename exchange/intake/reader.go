@@ -176,9 +176,6 @@ func (r *Reader) ReadCall(ctx context.Context, name string, data []byte, call Ca
 	defer cancel()
 	j := &job{reader: r, call: call, draft: newDraft(name), key: cacheKey(data, r.opt.Language)}
 	err := j.run(ctx, data)
-	if err == nil && ctx.Err() == context.Canceled {
-		err = context.Canceled // who gave up gets no draft, also where everything was read by then
-	}
 	if err != nil {
 		return nil, fmt.Errorf("read %q: %w", name, slow(ctx, err))
 	}
