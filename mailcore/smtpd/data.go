@@ -34,6 +34,8 @@ func (s *session) Data(r io.Reader) error {
 		return errTooMany
 	}
 	until := time.Now().Add(s.run.opt.BodyTimeout)
+	r, skip := s.body(r)
+	defer skip()
 	s.wire.beginBody(until)
 	defer s.wire.endBody()
 	ctx, cancel := context.WithDeadline(s.run.hard, until.Add(time.Minute))
@@ -67,6 +69,21 @@ func (s *session) Data(r io.Reader) error {
 	}
 	log.Info("message accepted", "message_id", m.body.MessageID, "size", m.body.Size)
 	return reply(250, smtp.EnhancedCode{2, 0, 0}, "OK %s", id) // go-smtp sends what it gets
+}
+
+// body is the reader for what the library gives as r, and what ends it after endBody.
+func (s *session) body(r io.Reader) (io.Reader, func()) {
+	if !s.wire.bare(isChunked(r)) || s.conn.Conn() != net.Conn(s.wire) { // with TLS, a wire carries something else
+		return r, func() {}
+	}
+	d := newDotReader(s.wire, s.run.opt.MaxMessage)
+	return d, d.close
+}
+
+// isChunked reports whether a body comes by BDAT.
+func isChunked(r io.Reader) bool {
+	_, is := r.(*io.PipeReader)
+	return is
 }
 
 // A message is a received one, its bytes durable, or with the rows that deliver writes.
@@ -115,7 +132,7 @@ func (s *session) receive(ctx context.Context, e *envelope, r io.Reader) (*messa
 	if err != nil {
 		return nil, err
 	}
-	if _, chunked := r.(*io.PipeReader); chunked && s.wire.closed() {
+	if isChunked(r) && s.wire.closed() {
 		return nil, errBroken
 	}
 	if s.submission() {

@@ -78,7 +78,7 @@ func (s *session) divert(ctx context.Context, e *envelope, r io.Reader) error {
 	if int64(len(body)) > most {
 		return errTooLarge
 	}
-	if _, chunked := r.(*io.PipeReader); chunked && s.wire.closed() {
+	if isChunked(r) && s.wire.closed() {
 		return errBroken
 	}
 	data := append(h.raw, body...)

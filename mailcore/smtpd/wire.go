@@ -1,10 +1,12 @@
 package smtpd
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -23,7 +25,7 @@ var past = time.Unix(1, 0)
 //   - once a read has failed, every later one fails. The library would go on after a timeout in the middle of a body and
 //     run the rest of the body as commands;
 //   - a line that ends inside a body is an error and not the body's end, which it would be inside a BDAT chunk;
-//   - command lines are bounded;
+//   - command lines are bounded, and come one at a time, so that what is behind DATA is not in the library's buffer;
 //   - a stopping server ends sessions that wait for a command, and leaves those alone that receive a body.
 type wire struct {
 	net.Conn
@@ -32,12 +34,13 @@ type wire struct {
 
 	mu       sync.Mutex
 	dead     error     // of the first read that failed
-	ahead    []byte    // read by closed and not yet asked for
+	ahead    []byte    // read and not yet asked for
 	stopping bool      // no more commands
 	hungUp   bool      // the answer under way is the last
 	silent   bool      // and it has been given
 	body     bool      // Data runs
-	tail     bool      // Data has refused, and the library reads what is left of the body
+	tail     bool      // Data has ended, and what is left of the body is read
+	chunked  bool      // there was a BDAT: its chunks were read together with what is behind them
 	until    time.Time // for the whole body
 	waiting  int       // bytes since the last answer, outside a body
 	closing  sync.Once
@@ -48,14 +51,32 @@ func (w *wire) Read(b []byte) (int, error) {
 		return n, err
 	}
 	n, err := w.Conn.Read(b)
-	return n, w.afterRead(n, err)
+	return w.afterRead(b[:n], err)
+}
+
+// line is what of b a Read hands out: outside a body no more than a line.
+func (w *wire) line(b []byte) int {
+	if w.body {
+		return len(b)
+	}
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		return i + 1
+	}
+	return len(b)
+}
+
+// unread puts back what belongs before everything that was not asked for yet.
+func (w *wire) unread(parts ...[]byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ahead = slices.Concat(append(parts, w.ahead)...)
 }
 
 func (w *wire) beforeRead(b []byte) (int, error, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.ahead) > 0 {
-		n := copy(b, w.ahead)
+		n := copy(b, w.ahead[:w.line(w.ahead)])
 		w.ahead = w.ahead[n:]
 		return n, nil, true
 	}
@@ -71,10 +92,13 @@ func (w *wire) beforeRead(b []byte) (int, error, bool) {
 	return 0, nil, false
 }
 
-func (w *wire) afterRead(n int, err error) error {
+func (w *wire) afterRead(b []byte, err error) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	inBody := w.body || w.tail
+	inBody, n := w.body || w.tail, w.line(b)
+	if n < len(b) {
+		w.ahead = bytes.Clone(b[n:])
+	}
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		w.dead = os.ErrDeadlineExceeded // without our addresses in its text; still a net.Error that timed out
@@ -83,11 +107,11 @@ func (w *wire) afterRead(n int, err error) error {
 	case err != nil:
 		w.dead = err
 	case !inBody:
-		if w.waiting += n; w.waiting > maxUnanswered {
+		if w.waiting += len(b); w.waiting > maxUnanswered {
 			w.dead = errEndless
 		}
 	}
-	return w.dead
+	return n, w.dead
 }
 
 func (w *wire) Write(b []byte) (int, error) {
@@ -117,6 +141,14 @@ func (w *wire) beginBody(until time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.body, w.until = true, until
+}
+
+// bare reports whether a body can be read from the wire itself. Once chunks came, what the library has read is not known.
+func (w *wire) bare(chunked bool) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.chunked = w.chunked || chunked
+	return !w.chunked
 }
 
 func (w *wire) endBody() {
