@@ -20,10 +20,77 @@ func NFC(s string) string {
 // Fold returns the key that search compares: lower case, without tone and vowel marks, đ as d, spaces collapsed. "Ủy ban
 // nhân dân" and "uy ban nhan dan" fold to the same key.
 func Fold(s string) string {
-	s = strings.ToLower(s)
-	if !isASCII(s) {
-		s = norm.NFD.String(s)
+	return string(AppendFold(make([]byte, 0, len(s)), s))
+}
+
+// AppendFold appends Fold(s) to dst, for whoever folds a hundred thousand texts one after the other: Latin text, composed or
+// not, costs no memory beyond dst.
+func AppendFold(dst []byte, s string) []byte {
+	begin, space := len(dst), false
+	for i := 0; i < len(s); {
+		r, size := rune(s[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(s[i:])
+		}
+		i += size
+		if unicode.IsSpace(r) {
+			space = len(dst) > begin
+			continue
+		}
+		if r < utf8.RuneSelf {
+			if 'A' <= r && r <= 'Z' {
+				r += 'a' - 'A'
+			}
+			if space {
+				dst, space = append(dst, ' '), false
+			}
+			dst = append(dst, byte(r))
+			continue
+		}
+		key, known := foldKey(r)
+		if !known { // another script, whose marks may have to be put in order first
+			return append(dst[:begin], foldAny(s)...)
+		}
+		if space && key != "" {
+			dst, space = append(dst, ' '), false
+		}
+		dst = append(dst, key...)
 	}
+	return dst
+}
+
+// The keys of single letters and marks, by block. Those of a text of them follow one another: marks are left out, so that their
+// order does not matter.
+var (
+	latin       = foldKeys(0x80, 0x370)    // with the marks that combine
+	vietnamese  = foldKeys(0x1e00, 0x1f00) // Latin Extended Additional: the letters with two marks
+	punctuation = foldKeys(0x2010, 0x2070) // dashes and quotation marks
+)
+
+// foldKey returns the key of r, "" when it is left out.
+func foldKey(r rune) (key string, known bool) {
+	switch {
+	case r < 0x370:
+		return latin[r-0x80], true
+	case r >= 0x1e00 && r < 0x1f00:
+		return vietnamese[r-0x1e00], true
+	case r >= 0x2010 && r < 0x2070:
+		return punctuation[r-0x2010], true
+	}
+	return "", false
+}
+
+func foldKeys(from, to rune) []string {
+	keys := make([]string, to-from)
+	for r := from; r < to; r++ {
+		keys[r-from] = foldAny(string(r))
+	}
+	return keys
+}
+
+// foldAny is Fold for any script.
+func foldAny(s string) string {
+	s = norm.NFD.String(strings.ToLower(s))
 	var b strings.Builder
 	b.Grow(len(s))
 	space := false
