@@ -218,12 +218,20 @@ func (s *Store) readOutside(ctx context.Context, o *outsideMail) (proposed bool,
 			return true, s.propose(ctx, o, d, pdf.data)
 		}
 	}
-	return false, s.forgetOutside(ctx, o)
+	return false, s.forgetOutsideBody(ctx, o.Message)
 }
 
 func (s *Store) forgetOutside(ctx context.Context, o *outsideMail) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM outside_mail WHERE id = $1 AND state = 'waiting'`, o.ID)
+		return err
+	})
+}
+
+// forgetOutsideBody ends with every mail of a body in which there is no document: a bulletin goes to all units at once.
+func (s *Store) forgetOutsideBody(ctx context.Context, body mailcore.MessageID) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM outside_mail WHERE message_id = $1 AND state = 'waiting'`, body)
 		return err
 	})
 }

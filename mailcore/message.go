@@ -82,22 +82,12 @@ func (s *Store) Rows(ctx context.Context, id MailboxID) ([]Row, uint64, error) {
 }
 
 // Changes returns what was added or changed, and what left, after the sequence since, and the sequence that the answer is
-// current at. It costs one look-up when there is nothing new. ErrNoMailbox when the mailbox is gone.
+// current at. It costs one look-up when there is nothing new. What is committed while it asks may be in this answer and again in the
+// next one. ErrNoMailbox when the mailbox is gone.
 func (s *Store) Changes(ctx context.Context, id MailboxID, since uint64) (changed []Row, vanished []UID, modseq uint64, err error) {
 	err = s.db.Ask(ctx, func(tx *sqldb.Tx) error {
-		err := tx.GetContext(ctx, &modseq, `SELECT modseq FROM mailbox WHERE id = $1`, id)
-		return orNoMailbox(err)
-	})
-	if err != nil || modseq <= since {
-		return nil, nil, modseq, wrap(err, "changes of mailbox %d", id)
-	}
-	err = s.db.Read(ctx, func(tx *sqldb.Tx) error {
-		m, err := mailboxByID(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if modseq = m.ModSeq; modseq <= since {
-			return nil
+		if err := tx.GetContext(ctx, &modseq, `SELECT modseq FROM mailbox WHERE id = $1`, id); err != nil || modseq <= since {
+			return orNoMailbox(err)
 		}
 		var rows []messageRow
 		if err := tx.SelectContext(ctx, &rows, `SELECT `+rowColumns+copyAndBody+` AND c.modseq > $2 ORDER BY c.uid`, id, since); err != nil {

@@ -20,10 +20,10 @@ type Outline struct {
 // Outlines calls each for everything in a mailbox, by UID, and returns the sequence that it was current at; ErrNoMailbox. A
 // mailbox may hold a hundred thousand messages, so the rows are never in memory together.
 func (s *Store) Outlines(ctx context.Context, id MailboxID, each func(Outline)) (uint64, error) {
-	var m Mailbox
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		if m, err = mailboxByID(ctx, tx, id); err != nil {
-			return err
+	var modseq uint64
+	err := s.db.Ask(ctx, func(tx *sqldb.Tx) error {
+		if err := tx.GetContext(ctx, &modseq, `SELECT modseq FROM mailbox WHERE id = $1`, id); err != nil {
+			return orNoMailbox(err)
 		}
 		rows, err := tx.QueryxContext(ctx, `SELECT c.uid, c.received_at, length(c.prefix) + m.size, c.flags, c.ref <> ''`+copyAndBody+
 			` ORDER BY c.uid`, id)
@@ -43,5 +43,5 @@ func (s *Store) Outlines(ctx context.Context, id MailboxID, each func(Outline)) 
 	if err != nil {
 		return 0, fmt.Errorf("outlines of mailbox %d: %w", id, err)
 	}
-	return m.ModSeq, nil
+	return modseq, nil
 }

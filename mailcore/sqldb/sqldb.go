@@ -273,7 +273,15 @@ func (tx *Tx) QueryxContext(ctx context.Context, query string, args ...any) (*sq
 	if err := tx.catchUp(ctx, query); err != nil {
 		return nil, err
 	}
-	return tx.tx.QueryxContext(tx.ctx(ctx), query, args...)
+	ctx = tx.ctx(ctx)
+	s, err := tx.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return tx.plain().QueryxContext(ctx, query, args...)
+	}
+	return s.QueryxContext(ctx, args...)
 }
 
 // ExecOne runs a guarded statement and reports whether it changed exactly one row.
@@ -312,7 +320,7 @@ func (db *DB) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	return fn(&Tx{Now: db.Now(), tx: t, pool: db.read})
 }
 
-// Ask runs fn, which asks by GetContext and SelectContext alone, without a transaction: each question sees what is committed just
+// Ask runs fn, which asks by GetContext, SelectContext and QueryxContext alone, without a transaction: each question sees what is committed just
 // then. For one question that is all a transaction gives, and BEGIN and ROLLBACK cost as much as the question.
 func (db *DB) Ask(ctx context.Context, fn func(tx *Tx) error) error {
 	select {
