@@ -90,7 +90,7 @@ func TestAppendedBytesOfACopyThatWasJustDeleted(t *testing.T) {
 		a := accounts(t, s, 1)[0]
 		official(t, s, a, "d:1")
 		box := inbox(t, s, a)
-		must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsAdd, []string{mailcore.FlagDeleted}))
+		must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsAdd, []string{mailcore.FlagDeleted}))
 		must[[]mailcore.UID](t)(s.Expunge(ctx, a, box.ID, nil))
 		to := mailbox(t, s, a, "Đã tiếp nhận")
 		must[mailcore.UID](t)(s.Append(ctx, a, to.ID, body(t, s, named), nil, time.Time{}))
@@ -138,7 +138,7 @@ func TestLastCopiesDeletedAtTheSameMomentAreMissed(t *testing.T) {
 			boxes := []mailcore.Mailbox{inbox(t, s, a), mailbox(t, s, a, "Thùng rác")}
 			must[[]mailcore.UIDPair](t)(s.CopyMessages(ctx, a, boxes[0].ID, []mailcore.UID{1}, boxes[1].ID))
 			for _, box := range boxes {
-				must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsAdd, []string{mailcore.FlagDeleted}))
+				must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsAdd, []string{mailcore.FlagDeleted}))
 			}
 			var wg sync.WaitGroup
 			expunge := func() {

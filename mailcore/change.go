@@ -36,66 +36,78 @@ type copyRow struct {
 // isPerson reports whether an act by this account is somebody's: neither the gateway's own accounts nor its workers open mail.
 func (a Account) isPerson() bool { return a.ID != 0 && a.Kind != System }
 
-// ChangeFlags changes the flags of the messages and returns the rows of all that are there, changed or not, by UID. \Seen
-// newly set by a person on a copy with a Ref is the event "opened".
-func (s *Store) ChangeFlags(ctx context.Context, by Account, id MailboxID, uids []UID, op FlagOp, flags []string) ([]Row, error) {
+// A FlagChange is what ChangeFlags did.
+type FlagChange struct {
+	Rows   []Row  // of all messages that are there, changed or not, by UID
+	ModSeq uint64 // the sequence that the change took, 0 when nothing was to be changed
+}
+
+// ChangeFlags changes the flags of the messages. \Seen newly set by a person on a copy with a Ref is the event "opened".
+func (s *Store) ChangeFlags(ctx context.Context, by Account, id MailboxID, uids []UID, op FlagOp, flags []string) (FlagChange, error) {
 	flags, err := parseFlags(flags)
 	if err != nil {
-		return nil, fmt.Errorf("change flags: %w", err)
+		return FlagChange{}, fmt.Errorf("change flags: %w", err)
 	}
 	uids = sorted(uids)
 	var rows []messageRow
+	var modseq uint64
 	nothing := false // to be changed: clients mark as read what a fetch has marked, and that costs no transaction
-	if err = s.db.Ask(ctx, func(tx *sqldb.Tx) error {
+	err = s.db.Ask(ctx, func(tx *sqldb.Tx) error {
 		rows, err = selectRows(ctx, tx, rowColumns, id, uids)
-		nothing = !slices.ContainsFunc(rows, func(r messageRow) bool { return op.apply(r.Flags, flags) != r.Flags })
-		return err
-	}); err != nil || nothing && len(rows) > 0 {
-		return toRows(rows), wrap(err, "change flags in mailbox %d", id)
-	}
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
-		if err := changeFlags(ctx, tx, by, id, uids, op, flags); err != nil {
-			return err
-		}
-		rows, err = selectRows(ctx, tx, rowColumns, id, uids)
+		nothing = len(rows) > 0 && !slices.ContainsFunc(rows, func(r messageRow) bool { return op.apply(r.Flags, flags) != r.Flags })
 		return err
 	})
-	return toRows(rows), wrap(err, "change flags in mailbox %d", id)
+	if err == nil && !nothing {
+		err = s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+			rows, modseq, err = changeFlags(ctx, tx, by, id, uids, op, flags)
+			return err
+		})
+	}
+	return FlagChange{toRows(rows), modseq}, wrap(err, "change flags in mailbox %d", id)
 }
 
-func changeFlags(ctx context.Context, tx *sqldb.Tx, by Account, id MailboxID, uids []UID, op FlagOp, flags []string) error {
-	m, copies, err := lockCopies(ctx, tx, id, uids)
+// changeFlags returns the messages as they are afterwards, and the sequence of the change, 0 for none.
+func changeFlags(ctx context.Context, tx *sqldb.Tx, by Account, id MailboxID, uids []UID, op FlagOp, flags []string) (rows []messageRow, modseq uint64, err error) {
+	m, err := lockMailbox(ctx, tx, id)
 	if err != nil {
-		return err
+		return nil, 0, err
+	}
+	if rows, err = selectRows(ctx, tx, rowColumns, id, uids); err != nil {
+		return nil, 0, err
 	}
 	changed := map[string][]UID{} // by the flags they get
+	var touched []int
 	var opened []Event
-	for _, c := range copies {
-		after := op.apply(c.Flags, flags)
-		if after == c.Flags {
+	for i := range rows {
+		r := &rows[i]
+		before := r.Flags
+		if r.Flags = op.apply(before, flags); r.Flags == before {
 			continue
 		}
-		changed[after] = append(changed[after], c.UID)
-		if c.Ref != "" && by.isPerson() && hasFlag(after, FlagSeen) && !hasFlag(c.Flags, FlagSeen) {
+		changed[r.Flags], touched = append(changed[r.Flags], r.UID), append(touched, i)
+		if r.Ref != "" && by.isPerson() && hasFlag(r.Flags, FlagSeen) && !hasFlag(before, FlagSeen) {
+			c := copyRow{UID: r.UID, Message: r.Message, Ref: r.Ref}
 			opened = append(opened, c.event(EventOpened, by, m, ""))
 		}
 	}
 	if len(changed) == 0 {
-		return nil
+		return rows, 0, nil
 	}
-	modseq, err := nextModSeq(ctx, tx, id, 0)
-	if err != nil {
-		return err
+	if modseq, err = nextModSeq(ctx, tx, id, 0); err != nil {
+		return nil, 0, err
 	}
 	for after, uids := range changed {
 		for chunk := range slices.Chunk(uids, maxChunk) {
 			a := args{after, modseq, id}
 			if _, err := tx.ExecContext(ctx, `UPDATE mailbox_message SET flags = $1, modseq = $2 WHERE mailbox_id = $3 AND uid IN `+list(&a, chunk), a...); err != nil {
-				return err
+				return nil, 0, err
 			}
 		}
 	}
-	return insertEvents(ctx, tx, opened)
+	for _, i := range touched {
+		rows[i].ModSeq = modseq
+	}
+	return rows, modseq, insertEvents(ctx, tx, opened)
 }
 
 func (c *copyRow) event(kind string, by Account, m Mailbox, detail string) Event {
@@ -160,7 +172,8 @@ func (s *Store) noteSeen(ctx context.Context, by Account, id MailboxID, uids []U
 		return err
 	}
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		return changeFlags(ctx, tx, by, id, unseen, FlagsAdd, []string{FlagSeen})
+		_, _, err := changeFlags(ctx, tx, by, id, unseen, FlagsAdd, []string{FlagSeen})
+		return err
 	})
 }
 

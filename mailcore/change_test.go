@@ -3,6 +3,7 @@ package mailcore_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,7 @@ func TestFlags(t *testing.T) {
 			deliver(t, s, a, "")
 		}
 		box := inbox(t, s, a)
+		before := box.ModSeq
 		for _, c := range []struct {
 			uids  []mailcore.UID
 			op    mailcore.FlagOp
@@ -46,21 +48,25 @@ func TestFlags(t *testing.T) {
 			{[]mailcore.UID{2}, mailcore.FlagsSet, nil, []string{`1 Xong \Seen`, "2", `3 \Draft a b`}},
 			{nil, mailcore.FlagsSet, []string{"all"}, []string{`1 Xong \Seen`, "2", `3 \Draft a b`}},
 		} {
-			rows, err := s.ChangeFlags(ctx, a, box.ID, c.uids, c.op, c.flags)
+			done, err := s.ChangeFlags(ctx, a, box.ID, c.uids, c.op, c.flags)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got := flagsOf(t, s, box.ID); !slices.Equal(normal(got), normal(c.want)) {
 				t.Errorf("%v %d %q: got %q, want %q", c.uids, c.op, c.flags, got, c.want)
 			}
-			for _, r := range rows {
-				if !slices.Contains(c.uids, r.UID) {
-					t.Errorf("answer has uid %d", r.UID)
-				}
+			stored, now, err := s.Rows(ctx, box.ID)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if want := len(c.uids); want > 0 && c.uids[want-1] == 9 && len(rows) != 2 {
-				t.Errorf("answer %+v", rows)
+			stored = slices.DeleteFunc(stored, func(r mailcore.Row) bool { return !slices.Contains(c.uids, r.UID) })
+			if !reflect.DeepEqual(done.Rows, stored) && len(stored)+len(done.Rows) > 0 {
+				t.Errorf("answer %+v, there is %+v", done.Rows, stored)
 			}
+			if changed := now != before; changed && done.ModSeq != now || !changed && done.ModSeq != 0 {
+				t.Errorf("sequence %d of a change from %d to %d", done.ModSeq, before, now)
+			}
+			before = now
 		}
 		for _, bad := range []string{`\Other`, "", "a b", "a(", "ă", `a"`, strings.Repeat("x", 101), "*"} {
 			if _, err := s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsAdd, []string{bad}); !errors.Is(err, mailcore.ErrBadFlag) {
@@ -90,7 +96,7 @@ func TestChangeThatChangesNothingTakesNoSequence(t *testing.T) {
 		deliver(t, s, a, "")
 		box := inbox(t, s, a)
 		change := func(op mailcore.FlagOp) uint64 {
-			must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, op, []string{`\Seen`}))
+			must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, op, []string{`\Seen`}))
 			return inbox(t, s, a).ModSeq
 		}
 		first, second, third := change(mailcore.FlagsAdd), change(mailcore.FlagsAdd), change(mailcore.FlagsRemove)
@@ -115,7 +121,7 @@ func TestOpenedIsToldOnceAndOnlyOfPersons(t *testing.T) {
 		}
 		seen := func(by mailcore.Account, op mailcore.FlagOp, uids ...mailcore.UID) {
 			t.Helper()
-			must[[]mailcore.Row](t)(s.ChangeFlags(ctx, by, box.ID, uids, op, []string{`\Seen`}))
+			must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, by, box.ID, uids, op, []string{`\Seen`}))
 		}
 		seen(system, mailcore.FlagsAdd, 3)
 		seen(mailcore.Account{}, mailcore.FlagsRemove, 3)
@@ -180,7 +186,7 @@ func TestMoveTellsFromAndToAndKeepsTheCopy(t *testing.T) {
 		for i := range 5 {
 			deliver(t, s, a, fmt.Sprint("d:", i+1))
 		}
-		must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, from.ID, []mailcore.UID{2}, mailcore.FlagsAdd, []string{`\Flagged`, "x"}))
+		must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, from.ID, []mailcore.UID{2}, mailcore.FlagsAdd, []string{`\Flagged`, "x"}))
 		before := must[[]mailcore.Stored](t)(s.Load(ctx, from.ID, []mailcore.UID{2}))[0]
 		_, at, err := s.Rows(ctx, from.ID)
 		if err != nil {
@@ -269,7 +275,7 @@ func TestCopyThenExpungeIsAMoveInTwoSteps(t *testing.T) {
 		deliver(t, s, a, "d:1")
 		deliver(t, s, a, "d:2")
 		must[[]mailcore.UIDPair](t)(s.CopyMessages(ctx, a, from.ID, []mailcore.UID{1}, to.ID))
-		must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, from.ID, []mailcore.UID{1, 2}, mailcore.FlagsAdd, []string{`\Deleted`}))
+		must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, from.ID, []mailcore.UID{1, 2}, mailcore.FlagsAdd, []string{`\Deleted`}))
 		if got := must[[]mailcore.UID](t)(s.Expunge(ctx, a, from.ID, []mailcore.UID{1})); !slices.Equal(got, []mailcore.UID{1}) {
 			t.Errorf("expunged %v", got)
 		}
@@ -295,7 +301,7 @@ func TestExpungeTakesOnlyWhatIsMarked(t *testing.T) {
 		for range 3 {
 			deliver(t, s, a, "")
 		}
-		must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1, 2}, mailcore.FlagsAdd, []string{`\Deleted`}))
+		must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1, 2}, mailcore.FlagsAdd, []string{`\Deleted`}))
 		if got := must[[]mailcore.UID](t)(s.Expunge(ctx, a, box.ID, []mailcore.UID{2, 3})); !slices.Equal(got, []mailcore.UID{2}) {
 			t.Errorf("expunged %v", got)
 		}

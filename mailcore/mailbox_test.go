@@ -194,8 +194,8 @@ func TestMailboxStatus(t *testing.T) {
 		for range 4 {
 			deliver(t, s, a, "")
 		}
-		must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsAdd, []string{`\Seen`}))
-		must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{2}, mailcore.FlagsAdd, []string{`\Deleted`, "SeenX"}))
+		must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsAdd, []string{`\Seen`}))
+		must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{2}, mailcore.FlagsAdd, []string{`\Deleted`, "SeenX"}))
 		st := must[mailcore.MailboxStatus](t)(s.MailboxStatus(ctx, box.ID))
 		if st.Messages != 4 || st.Unseen != 3 || st.Deleted != 1 || st.UIDNext != 5 || st.Size != 4*int64(len("X-Copy: \r\n")+len(letter)) {
 			t.Errorf("status %+v", st)

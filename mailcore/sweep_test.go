@@ -69,7 +69,7 @@ func empty(t testing.TB, s *mailcore.Store, a mailcore.Account, name string) {
 	for _, r := range rows {
 		uids = append(uids, r.UID)
 	}
-	must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, box.ID, uids, mailcore.FlagsAdd, []string{mailcore.FlagDeleted}))
+	must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, box.ID, uids, mailcore.FlagsAdd, []string{mailcore.FlagDeleted}))
 	must[[]mailcore.UID](t)(s.Expunge(ctx, a, box.ID, nil))
 }
 
@@ -249,7 +249,7 @@ func TestSweepTrimsOldWordOfExpungesAndEvents(t *testing.T) {
 		if err := s.NoteFetched(ctx, a, box.ID, []mailcore.UID{1, 2}, false); err != nil {
 			t.Fatal(err)
 		}
-		must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsAdd, []string{mailcore.FlagSeen}))
+		must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsAdd, []string{mailcore.FlagSeen}))
 		if got := events(t, s); len(got) != n+3 { // arrived; downloaded twice, opened once
 			t.Fatalf("%d events", len(got))
 		}
@@ -258,7 +258,7 @@ func TestSweepTrimsOldWordOfExpungesAndEvents(t *testing.T) {
 		for i := range n - 2 {
 			uids = append(uids, mailcore.UID(i+3))
 		}
-		must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, box.ID, uids, mailcore.FlagsAdd, []string{mailcore.FlagDeleted}))
+		must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, box.ID, uids, mailcore.FlagsAdd, []string{mailcore.FlagDeleted}))
 		must[[]mailcore.UID](t)(s.Expunge(ctx, a, box.ID, nil)) // n-2 events "deleted", which nobody handles
 		c.advance(29 * 24 * time.Hour)
 		wantSweep(t, s, mailcore.SweepResult{})
@@ -277,8 +277,8 @@ func TestSweepTrimsOldWordOfExpungesAndEvents(t *testing.T) {
 		if err := s.NoteFetched(ctx, a, box.ID, []mailcore.UID{1, 2}, false); err != nil {
 			t.Fatal(err)
 		}
-		must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsSet, nil))
-		must[[]mailcore.Row](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsAdd, []string{mailcore.FlagSeen}))
+		must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsSet, nil))
+		must[mailcore.FlagChange](t)(s.ChangeFlags(ctx, a, box.ID, []mailcore.UID{1}, mailcore.FlagsAdd, []string{mailcore.FlagSeen}))
 		if left := count(t, s, "mail_event"); left != n+1 {
 			t.Errorf("%d events after looking again", left)
 		}

@@ -144,7 +144,8 @@ func (s *Store) NoteLeaving(ctx context.Context, by Account, id MailboxID, uid U
 			return err
 		}
 		if seen {
-			return changeFlags(ctx, tx, by, id, []UID{uid}, FlagsAdd, []string{FlagSeen})
+			_, _, err := changeFlags(ctx, tx, by, id, []UID{uid}, FlagsAdd, []string{FlagSeen})
+			return err
 		}
 		return insertEvents(ctx, tx, []Event{copies[0].event(EventDownloaded, by, m, "")})
 	})

@@ -54,14 +54,15 @@ func (s *session) Store(w *imapserver.FetchWriter, set imap.NumSet, change *imap
 		imap.StoreFlagsSet: mailcore.FlagsSet, imap.StoreFlagsAdd: mailcore.FlagsAdd, imap.StoreFlagsDel: mailcore.FlagsRemove,
 	}[change.Op]
 	if len(places) > 0 {
-		rows, err := s.l.store.ChangeFlags(s.ctx, v.by, v.mailbox.ID, v.uids(places), op, flags)
+		done, err := s.l.store.ChangeFlags(s.ctx, v.by, v.mailbox.ID, v.uids(places), op, flags)
 		if err != nil {
 			return s.problem("store flags", err)
 		}
-		missing = missing || isSeqSet(set) && len(rows) < len(places)
-		if err := v.stored(w, rows, change, flags); err != nil {
+		missing = missing || isSeqSet(set) && len(done.Rows) < len(places)
+		if err := v.stored(w, done.Rows, change, flags); err != nil {
 			return err
 		}
+		v.changed(done.ModSeq)
 	}
 	if missing {
 		return errExpunged

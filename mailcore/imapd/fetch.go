@@ -345,13 +345,14 @@ func (f *fetching) note() {
 	store, box := f.s.l.store, f.v.mailbox.ID
 	var failed error
 	if len(f.seen) > 0 {
-		rows, err := store.ChangeFlags(ctx, f.v.by, box, f.seen, mailcore.FlagsAdd, []string{mailcore.FlagSeen})
+		done, err := store.ChangeFlags(ctx, f.v.by, box, f.seen, mailcore.FlagsAdd, []string{mailcore.FlagSeen})
 		failed = err
-		for _, r := range rows { // the client learns of it at the end of this command
+		for _, r := range done.Rows { // the client learns of it at the end of this command
 			if i, ok := f.v.find(r.UID); ok {
 				f.v.setFlags(i, internFlags(r.Flags))
 			}
 		}
+		f.v.changed(done.ModSeq)
 	}
 	if len(f.downloaded) > 0 {
 		failed = errors.Join(failed, store.NoteFetched(ctx, f.v.by, box, f.downloaded, false))

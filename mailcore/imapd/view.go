@@ -141,6 +141,13 @@ func (v *view) refresh(ctx context.Context) error {
 	return nil
 }
 
+// changed notes the sequence of a change of our own, whose rows the view has: if it is the next one, nobody else changed anything.
+func (v *view) changed(modseq uint64) {
+	if modseq == v.modseq+1 {
+		v.modseq = modseq
+	}
+}
+
 // setFlags notes flags that the client has not been told.
 func (v *view) setFlags(i int, flags flagSet) {
 	if v.msgs[i].flags == flags {
