@@ -332,11 +332,22 @@ func TestDeliveryWakesTheMailbox(t *testing.T) {
 func TestReplyToOfTheCopyStandsInTheEnvelope(t *testing.T) {
 	forEach(t, func(t *testing.T, s *mailcore.Store) {
 		a := accounts(t, s, 1)[0]
-		must[[]mailcore.Placed](t)(s.Deliver(ctx, body(t, s, letter), []mailcore.Copy{{Account: a.ID,
-			Prefix: []byte("Return-Path: <x@kontum.test>\r\nReply-To: Trả lời <traloi+tok@kontum.test>\r\n")}}))
-		e := must[[]mailcore.Stored](t)(s.Load(ctx, inbox(t, s, a).ID, []mailcore.UID{1}))[0].Summary.Envelope
-		if len(e.ReplyTo) != 1 || e.ReplyTo[0] != (mailcore.Person{Name: "Trả lời", Mailbox: "traloi+tok", Host: "kontum.test"}) {
-			t.Errorf("reply to %+v", e.ReplyTo)
+		for _, tok := range []string{"a", "b"} {
+			must[[]mailcore.Placed](t)(s.Deliver(ctx, body(t, s, letter), []mailcore.Copy{{Account: a.ID,
+				Prefix: []byte("Return-Path: <x@kontum.test>\r\nReply-To: Trả lời <traloi+" + tok + "@kontum.test>\r\n")}}))
+		}
+		must[[]mailcore.Placed](t)(s.Deliver(ctx, body(t, s, letter), []mailcore.Copy{{Account: a.ID}}))
+		for range 2 { // the body's summary is read once
+			copies := must[[]mailcore.Stored](t)(s.Load(ctx, inbox(t, s, a).ID, []mailcore.UID{1, 2, 3}))
+			for i, mailbox := range []string{"traloi+a", "traloi+b"} {
+				e := copies[i].Summary.Envelope
+				if len(e.ReplyTo) != 1 || e.ReplyTo[0] != (mailcore.Person{Name: "Trả lời", Mailbox: mailbox, Host: "kontum.test"}) {
+					t.Errorf("reply to %+v", e.ReplyTo)
+				}
+			}
+			if e := copies[2].Summary.Envelope; len(e.ReplyTo) != 0 || e.Subject != "Công văn" {
+				t.Errorf("without a prefix: %+v", e)
+			}
 		}
 	})
 }

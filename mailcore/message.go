@@ -117,7 +117,7 @@ func (s *Store) Load(ctx context.Context, id MailboxID, uids []UID) ([]Stored, e
 	out := make([]Stored, len(rows))
 	for i := range rows {
 		r := &rows[i]
-		sum, err := ParseSummary(r.Summary)
+		sum, err := s.parsed.summary(r.Summary)
 		if err != nil {
 			return nil, fmt.Errorf("message %d: %w", r.Message, err)
 		}

@@ -50,6 +50,7 @@ type Store struct {
 	tries  *throttle
 	seen   *seen
 	watch  *watcher
+	parsed parsed
 }
 
 // NewStore returns the store over a migrated database and a store of blobs.

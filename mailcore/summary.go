@@ -3,6 +3,7 @@ package mailcore
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -76,4 +77,41 @@ func ParseSummary(data []byte) (*Summary, error) {
 		return nil, fmt.Errorf("read summary: no structure in it")
 	}
 	return &s, nil
+}
+
+// Bounds of the summaries that are kept parsed, in bytes of their text.
+const (
+	parsedLargest = 4 << 10
+	parsedAll     = 1 << 20
+)
+
+// A parsed keeps summaries by their text: what goes to many is asked for by each of them. Nobody changes what they point to.
+type parsed struct {
+	mu   sync.Mutex
+	kept map[string]*Summary
+	size int
+}
+
+// summary is ParseSummary; its caller may change the Summary itself, and nothing that it points to.
+func (p *parsed) summary(data []byte) (*Summary, error) {
+	p.mu.Lock()
+	known := p.kept[string(data)]
+	p.mu.Unlock()
+	if known != nil {
+		own := *known
+		return &own, nil
+	}
+	s, err := ParseSummary(data)
+	if err != nil || len(data) > parsedLargest {
+		return s, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.kept == nil || p.size+len(data) > parsedAll {
+		p.kept, p.size = map[string]*Summary{}, 0
+	}
+	kept := *s
+	p.kept[string(data)] = &kept
+	p.size += len(data)
+	return s, nil
 }
