@@ -178,6 +178,8 @@ func BenchmarkHundredThousand(b *testing.B) {
 			{"search-unseen", "SEARCH RETURN (COUNT) UNSEEN"},
 			{"search-day", "SEARCH RETURN (COUNT) SINCE 1-Jan-2020"},
 			{"search-subject", `SEARCH RETURN (COUNT) SUBJECT "cong van 17"`},
+			{"search-from", `SEARCH RETURN (COUNT) FROM "ubnd"`},
+			{"search-text", `SEARCH RETURN (COUNT) UID 1:10000 TEXT "thu so 17"`},
 			{"flags", "UID FETCH 99900:* (FLAGS)"},
 		} {
 			b.Run(c.name, func(b *testing.B) {

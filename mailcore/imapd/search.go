@@ -1,7 +1,9 @@
 package imapd
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,8 +91,7 @@ func (v *view) searchData(kind imapserver.NumKind, found []int) *imap.SearchData
 	return data
 }
 
-// A criterion is a compiled SearchCriteria: sets are resolved, texts folded. What the view answers comes first, then what
-// needs the summary, then what needs the body, so that most messages are decided early.
+// A criterion is a compiled SearchCriteria: sets are resolved, texts folded.
 type criterion struct {
 	sets                  []func(i int) bool
 	sentSince, sentBefore time.Time
@@ -98,13 +99,20 @@ type criterion struct {
 	larger, smaller       int64
 	flags, notFlags       []*flagTest
 	headers               []headerKey
-	body, text            []string
+	texts                 []textKey
 	not                   []*criterion
 	or                    [][2]*criterion
-	summary               bool // whether anything in it needs more than the row
 }
 
-type headerKey struct{ name, value string }
+type headerKey struct {
+	name  string
+	value []byte
+}
+
+type textKey struct {
+	text   []byte
+	header bool // of TEXT: any header field counts too
+}
 
 func (v *view) compile(in *imap.SearchCriteria, keys *int) (*criterion, error) {
 	if *keys++; *keys > maxCriteria {
@@ -113,7 +121,7 @@ func (v *view) compile(in *imap.SearchCriteria, keys *int) (*criterion, error) {
 	c := &criterion{
 		from: dayBegins(in.Since), until: dayBegins(in.Before), sentSince: in.SentSince, sentBefore: in.SentBefore,
 		larger: in.Larger, smaller: in.Smaller, flags: flagTests(in.Flag), notFlags: flagTests(in.NotFlag),
-		body: foldAll(in.Body), text: foldAll(in.Text),
+		texts: append(textKeys(in.Text, true), textKeys(in.Body, false)...),
 	}
 	for _, set := range in.SeqNum {
 		test, err := v.membership(set)
@@ -130,12 +138,10 @@ func (v *view) compile(in *imap.SearchCriteria, keys *int) (*criterion, error) {
 		c.sets = append(c.sets, test)
 	}
 	for _, h := range in.Header {
-		c.headers = append(c.headers, headerKey{strings.ToLower(h.Key), viettext.Fold(h.Value)})
-		c.summary = true
+		c.headers = append(c.headers, headerKey{strings.ToLower(h.Key), []byte(viettext.Fold(h.Value))})
 	}
-	c.summary = c.summary || !c.sentSince.IsZero() || !c.sentBefore.IsZero() || len(c.body)+len(c.text) > 0
 	for i := range in.Not {
-		sub, err := v.compileInto(c, &in.Not[i], keys)
+		sub, err := v.compile(&in.Not[i], keys)
 		if err != nil {
 			return nil, err
 		}
@@ -144,7 +150,7 @@ func (v *view) compile(in *imap.SearchCriteria, keys *int) (*criterion, error) {
 	for i := range in.Or {
 		var pair [2]*criterion
 		for k := range pair {
-			sub, err := v.compileInto(c, &in.Or[i][k], keys)
+			sub, err := v.compile(&in.Or[i][k], keys)
 			if err != nil {
 				return nil, err
 			}
@@ -153,14 +159,6 @@ func (v *view) compile(in *imap.SearchCriteria, keys *int) (*criterion, error) {
 		c.or = append(c.or, pair)
 	}
 	return c, nil
-}
-
-func (v *view) compileInto(c *criterion, in *imap.SearchCriteria, keys *int) (*criterion, error) {
-	sub, err := v.compile(in, keys)
-	if err == nil {
-		c.summary = c.summary || sub.summary
-	}
-	return sub, err
 }
 
 func (v *view) uidTest(set imap.UIDSet) (func(i int) bool, error) {
@@ -174,10 +172,10 @@ func (v *view) uidTest(set imap.UIDSet) (func(i int) bool, error) {
 	return func(i int) bool { return saved[v.msgs[i].uid] }, nil
 }
 
-func foldAll(texts []string) []string {
-	var out []string
+func textKeys(texts []string, header bool) []textKey {
+	var out []textKey
 	for _, t := range texts {
-		out = append(out, viettext.Fold(t))
+		out = append(out, textKey{[]byte(viettext.Fold(t)), header})
 	}
 	return out
 }
@@ -187,30 +185,70 @@ type searching struct {
 	s        *session
 	v        *view
 	deadline time.Time
-	bytes    int64 // that may still be read
+	bytes    int64  // that may still be read
+	folded   []byte // storage of fold
 }
 
-// run returns the places of the messages that match, in order.
+// run returns the places of the messages that match, in order. Those that their rows do not decide are looked at by their
+// headings, and the few that are open then by their content: no more of them is in memory than one page.
 func (q *searching) run(c *criterion) ([]int, error) {
-	var candidates, found []int
+	var found, open []int
 	for i := range q.v.msgs[:q.v.told] {
-		switch {
-		case q.v.msgs[i].is(gone):
-		case c.summary:
-			if c.rowMay(q.v, i) {
-				candidates = append(candidates, i)
-			}
-		default:
-			if ok, err := c.matches(q, i, nil); err != nil {
-				return nil, err
-			} else if ok {
-				found = append(found, i)
-			}
+		if q.v.msgs[i].is(gone) {
+			continue
+		}
+		switch v, err := c.judge(q, i, evidence{}); {
+		case err != nil:
+			return nil, err
+		case v == yes:
+			found = append(found, i)
+		case v == maybe:
+			open = append(open, i)
 		}
 	}
-	for len(candidates) > 0 {
-		n := min(len(candidates), loadChunk)
-		loaded, err := q.s.l.store.Load(q.s.ctx, q.v.mailbox.ID, q.v.uids(candidates[:n]))
+	decided, open, err := q.byHeading(c, open)
+	if err != nil {
+		return nil, err
+	}
+	read, err := q.byContent(c, open)
+	if err != nil {
+		return nil, err
+	}
+	found = append(append(found, decided...), read...)
+	slices.Sort(found)
+	return found, nil
+}
+
+// byHeading returns which of some messages match by their headings, and of which those do not say.
+func (q *searching) byHeading(c *criterion, places []int) (found, open []int, err error) {
+	heading, envelope := c.asks()
+	if !heading || len(places) == 0 {
+		return nil, places, nil
+	}
+	err = q.s.l.store.Headings(q.s.ctx, q.v.mailbox.ID, q.v.uids(places), envelope, func(h mailcore.Heading) error {
+		i, ok := q.v.find(h.UID)
+		if !ok {
+			return nil
+		}
+		if time.Now().After(q.deadline) {
+			return errSearchLimit
+		}
+		v, err := c.judge(q, i, evidence{heading: &h})
+		switch v {
+		case yes:
+			found = append(found, i)
+		case maybe:
+			open = append(open, i)
+		}
+		return err
+	})
+	return found, open, q.readError(err)
+}
+
+// byContent returns which of some messages match.
+func (q *searching) byContent(c *criterion, places []int) (found []int, err error) {
+	for chunk := range slices.Chunk(places, loadChunk) {
+		loaded, err := q.s.l.store.Load(q.s.ctx, q.v.mailbox.ID, q.v.uids(chunk))
 		if err != nil {
 			return nil, q.s.problem("search", err)
 		}
@@ -225,7 +263,6 @@ func (q *searching) run(c *criterion) ([]int, error) {
 				found = append(found, i)
 			}
 		}
-		candidates = candidates[n:]
 	}
 	return found, nil
 }
@@ -236,99 +273,17 @@ func (q *searching) one(c *criterion, i int, m *mailcore.Stored) (bool, error) {
 	}
 	t := &target{q: q, stored: m}
 	defer t.close()
-	return c.matches(q, i, t)
-}
-
-// rowMay reports whether the row alone does not rule a message out.
-func (c *criterion) rowMay(v *view, i int) bool {
-	m := &v.msgs[i]
-	for _, in := range c.sets {
-		if !in(i) {
-			return false
-		}
-	}
-	for _, f := range c.flags {
-		if !f.in(m.flags) {
-			return false
-		}
-	}
-	for _, f := range c.notFlags {
-		if f.in(m.flags) {
-			return false
-		}
-	}
-	if c.larger > 0 && m.size <= c.larger || c.smaller > 0 && m.size >= c.smaller {
-		return false
-	}
-	return (c.from == 0 || m.received >= c.from) && (c.until == 0 || m.received < c.until)
-}
-
-// dayBegins is the moment when the day that a SEARCH names begins in Hanoi; 0 when it names none.
-func dayBegins(day time.Time) int64 {
-	if day.IsZero() {
-		return 0
-	}
-	y, m, d := day.Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, hanoi).UnixMicro()
-}
-
-// inDays compares days and disregards time and zone (RFC 9051 §6.4.4).
-func inDays(t, since, before time.Time) bool {
-	y, m, d := t.Date()
-	day := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
-	return (since.IsZero() || !day.Before(since)) && (before.IsZero() || day.Before(before))
-}
-
-// matches decides a message. t is nil only when nothing in c needs its content.
-func (c *criterion) matches(q *searching, i int, t *target) (bool, error) {
-	if !c.rowMay(q.v, i) {
-		return false, nil
-	}
-	if !c.sentSince.IsZero() || !c.sentBefore.IsZero() {
-		date := t.stored.Summary.Envelope.Date
-		if date.IsZero() || !inDays(date, c.sentSince, c.sentBefore) {
-			return false, nil
-		}
-	}
-	for _, sub := range c.not {
-		if ok, err := sub.matches(q, i, t); err != nil || ok {
-			return false, err
-		}
-	}
-	for _, pair := range c.or {
-		ok, err := pair[0].matches(q, i, t)
-		if err == nil && !ok {
-			ok, err = pair[1].matches(q, i, t)
-		}
-		if err != nil || !ok {
-			return false, err
-		}
-	}
-	return c.contentMatches(t)
-}
-
-func (c *criterion) contentMatches(t *target) (bool, error) {
-	for _, h := range c.headers {
-		if ok, err := t.hasHeader(h); err != nil || !ok {
-			return false, err
-		}
-	}
-	for _, text := range c.text {
-		if ok, err := t.hasText(text, true); err != nil || !ok {
-			return false, err
-		}
-	}
-	for _, text := range c.body {
-		if ok, err := t.hasText(text, false); err != nil || !ok {
-			return false, err
-		}
-	}
-	return true, nil
+	e := &m.Summary.Envelope
+	v, err := c.judge(q, i, evidence{&mailcore.Heading{UID: m.UID, Subject: e.Subject, Envelope: e}, t})
+	return v == yes, err
 }
 
 func (q *searching) readError(err error) error {
-	if err == errSearchLimit {
-		return err
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errSearchLimit):
+		return errSearchLimit
 	}
-	return q.s.problem("search", fmt.Errorf("read body: %w", err))
+	return q.s.problem("search", fmt.Errorf("read messages: %w", err))
 }

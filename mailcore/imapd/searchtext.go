@@ -55,55 +55,18 @@ func (t *target) spend(n int64) error {
 	return nil
 }
 
-// inEnvelope reports whether the stored envelope answers a header key. An empty value asks whether the field is there.
-func inEnvelope(k headerKey) bool {
-	switch k.name {
-	case "subject", "from", "to", "cc", "bcc", "message-id":
-		return k.value != ""
-	}
-	return false
-}
-
 // hasHeader reports whether a header field contains a folded text.
 func (t *target) hasHeader(k headerKey) (bool, error) {
-	e := &t.stored.Summary.Envelope
-	if inEnvelope(k) {
-		switch k.name {
-		case "subject":
-			return contains(e.Subject, k.value), nil
-		case "from":
-			return anyContains(e.From, k.value), nil
-		case "to":
-			return anyContains(e.To, k.value), nil
-		case "cc":
-			return anyContains(e.Cc, k.value), nil
-		case "bcc":
-			return anyContains(e.Bcc, k.value), nil
-		case "message-id":
-			return contains("<"+e.MessageID+">", k.value), nil
-		}
-	}
 	fields, err := t.fields()
 	if err != nil {
 		return false, err
 	}
 	for _, f := range fields {
-		if strings.EqualFold(f.name, k.name) && strings.Contains(f.value, k.value) {
+		if strings.EqualFold(f.name, k.name) && strings.Contains(f.value, string(k.value)) {
 			return true, nil
 		}
 	}
 	return false, nil
-}
-
-func contains(text, folded string) bool { return strings.Contains(viettext.Fold(text), folded) }
-
-func anyContains(list []mailcore.Person, folded string) bool {
-	for _, p := range list {
-		if contains(p.Name+" <"+p.Mailbox+"@"+p.Host+">", folded) {
-			return true
-		}
-	}
-	return false
 }
 
 // words decodes encoded words of any charset that we know; others stay as they are.
@@ -138,9 +101,10 @@ func (t *target) fields() ([]field, error) {
 	return t.header, nil
 }
 
-// hasText reports whether the text parts, or with header any header field, contain a folded text.
-func (t *target) hasText(folded string, header bool) (bool, error) {
-	if header {
+// hasText reports whether the text parts, or where they count any header field, contain a text.
+func (t *target) hasText(k textKey) (bool, error) {
+	folded := string(k.text)
+	if k.header {
 		fields, err := t.fields()
 		if err != nil {
 			return false, err
