@@ -369,33 +369,3 @@ func (s *Store) SubscribeMailbox(ctx context.Context, account AccountID, name st
 	})
 	return wrap(err, "subscribe mailbox %q", name)
 }
-
-// MailboxStatus counts what is in a mailbox; ErrNoMailbox.
-func (s *Store) MailboxStatus(ctx context.Context, id MailboxID) (MailboxStatus, error) {
-	var st MailboxStatus
-	err := s.db.Read(ctx, func(tx *sqldb.Tx) (err error) {
-		if st.Mailbox, err = mailboxByID(ctx, tx, id); err != nil {
-			return err
-		}
-		var groups []struct {
-			Flags string `db:"flags"`
-			N     int    `db:"n"`
-			Size  int64  `db:"size"`
-		}
-		err = tx.SelectContext(ctx, &groups, `SELECT c.flags, COUNT(*) AS n, CAST(SUM(length(c.prefix) + m.size) AS BIGINT) AS size
-			FROM mailbox_message c JOIN message m ON m.id = c.message_id WHERE c.mailbox_id = $1 GROUP BY c.flags`, id)
-		for _, g := range groups {
-			st.Messages += g.N
-			st.Size += g.Size
-			if !hasFlag(g.Flags, FlagSeen) {
-				st.Unseen += g.N
-			}
-			if hasFlag(g.Flags, FlagDeleted) {
-				st.Deleted += g.N
-				st.DeletedSize += g.Size
-			}
-		}
-		return err
-	})
-	return st, wrap(err, "status of mailbox %d", id)
-}

@@ -200,6 +200,15 @@ func TestMailboxStatus(t *testing.T) {
 		if st.Messages != 4 || st.Unseen != 3 || st.Deleted != 1 || st.UIDNext != 5 || st.Size != 4*int64(len("X-Copy: \r\n")+len(letter)) {
 			t.Errorf("status %+v", st)
 		}
+		prefix := int64(len("X-Copy: \r\n"))
+		if st.DeletedSize != prefix+int64(len(letter)) {
+			t.Errorf("bytes of what is deleted: %d", st.DeletedSize)
+		}
+		other := mailbox(t, s, a, mailcore.FolderAccepted)
+		want := []mailcore.MailboxStatus{st, {Mailbox: other}}
+		if got := must[[]mailcore.MailboxStatus](t)(s.MailboxStatuses(ctx, []mailcore.MailboxID{other.ID, 999, box.ID})); !slices.Equal(got, want) {
+			t.Errorf("both: %+v", got)
+		}
 		if _, err := s.MailboxStatus(ctx, 999); !errors.Is(err, mailcore.ErrNoMailbox) {
 			t.Errorf("got %v", err)
 		}

@@ -175,6 +175,8 @@ func BenchmarkHundredThousand(b *testing.B) {
 		for _, c := range []struct{ name, command string }{
 			{"select", "SELECT INBOX"},
 			{"status", "STATUS INBOX (MESSAGES UNSEEN UIDNEXT)"},
+			{"status-changed", "STATUS INBOX (MESSAGES UNSEEN UIDNEXT)"},
+			{"list-status", `LIST "" * RETURN (STATUS (MESSAGES UNSEEN SIZE))`},
 			{"search-unseen", "SEARCH RETURN (COUNT) UNSEEN"},
 			{"search-day", "SEARCH RETURN (COUNT) SINCE 1-Jan-2020"},
 			{"search-subject", `SEARCH RETURN (COUNT) SUBJECT "cong van 17"`},
@@ -186,6 +188,11 @@ func BenchmarkHundredThousand(b *testing.B) {
 				p.command(b, "SELECT INBOX")
 				b.ReportAllocs()
 				for b.Loop() {
+					if c.name == "status-changed" {
+						b.StopTimer()
+						h.deliver(mailcore.Inbox, letter("Thư", 1), "", "")
+						b.StartTimer()
+					}
 					p.command(b, c.command)
 				}
 			})

@@ -124,20 +124,15 @@ func (s *session) Status(name string, _ *imap.StatusOptions) (*imap.StatusData, 
 	if err != nil {
 		return nil, err
 	}
-	return s.status(mb.Mailbox)
-}
-
-func (s *session) status(mb mailcore.Mailbox) (*imap.StatusData, error) {
-	st, err := s.l.store.MailboxStatus(s.ctx, mb.ID)
+	counted, err := s.l.count(s.ctx, []mailcore.Mailbox{mb.Mailbox})
 	if err != nil {
 		return nil, s.problem("count mailbox", err)
 	}
-	messages, unseen, deleted, recent := uint32(st.Messages), uint32(st.Unseen), uint32(st.Deleted), uint32(0)
-	limit := s.AppendLimit()
-	return &imap.StatusData{
-		Mailbox: mb.Name, UIDNext: imap.UID(st.UIDNext), UIDValidity: st.UIDValidity,
-		NumMessages: &messages, NumUnseen: &unseen, NumDeleted: &deleted, NumRecent: &recent, Size: &st.Size, AppendLimit: &limit, DeletedStorage: &st.DeletedSize,
-	}, nil
+	t, ok := counted[mb.ID]
+	if !ok { // deleted meanwhile
+		return nil, no(imap.ResponseCodeNonExistent, "No such mailbox")
+	}
+	return s.statusData(&mb.Mailbox, t), nil
 }
 
 // List implements imapserver.Session, for LSUB too.
@@ -155,24 +150,39 @@ func (s *session) List(w *imapserver.ListWriter, ref string, patterns []string, 
 		return err
 	}
 	all = append(all, units...)
-	for _, e := range folders(all) {
-		if !matchesAny(e.name, mailboxName(ref), patterns) || !e.wanted(options) {
-			continue
+	lines := slices.DeleteFunc(folders(all), func(f *folder) bool {
+		return !matchesAny(f.name, mailboxName(ref), patterns) || !f.wanted(options)
+	})
+	var counted map[mailcore.MailboxID]tally
+	if options.ReturnStatus != nil {
+		if counted, err = s.l.count(s.ctx, mailboxesOf(lines)); err != nil {
+			return s.problem("count mailboxes", err)
 		}
-		data := e.listData(options)
-		if options.ReturnStatus != nil && e.mailbox != nil {
-			if data.Status, err = s.status(*e.mailbox); err != nil {
-				if isNonExistent(err) {
-					continue // deleted meanwhile
-				}
-				return err
+	}
+	for _, f := range lines {
+		data := f.listData(options)
+		if options.ReturnStatus != nil && f.mailbox != nil {
+			t, ok := counted[f.mailbox.ID]
+			if !ok {
+				continue // deleted meanwhile
 			}
+			data.Status = s.statusData(f.mailbox, t)
 		}
 		if err := w.WriteList(data); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func mailboxesOf(lines []*folder) []mailcore.Mailbox {
+	var out []mailcore.Mailbox
+	for _, f := range lines {
+		if f.mailbox != nil {
+			out = append(out, *f.mailbox)
+		}
+	}
+	return out
 }
 
 // A folder is a line of LIST: a mailbox, or a level above mailboxes that is none itself.

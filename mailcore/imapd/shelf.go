@@ -20,6 +20,8 @@ type shelf struct {
 	mu   sync.Mutex
 	kept map[mailcore.MailboxID]*shelved
 	all  int // messages
+
+	tallies tallies
 }
 
 // A shelved is the messages of a mailbox at one moment. Nobody changes them.
