@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"congvan/exchange"
+	"congvan/mailcore/mailtest"
 	"congvan/signing"
 
 	"golang.org/x/sys/unix"
@@ -162,12 +162,7 @@ type tokenHouse struct {
 
 func newTokenHouse(t *testing.T) *tokenHouse {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &tokenHouse{dir: newInstallation(t), home: filepath.Join(t.TempDir(), "desk"), address: l.Addr().String()}
-	l.Close()
+	h := &tokenHouse{dir: newInstallation(t), home: filepath.Join(t.TempDir(), "desk"), address: mailtest.FreePort(t)}
 	path := filepath.Join(h.dir, configFile)
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -68,15 +69,26 @@ func Start(t testing.TB, address string, path string, args ...string) {
 	t.Fatalf("%s does not answer\n%s", path, out.String())
 }
 
-// FreePort is a loopback address that nobody listens on.
+// FreePort is a loopback address that nobody listens on and that no other test takes until this one ends. Ports that the kernel
+// hands out by itself would not do: between the asking and the listening another process, or a mere outgoing connection, gets
+// the same one. So it lies below theirs, and the UDP socket of the same number, which ends with the process, keeps it.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		address := fmt.Sprint("127.0.0.1:", 20_000+rand.IntN(12_000))
+		keep, err := net.ListenPacket("udp", address)
+		if err != nil {
+			continue
+		}
+		if ln, err := net.Listen("tcp", address); err == nil {
+			ln.Close()
+			t.Cleanup(func() { keep.Close() })
+			return address
+		}
+		keep.Close()
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 // StartClamd runs ClamAV's daemon with a database of its own that knows Eicar, and returns its address. It takes up to 1 MiB.
