@@ -235,7 +235,7 @@ func TestParseHeadingIsBounded(t *testing.T) {
 	for _, s := range []string{"Số: ", "ngày ", "Hà Nội, ngày tháng năm ", "| ", "<td ", "V/v ", "MẬT\n", "Q U Y Ế T ", "-", "1/", "C Ộ NG HÒA XÃ ", "UBND TỈNH ", "\n\n", "\u0301"} {
 		start := time.Now()
 		intake.ParseHeading(strings.Repeat(s, 200_000/len(s)))
-		if d := time.Since(start); d > 10*time.Second {
+		if d := time.Since(start); d > time.Minute {
 			t.Errorf("%q repeated took %v", s, d)
 		} else if testing.Verbose() {
 			t.Logf("%q: %v", s, d)

@@ -86,27 +86,28 @@ func TestPDFsOfQPDF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name string
 		args []string
 		code intake.FindingCode
 		says string
 	}{
-		"plain":      {[]string{"--object-streams=generate"}, "", ""},
-		"linear":     {[]string{"--linearize"}, "", ""},
-		"password":   {[]string{"--encrypt", "mo", "chu", "256", "--"}, intake.FoundEncryption, "mật khẩu"},
-		"permission": {[]string{"--encrypt", "", "chu", "256", "--print=none", "--"}, intake.FoundEncryption, "hạn chế quyền"},
-		"attachment": {[]string{"--object-streams=generate", "--add-attachment", "bảng.txt", "--"}, intake.FoundAttachment, "bảng.txt"},
+		{"plain", []string{"--object-streams=generate"}, "", ""},
+		{"linear", []string{"--linearize"}, "", ""},
+		{"password", []string{"--encrypt", "mo", "chu", "256", "--"}, intake.FoundEncryption, "mật khẩu"},
+		{"permission", []string{"--encrypt", "", "chu", "256", "--print=none", "--"}, intake.FoundEncryption, "hạn chế quyền"},
+		{"attachment", []string{"--object-streams=generate", "--add-attachment", "bảng.txt", "--"}, intake.FoundAttachment, "bảng.txt"},
 	} {
-		cmd := exec.Command("qpdf", append(append([]string{source}, c.args...), name+".pdf")...)
+		cmd := exec.Command("qpdf", append(append([]string{source}, c.args...), c.name+".pdf")...)
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("qpdf: %v: %s", err, out)
 		}
-		data, err := os.ReadFile(filepath.Join(dir, name+".pdf"))
+		data, err := os.ReadFile(filepath.Join(dir, c.name+".pdf"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		it, err := r.Inspect(t.Context(), name+".pdf", data)
+		it, err := r.Inspect(t.Context(), c.name+".pdf", data)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,10 +117,10 @@ func TestPDFsOfQPDF(t *testing.T) {
 		}
 		wantCodes(t, it, c.code)
 		if !strings.Contains(it.Findings[0].Message, c.says) {
-			t.Errorf("%s: %s", name, it.Findings[0].Message)
+			t.Errorf("%s: %s", c.name, it.Findings[0].Message)
 		}
-		if plain := inspect(t, name+".pdf", data); !plain.Has(c.code) {
-			t.Errorf("%s: not found without opening: %v", name, plain.Findings)
+		if plain := inspect(t, c.name+".pdf", data); !plain.Has(c.code) {
+			t.Errorf("%s: not found without opening: %v", c.name, plain.Findings)
 		}
 	}
 }
@@ -135,7 +136,7 @@ func TestHostilePDFsAreSearchedInBoundedTime(t *testing.T) {
 	for name, data := range map[string][]byte{"many": append([]byte("%PDF-1.4\n"), many...), "deep": deep, "bomb": packedBomb} {
 		start := time.Now()
 		it := inspect(t, name, data)
-		if took := time.Since(start); it.Format != intake.FormatPDF || took > 10*time.Second {
+		if took := time.Since(start); it.Format != intake.FormatPDF || took > time.Minute {
 			t.Errorf("%s: %s in %s", name, it.Format, took)
 		}
 	}

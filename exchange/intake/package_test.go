@@ -292,7 +292,7 @@ func TestBombsAreNotUnpacked(t *testing.T) {
 		if !it.Dangerous() || !it.Has(intake.FoundBomb) && name != "lying.zip" {
 			t.Errorf("%s: %v", name, it.Findings)
 		}
-		if took := time.Since(start); took > 20*time.Second {
+		if took := time.Since(start); took > time.Minute {
 			t.Errorf("%s took %s", name, took)
 		}
 	}

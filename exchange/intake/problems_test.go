@@ -137,7 +137,7 @@ func TestTimeLimitKillsTheReading(t *testing.T) {
 	if !errors.As(err, &p) || p.Code != intake.TooSlow {
 		t.Fatalf("error %v", err)
 	}
-	if took := time.Since(start); took > 20*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("stopped only after %s", took)
 	}
 	if d, err := r.Read(t.Context(), "sau.pdf", textPDF(1, plainText)); err != nil || d.Pages != 1 {

@@ -32,7 +32,7 @@ import (
 const (
 	unitAddress = "snv@kontum.test"
 	password    = "Mật khẩu của đơn vị"
-	deadline    = 20 * time.Second // for anything that is waited for
+	deadline    = time.Minute // for anything that is waited for
 )
 
 // house is a server with one unit's account, on both ports.

@@ -181,7 +181,7 @@ func TestMatchName(t *testing.T) {
 	}
 	start := time.Now()
 	matchName(strings.Repeat("a", 500), strings.Repeat("*a", 2000)+"b")
-	if d := time.Since(start); d > 2*time.Second {
+	if d := time.Since(start); d > time.Minute { // one that goes back would not end
 		t.Errorf("a long pattern took %v", d)
 	}
 }

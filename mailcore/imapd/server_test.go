@@ -91,7 +91,7 @@ func TestTooManyConnectionsAreTurnedAway(t *testing.T) {
 }
 
 func TestWhoDoesNotLogInIsSentAway(t *testing.T) {
-	h := newHouse(t, sqlite(t), func(o *imapd.Options) { o.LoginTimeout = time.Second })
+	h := newHouse(t, sqlite(t), func(o *imapd.Options) { o.LoginTimeout = 5 * time.Second })
 	for _, c := range []net.Conn{h.dialTLS(), mustDial(t, h.plain)} {
 		c.SetDeadline(time.Now().Add(deadline))
 		answer, err := io.ReadAll(c)
@@ -117,7 +117,7 @@ func mustDial(t testing.TB, addr string) net.Conn {
 
 // Whoever waits or idles is told BYE at once; a client that takes nothing cannot hold the server up for longer than Grace.
 func TestShutdownSaysBye(t *testing.T) {
-	h := newHouse(t, sqlite(t), func(o *imapd.Options) { o.Grace = time.Second })
+	h := newHouse(t, sqlite(t), func(o *imapd.Options) { o.Grace = 5 * time.Second })
 	h.deliver(mailcore.Inbox, bytes.Repeat([]byte("x: y\r\n"), 4<<20/6), "", "")
 	idle, waiting, stuck := h.session(), h.session(), h.session()
 	for _, c := range []*peer{idle, stuck} {
@@ -129,12 +129,15 @@ func TestShutdownSaysBye(t *testing.T) {
 	stuck.until(t, `\* 1 FETCH .*`)
 	start := time.Now()
 	h.stop()
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > deadline {
 		t.Errorf("shutdown took %v", took)
 	}
-	for name, c := range map[string]*peer{"idle": idle, "waiting": waiting} {
-		if rest, err := io.ReadAll(c.in); err != nil || !strings.Contains(string(rest), "* BYE Server is shutting down") {
-			t.Errorf("%s got %q, %v", name, rest, err)
+	for _, tc := range []struct {
+		name string
+		c    *peer
+	}{{"idle", idle}, {"waiting", waiting}} {
+		if rest, err := io.ReadAll(tc.c.in); err != nil || !strings.Contains(string(rest), "* BYE Server is shutting down") {
+			t.Errorf("%s got %q, %v", tc.name, rest, err)
 		}
 	}
 	if _, err := net.Dial("tcp", h.plain); err == nil {
@@ -311,7 +314,7 @@ func TestIdleSeesDeliveries(t *testing.T) {
 			start := time.Now()
 			h.deliver(mailcore.Inbox, letter("Thư", n), "", "")
 			p.until(t, fmt.Sprintf(`\* %d EXISTS`, n+1))
-			if d := time.Since(start); d > 5*time.Second {
+			if d := time.Since(start); d > deadline { // IDLE looks by itself after 90 s
 				t.Errorf("seen after %v", d)
 			}
 		}
@@ -380,7 +383,7 @@ func TestIdleSeesOtherNodes(t *testing.T) {
 		slowest = max(slowest, time.Since(start))
 	}
 	t.Logf("slowest %v", slowest)
-	if slowest > 5*time.Second {
+	if slowest > deadline { // IDLE looks by itself after 90 s
 		t.Errorf("seen after %v", slowest)
 	}
 }

@@ -128,7 +128,7 @@ func (p *Peer) Connections() (total, most int) {
 // WaitMails waits until n mails have reached their final dot and been answered.
 func (p *Peer) WaitMails(t testing.TB, n int) []PeerMail {
 	t.Helper()
-	timeout := time.After(20 * time.Second)
+	timeout := time.After(2 * time.Minute)
 	for {
 		p.mu.Lock()
 		got, changed := slices.Clone(p.mails), p.changed

@@ -95,7 +95,7 @@ func startServer(bin, dir, data string, cred *syscall.Credential) error {
 }
 
 func waitReady(bin, dir string) error {
-	deadline := time.Now().Add(60 * time.Second)
+	deadline := time.Now().Add(3 * time.Minute)
 	for time.Now().Before(deadline) {
 		if exec.Command(filepath.Join(bin, "pg_isready"), "-q", "-h", dir).Run() == nil {
 			return nil

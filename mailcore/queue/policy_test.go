@@ -196,7 +196,7 @@ func TestLifeOver(t *testing.T) {
 	forEach(t, func(t *testing.T, h *house) {
 		p := mailtest.NewPeer(t, mailtest.PeerScript{Rcpt: "450 4.2.2 mailbox full"})
 		stop := h.run(func(o *queue.Options) { to(p)(o); o.Backoff = []time.Duration{time.Hour} })
-		id := h.enqueue(mailcore.Outgoing{Life: 2 * time.Second})[0]
+		id := h.enqueue(mailcore.Outgoing{Life: 8 * time.Second})[0]
 		s := h.await(id, "failed")
 		stop()
 		if s.Enhanced != "4.4.7" || s.Attempts != 2 || !strings.Contains(s.Dialogue, "its time is over") {
@@ -214,16 +214,16 @@ func TestBackoffGrows(t *testing.T) {
 	h.run(func(o *queue.Options) {
 		to(p)(o)
 		o.Backoff = []time.Duration{30 * time.Millisecond, time.Hour}
-		o.FlashBackoff = []time.Duration{time.Minute}
+		o.FlashBackoff = []time.Duration{20 * time.Minute}
 	})
 	ids := h.enqueue(mailcore.Outgoing{}, mailcore.Outgoing{Urgency: queue.Flash})
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for h.state(ids[0]).Attempts < 2 && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Millisecond)
 	}
-	for i, want := range []time.Duration{time.Hour, time.Minute} {
+	for i, want := range []time.Duration{time.Hour, 20 * time.Minute} {
 		s := h.await(ids[i], "queued")
-		if wait := time.Until(time.UnixMicro(s.NextAt)); wait > want || wait < want-30*time.Second {
+		if wait := time.Until(time.UnixMicro(s.NextAt)); wait > want || wait < want-10*time.Minute {
 			t.Errorf("row %d is tried again in %v, want %v", i, wait, want)
 		}
 	}

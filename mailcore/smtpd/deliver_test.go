@@ -266,8 +266,9 @@ func TestRouterFailureIsTemporary(t *testing.T) {
 	}
 }
 
-func TestSlowBodyTimesOutAndNothingOfItRuns(t *testing.T) {
-	h := onSQLite(t, 2, func(o *smtpd.Options) { o.BodyIdle, o.IdleTimeout = 200*time.Millisecond, 200*time.Millisecond })
+func TestSlowBodyMayTakeLongerThanACommand(t *testing.T) {
+	const patience = 5 * time.Second // a loaded machine, too, sends the next command in less
+	h := onSQLite(t, 1, func(o *smtpd.Options) { o.BodyIdle, o.IdleTimeout = time.Minute, patience })
 	c := call(t, h.mx)
 	c.do("EHLO bo.test", "250")
 	c.do("MAIL FROM:<x@y.test>", "250")
@@ -275,11 +276,16 @@ func TestSlowBodyTimesOutAndNothingOfItRuns(t *testing.T) {
 	c.do("DATA", "354")
 	for range 6 { // each piece is in time, all of it takes longer than one command may
 		c.send("X-A: b\r\n")
-		time.Sleep(80 * time.Millisecond)
+		time.Sleep(patience / 5)
 	}
 	c.send("\r\nx\r\n.\r\n")
 	c.expect("250")
+}
 
+func TestSlowBodyTimesOutAndNothingOfItRuns(t *testing.T) {
+	h := onSQLite(t, 2, func(o *smtpd.Options) { o.BodyIdle = 200 * time.Millisecond })
+	c := call(t, h.mx)
+	c.do("EHLO bo.test", "250")
 	c.do("MAIL FROM:<x@y.test>", "250")
 	c.do("RCPT TO:<a1@kontum.test>", "250")
 	c.do("DATA", "354")
@@ -363,7 +369,7 @@ func (t teller) Handle(_ context.Context, r slog.Record) error {
 func TestEndlessLine(t *testing.T) {
 	h := onSQLite(t, 1, nil)
 	c := call(t, h.mx)
-	c.conn.SetDeadline(time.Now().Add(20 * time.Second))
+	c.conn.SetDeadline(time.Now().Add(time.Minute))
 	sent := 0
 	for sent < 50<<20 {
 		n, err := c.conn.Write([]byte(strings.Repeat("A", 32<<10)))
@@ -460,7 +466,7 @@ func TestStopCutsWhatDoesNotFinish(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	start := time.Now()
 	h.stop()
-	if took := time.Since(start); took > 3*time.Second {
+	if took := time.Since(start); took > time.Minute { // a body may take longer
 		t.Errorf("stopping took %v", took)
 	}
 }

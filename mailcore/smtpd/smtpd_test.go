@@ -226,7 +226,7 @@ func call(t testing.TB, addr string) *caller {
 
 func (c *caller) send(raw string) {
 	c.t.Helper()
-	c.conn.SetDeadline(time.Now().Add(20 * time.Second))
+	c.conn.SetDeadline(time.Now().Add(time.Minute))
 	if _, err := io.WriteString(c.conn, raw); err != nil {
 		c.t.Fatalf("send %.60q: %v", raw, err)
 	}
@@ -234,7 +234,7 @@ func (c *caller) send(raw string) {
 
 // reply reads one answer, its lines joined by "\n".
 func (c *caller) reply() (string, error) {
-	c.conn.SetDeadline(time.Now().Add(20 * time.Second))
+	c.conn.SetDeadline(time.Now().Add(time.Minute))
 	var lines []string
 	for {
 		line, err := c.r.ReadString('\n')
