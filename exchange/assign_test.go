@@ -302,11 +302,14 @@ func TestOnlyOfficersOfTheUnitGetATask(t *testing.T) {
 		p, q := h.officers(t, "syt", "an=An", "binh=Bình"), h.officers(t, "stc", "chi=Chi")
 		st := h.issue(t, proposal("203/SNV-VP", "Sở Y tế=syt"))
 		id := copyTo(t, st, "syt").Dispatch.ID
-		for code, a := range map[string]exchange.Assignment{
-			exchange.CodeNoOfficer: {Lead: q[0]}, exchange.CodeNoLead: {Support: p[:1]}, exchange.CodeBadDeadline: {Lead: p[0], DueOn: "2009-01-31"},
+		for _, c := range []struct {
+			code string
+			a    exchange.Assignment
+		}{
+			{exchange.CodeNoOfficer, exchange.Assignment{Lead: q[0]}}, {exchange.CodeNoLead, exchange.Assignment{Support: p[:1]}}, {exchange.CodeBadDeadline, exchange.Assignment{Lead: p[0], DueOn: "2009-01-31"}},
 		} {
-			if _, err := h.Assign(ctx, as("syt"), id, a); !exchange.IsCode(err, code) {
-				t.Errorf("%s: %v", code, err)
+			if _, err := h.Assign(ctx, as("syt"), id, c.a); !exchange.IsCode(err, c.code) {
+				t.Errorf("%s: %v", c.code, err)
 			}
 		}
 		for _, a := range []exchange.Assignment{{Lead: "syt@" + domain}, {Lead: "ai@" + domain}, {Lead: p[0], Support: []mailcore.Address{p[0]}}, {Lead: p[0], DueOn: "20/11"}} {

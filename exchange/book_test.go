@@ -278,19 +278,22 @@ func BenchmarkBook(b *testing.B) {
 			h := newHouse(b, mailtest.Open(b, dsn))
 			h.manyEntries(b, rows)
 			q := exchange.BookRange{Unit: "snv", Book: exchange.OutgoingBook, From: "2009-01-01", To: "2009-12-31"}
-			for name, print := range map[string]func() error{
-				"xlsx": func() error { _, err := h.BookXLSX(context.Background(), q, &peak{}); return err },
-				"pdf": func() error {
+			for _, c := range []struct {
+				name  string
+				print func() error
+			}{
+				{"xlsx", func() error { _, err := h.BookXLSX(context.Background(), q, &peak{}); return err }},
+				{"pdf", func() error {
 					_, err := h.BookPDF(context.Background(), q, func(int, bool, []byte) error { return nil })
 					return err
-				},
-				"rows": func() error {
+				}},
+				{"rows", func() error {
 					return h.EachBookRow(context.Background(), q, func(exchange.BookRow) error { return nil })
-				},
+				}},
 			} {
-				b.Run(name, func(b *testing.B) {
+				b.Run(c.name, func(b *testing.B) {
 					for range b.N {
-						if err := print(); err != nil {
+						if err := c.print(); err != nil {
 							b.Fatal(err)
 						}
 					}

@@ -103,19 +103,19 @@ func TestSignedReplyFromOutsideCounts(t *testing.T) {
 		to := exchange.ReplyMailbox + "+" + d.Dispatch.Token()
 		now := time.Now()
 		good := signedReply(t, k.ministry, abroad, "Da tiep nhan, so den 45", now)
-		for name, mail := range map[string]string{
-			"unsigned":                "From: " + abroad + "\n\nDa tiep nhan, so den 1\n",
-			"another address":         signedReply(t, k.other, "khac@bo.test", "Da tiep nhan, so den 2", now),
-			"certificate for another": signedReply(t, k.other, abroad, "Da tiep nhan, so den 3", now),
-			"untrusted authority":     signedReply(t, k.forged, abroad, "Da tiep nhan, so den 4", now),
-			"changed":                 strings.Replace(good, "Da tiep", "da tiep", 1),
-			"older than the document": signedReply(t, k.ministry, abroad, "Da tiep nhan, so den 5", now.Add(-72*time.Hour)),
-			"signed part inside": "From: " + abroad + "\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=m\n\n--m\n\nDa tiep nhan, so den 6\n--m\n" +
-				good[strings.Index(good, "Content-Type:"):] + "\n--m--\n",
+		for _, c := range []struct{ name, mail string }{
+			{"unsigned", "From: " + abroad + "\n\nDa tiep nhan, so den 1\n"},
+			{"another address", signedReply(t, k.other, "khac@bo.test", "Da tiep nhan, so den 2", now)},
+			{"certificate for another", signedReply(t, k.other, abroad, "Da tiep nhan, so den 3", now)},
+			{"untrusted authority", signedReply(t, k.forged, abroad, "Da tiep nhan, so den 4", now)},
+			{"changed", strings.Replace(good, "Da tiep", "da tiep", 1)},
+			{"older than the document", signedReply(t, k.ministry, abroad, "Da tiep nhan, so den 5", now.Add(-72*time.Hour))},
+			{"signed part inside", "From: " + abroad + "\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=m\n\n--m\n\nDa tiep nhan, so den 6\n--m\n" +
+				good[strings.Index(good, "Content-Type:"):] + "\n--m--\n"},
 		} {
-			h.submit(t, abroad, "", to, mail)
+			h.submit(t, abroad, "", to, c.mail)
 			if d := copyTo(t, h.status(t, st.Document.ID), "bo"); d.Handling != "" || d.Happened(exchange.EventSigned) {
-				t.Errorf("%s: %s", name, d.Handling)
+				t.Errorf("%s: %s", c.name, d.Handling)
 			}
 		}
 		h.submit(t, abroad, "", to, good)
@@ -135,20 +135,21 @@ func TestAlignedReplyFromOutsideCounts(t *testing.T) {
 		mail := func(to mailcore.Address) string {
 			return "From: " + abroad + "\nTo: Văn thư <" + string(to) + ">\nSubject: Re\nContent-Type: text/plain; charset=utf-8\n\nĐã tiếp nhận, số đến 46\n"
 		}
-		for name, c := range map[string]struct {
+		for _, c := range []struct {
+			name string
 			from mailcore.Address
 			mail string
 		}{
-			"nobody vouches":            {"", mail(token)},
-			"another address":           {"khac@bo.test", mail(token)},
-			"written to another token":  {abroad, mail("traloi+abcdef@" + domain)},
-			"written to nobody":         {abroad, "From: " + abroad + "\n\nĐã tiếp nhận, số đến 46\n"},
-			"no act in it":              {abroad, strings.Replace(mail(token), "Đã tiếp nhận, số đến 46", "Xin hỏi về văn bản", 1)},
-			"unreadable list of people": {abroad, strings.Replace(mail(token), "To: Văn thư <", "To: <<", 1)},
+			{"nobody vouches", "", mail(token)},
+			{"another address", "khac@bo.test", mail(token)},
+			{"written to another token", abroad, mail("traloi+abcdef@" + domain)},
+			{"written to nobody", abroad, "From: " + abroad + "\n\nĐã tiếp nhận, số đến 46\n"},
+			{"no act in it", abroad, strings.Replace(mail(token), "Đã tiếp nhận, số đến 46", "Xin hỏi về văn bản", 1)},
+			{"unreadable list of people", abroad, strings.Replace(mail(token), "To: Văn thư <", "To: <<", 1)},
 		} {
 			h.arrive(t, c.mail, mailcore.Arrival{Sender: abroad, Rcpt: token, Remote: "192.0.2.1", From: c.from})
 			if d := copyTo(t, h.status(t, st.Document.ID), "bo"); d.Handling != "" {
-				t.Errorf("%s: %s", name, d.Handling)
+				t.Errorf("%s: %s", c.name, d.Handling)
 			}
 		}
 		h.arrive(t, mail(token), mailcore.Arrival{Sender: abroad, Rcpt: token, Remote: "192.0.2.1", From: abroad})

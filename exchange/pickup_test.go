@@ -47,10 +47,13 @@ func TestPickupSettlesWhenTheButtonIsPressed(t *testing.T) {
 			_, err := h.Pickup(ctx, token, browser)
 			return pickupWhy(err)
 		}
-		for what, c := range map[string][2]string{"good": {token, ""}, "replaced": {old, exchange.PickupUnknown}, "guessed": {token[:len(token)-1] + "!", exchange.PickupUnknown},
-			"cut": {token[:strings.Index(token, ".")], exchange.PickupUnknown}, "empty": {"", exchange.PickupUnknown}, "no number": {"?!.abc", exchange.PickupUnknown}} {
-			if why := look(c[0], ""); why != c[1] {
-				t.Errorf("%s: %q, want %q", what, why, c[1])
+		for _, tc := range []struct {
+			what string
+			c    [2]string
+		}{{"good", [2]string{token, ""}}, {"replaced", [2]string{old, exchange.PickupUnknown}}, {"guessed", [2]string{token[:len(token)-1] + "!", exchange.PickupUnknown}},
+			{"cut", [2]string{token[:strings.Index(token, ".")], exchange.PickupUnknown}}, {"empty", [2]string{"", exchange.PickupUnknown}}, {"no number", [2]string{"?!.abc", exchange.PickupUnknown}}} {
+			if why := look(tc.c[0], ""); why != tc.c[1] {
+				t.Errorf("%s: %q, want %q", tc.what, why, tc.c[1])
 			}
 		}
 		if d := copyTo(t, h.status(t, st.Document.ID), "giay"); d.Transport != exchange.Exception || d.Happened(exchange.EventFetched) {

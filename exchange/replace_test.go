@@ -15,8 +15,8 @@ func TestReplaceClosesWhatIsOpenAndTellsWhoHasIt(t *testing.T) {
 	ctx := context.Background()
 	forEachHouse(t, func(t *testing.T, h *house) {
 		old := h.issue(t, proposal("300/SNV-VP", "Sở Y tế=syt", "Sở Tài chính=stc", "UBND=ubnd", "Hội NCT=giay", "Bộ Thử=bo", "X>Trạm X <vt@x.test>"))
-		for unit, folder := range map[string]string{"stc": "Đã tiếp nhận", "ubnd": "Hoàn thành"} {
-			h.move(t, unit, folder)
+		for _, c := range []struct{ unit, folder string }{{"stc", "Đã tiếp nhận"}, {"ubnd", "Hoàn thành"}} {
+			h.move(t, c.unit, c.folder)
 		}
 		jobs, err := h.mail.ClaimOutbox(ctx, 1, 60e9)
 		if err != nil || len(jobs) != 1 {
@@ -49,16 +49,19 @@ func TestReplaceClosesWhatIsOpenAndTellsWhoHasIt(t *testing.T) {
 		if _, err := h.Replace(ctx, clerk, old.Document.ID, fresh.Document.ID, "bổ sung phụ lục"); err != nil || h.lying(t, "ubnd") != told {
 			t.Errorf("again: %v, %q", err, h.lying(t, "ubnd"))
 		}
-		for name, err := range map[string]error{
-			"itself":      errOf(h.Replace(ctx, clerk, old.Document.ID, old.Document.ID, "x")),
-			"backwards":   errOf(h.Replace(ctx, clerk, fresh.Document.ID, old.Document.ID, "x")),
-			"no reason":   errOf(h.Replace(ctx, clerk, fresh.Document.ID, old.Document.ID, " ")),
-			"not theirs":  errOf(h.Replace(ctx, exchange.Actor{Unit: "stc"}, fresh.Document.ID, old.Document.ID, "x")),
-			"accept":      errOf(h.Accept(ctx, exchange.Actor{Unit: "syt"}, copyTo(t, old, "syt").Dispatch.ID, "")),
-			"correct one": h.Correct(ctx, clerk, fresh.Document.ID, old.Document.ID, "x"),
+		for _, c := range []struct {
+			name string
+			err  error
+		}{
+			{"itself", errOf(h.Replace(ctx, clerk, old.Document.ID, old.Document.ID, "x"))},
+			{"backwards", errOf(h.Replace(ctx, clerk, fresh.Document.ID, old.Document.ID, "x"))},
+			{"no reason", errOf(h.Replace(ctx, clerk, fresh.Document.ID, old.Document.ID, " "))},
+			{"not theirs", errOf(h.Replace(ctx, exchange.Actor{Unit: "stc"}, fresh.Document.ID, old.Document.ID, "x"))},
+			{"accept", errOf(h.Accept(ctx, exchange.Actor{Unit: "syt"}, copyTo(t, old, "syt").Dispatch.ID, ""))},
+			{"correct one", h.Correct(ctx, clerk, fresh.Document.ID, old.Document.ID, "x")},
 		} {
-			if err == nil {
-				t.Errorf("%s: nobody minded", name)
+			if c.err == nil {
+				t.Errorf("%s: nobody minded", c.name)
 			}
 		}
 		// What was on the wire arrives; nothing opens again.
@@ -120,10 +123,13 @@ func TestSupplementAddsACopyAndChangesNothingThatWasIssued(t *testing.T) {
 		if d, err := h.Supplement(ctx, clerk, id, exchange.Forgotten{Unit: "tthd"}, "chung hộp thư"); err != nil || d.Way != exchange.ByMailbox {
 			t.Fatalf("%+v %v", d, err)
 		}
-		for name, to := range map[string]exchange.Forgotten{"has one": {Unit: "syt"}, "was added": {Unit: "stc"}, "issuer": {Unit: "snv"}, "unknown": {Unit: "khong"},
-			"nobody": {}, "bad address": {Name: "Y", Address: "khong phai"}} {
-			if _, err := h.Supplement(ctx, clerk, id, to, "lý do khác"); err == nil {
-				t.Errorf("%s: got a copy", name)
+		for _, c := range []struct {
+			name string
+			to   exchange.Forgotten
+		}{{"has one", exchange.Forgotten{Unit: "syt"}}, {"was added", exchange.Forgotten{Unit: "stc"}}, {"issuer", exchange.Forgotten{Unit: "snv"}}, {"unknown", exchange.Forgotten{Unit: "khong"}},
+			{"nobody", exchange.Forgotten{}}, {"bad address", exchange.Forgotten{Name: "Y", Address: "khong phai"}}} {
+			if _, err := h.Supplement(ctx, clerk, id, c.to, "lý do khác"); err == nil {
+				t.Errorf("%s: got a copy", c.name)
 			}
 		}
 		if _, err := h.Supplement(ctx, exchange.Actor{Unit: "stc"}, id, exchange.Forgotten{Unit: "ubnd"}, "x"); !exchange.IsCode(err, exchange.CodeNotEntitled) {

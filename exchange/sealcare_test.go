@@ -413,9 +413,12 @@ func TestForgeriesOfRaisedSealsAreNamed(t *testing.T) {
 		good := raised.read(t)
 		changed := bytes.Clone(good)
 		changed[len(changed)-9] ^= 1
-		for what, b := range map[string][]byte{"changed": changed, "the sent file": h.bytes(t, exchange.RaisedFile{SHA256: st.Package[0].SHA256}), "empty": {}} {
-			raised.write(t, b)
-			named(what, "raised file 0")
+		for _, c := range []struct {
+			what string
+			b    []byte
+		}{{"changed", changed}, {"the sent file", h.bytes(t, exchange.RaisedFile{SHA256: st.Package[0].SHA256})}, {"empty", []byte{}}} {
+			raised.write(t, c.b)
+			named(c.what, "raised file 0")
 		}
 		raised.write(t, good)
 		h.exec(t, `UPDATE blob SET pinned = FALSE WHERE digest = $1`, digest)

@@ -28,9 +28,12 @@ var (
 // fail at random and old backups are restored, and checks all the while what must hold: nothing accepted is lost, no copy
 // reaches a unit of ours twice, none gets a second số đến, none is open without an owner, and state is the fold of events.
 func TestSimulation(t *testing.T) {
-	for dialect, n := range map[sqldb.Dialect]int{sqldb.SQLite: *simulate, sqldb.Postgres: 200} {
-		t.Run(string(dialect), func(t *testing.T) {
-			s := newSimulation(t, dialect, *simSeed, n)
+	for _, c := range []struct {
+		dialect sqldb.Dialect
+		n       int
+	}{{sqldb.SQLite, *simulate}, {sqldb.Postgres, 200}} {
+		t.Run(string(c.dialect), func(t *testing.T) {
+			s := newSimulation(t, c.dialect, *simSeed, c.n)
 			s.run()
 			s.report()
 		})

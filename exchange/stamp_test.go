@@ -171,9 +171,9 @@ func (h *house) forgeStamps(t *testing.T, bundle []byte, trust exchange.Trust) {
 		t.Fatal(err)
 	}
 	stamp := last["stamp"].(string)
-	for what, forged := range map[string]string{"changed": stamp[:len(stamp)-24] + "AAAA" + stamp[len(stamp)-20:], "cut": stamp[:len(stamp)/8*4], "taken away": ""} {
-		last["stamp"] = forged
-		if forged == "" {
+	for _, c := range []struct{ what, forged string }{{"changed", stamp[:len(stamp)-24] + "AAAA" + stamp[len(stamp)-20:]}, {"cut", stamp[:len(stamp)/8*4]}, {"taken away", ""}} {
+		last["stamp"] = c.forged
+		if c.forged == "" {
 			delete(last, "stamp")
 		}
 		text, err := json.Marshal(last)
@@ -182,10 +182,10 @@ func (h *house) forgeStamps(t *testing.T, bundle []byte, trust exchange.Trust) {
 		}
 		bad := resigned(t, edit(t, bundle, map[string][]byte{"checkpoints.jsonl": []byte(strings.Join(lines[:len(lines)-1], "") + string(text) + "\n")}))
 		if r := exchange.VerifyBundle(context.Background(), bad, trust); r.Status != signing.Invalid {
-			t.Errorf("a stamp %s: %s %v", what, r.Status, checks(r))
+			t.Errorf("a stamp %s: %s %v", c.what, r.Status, checks(r))
 		}
 	}
-	for what, query := range map[string]string{"taken away": `UPDATE checkpoint SET stamp = NULL`, "changed": `UPDATE checkpoint SET stamp = $1`} {
+	for _, c := range []struct{ what, query string }{{"taken away", `UPDATE checkpoint SET stamp = NULL`}, {"changed", `UPDATE checkpoint SET stamp = $1`}} {
 		var was []byte
 		ctx := context.Background()
 		if err := h.db.Read(ctx, func(tx *sqldb.Tx) error {
@@ -194,12 +194,12 @@ func (h *house) forgeStamps(t *testing.T, bundle []byte, trust exchange.Trust) {
 			t.Fatal(err)
 		}
 		args := []any{}
-		if strings.Contains(query, "$1") {
+		if strings.Contains(c.query, "$1") {
 			args = append(args, append(bytes.Clone(was[:len(was)-1]), was[len(was)-1]^1))
 		}
-		h.exec(t, query, args...)
+		h.exec(t, c.query, args...)
 		if found, err := h.Check(ctx); err != nil || !strings.Contains(strings.Join(found, " "), "checkpoint") {
-			t.Errorf("a stamp %s in the database: %v %v", what, found, err)
+			t.Errorf("a stamp %s in the database: %v %v", c.what, found, err)
 		}
 		h.exec(t, `UPDATE checkpoint SET stamp = $1`, was)
 	}

@@ -509,9 +509,12 @@ func TestEveryChangedFileIsNamed(t *testing.T) {
 		good := bytes.read(t)
 		changed := slices.Clone(good)
 		changed[len(changed)/2] ^= 1
-		for what, other := range map[string][]byte{"changed": changed, "cut": good[:len(good)-1], "empty": {}, "another's": []byte("%PDF-1.4")} {
-			bytes.write(t, other)
-			named(what, digest)
+		for _, c := range []struct {
+			what  string
+			other []byte
+		}{{"changed", changed}, {"cut", good[:len(good)-1]}, {"empty", []byte{}}, {"another's", []byte("%PDF-1.4")}} {
+			bytes.write(t, c.other)
+			named(c.what, digest)
 		}
 		bytes.remove(t)
 		named("taken away", digest)

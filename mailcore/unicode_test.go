@@ -154,33 +154,33 @@ func TestOldEncodingsOfSubmissionsBecomeUnicode(t *testing.T) {
 func TestGoodSubmissionsStayAsTheyAre(t *testing.T) {
 	s := newStore(t, mailtest.Open(t, "sqlite:"+t.TempDir()+"/congvan.db"))
 	signed := "-----BEGIN PGP SIGNED MESSAGE-----\r\n\r\n"
-	for name, mail := range map[string]string{
-		"Vietnamese":        lines("Subject: "+mime.BEncoding.Encode("utf-8", subject), "Content-Type: text/plain; charset=utf-8", "", goodText),
-		"decomposed":        lines("Subject: "+norm.NFD.String(subject), "Content-Type: text/plain; charset=utf-8", "", norm.NFD.String(goodText)),
-		"undeclared UTF-8":  lines("Subject: "+subject, "", goodText),
-		"English":           lines("Subject: Re: meeting", "", "Dear colleagues,\r\nplease find the résumé attached.\r\n"),
-		"French Latin-1":    lines("Subject: =?iso-8859-1?Q?R=E9union_=E0_l'h=F4tel?=", "Content-Type: text/plain; charset=iso-8859-1", "", bytesOf("Chère Noëlle, ça va très bien à Orléans, l'été s'achève. Où êtes-vous?")),
-		"names":             lines("Subject: "+mime.BEncoding.Encode("utf-8", "Y Bình Niê Kđăm, Hơ Ñŏ, A Ƀok"), "Content-Type: text/plain; charset=utf-8", "", "Y Blăñ, Ia H'Drai, Đăk Tô, Krông Pắk"),
-		"quoting":           lines("Subject: x", "Content-Type: text/plain; charset=utf-8", "", "Thư anh gửi tôi thấy thế này, anh xem lại:\r\n> N¬i nhËn: ñy ban nh©n d©n tØnh\r\n"),
-		"enclosed":          lines("Subject: Fwd", `Content-Type: multipart/mixed; boundary=y`, "", "--y", "Content-Type: message/rfc822", "", "Subject: "+bytesOf(abcSubject), "", bytesOf(abcText), "--y--", ""),
-		"encrypted":         lines("Subject: x", "Content-Type: application/pkcs7-mime; name=smime.p7m", "", "AAAA"),
-		"PGP":               lines("Subject: x", "Content-Type: text/plain; charset=iso-8859-1", "", signed+bytesOf(abcText)),
-		"unknown charset":   lines("Subject: x", "Content-Type: text/plain; charset=x-nobody", "", bytesOf(abcText)),
-		"broken base64":     lines("Subject: x", "Content-Type: text/plain", "Content-Transfer-Encoding: base64", "", "####"),
-		"binary":            lines("Subject: x", "", string([]byte{0x80, 0x81, 0xfe, 0xff, 0x90})),
-		"nothing":           "",
-		"no header's end":   "Subject: x",
-		"other Vietnamese":  lines("Subject: Hà Nội", "", "Bé, Hà, Bình"),
-		"signed Vietnamese": lines("Subject: "+subject, `Content-Type: multipart/signed; boundary=z; protocol="application/pkcs7-signature"`, "", "--z", "Content-Type: text/plain; charset=utf-8", "", goodText, "--z", "Content-Type: application/pkcs7-signature", "", "AAAA", "--z--", ""),
+	for _, c := range []struct{ name, mail string }{
+		{"Vietnamese", lines("Subject: "+mime.BEncoding.Encode("utf-8", subject), "Content-Type: text/plain; charset=utf-8", "", goodText)},
+		{"decomposed", lines("Subject: "+norm.NFD.String(subject), "Content-Type: text/plain; charset=utf-8", "", norm.NFD.String(goodText))},
+		{"undeclared UTF-8", lines("Subject: "+subject, "", goodText)},
+		{"English", lines("Subject: Re: meeting", "", "Dear colleagues,\r\nplease find the résumé attached.\r\n")},
+		{"French Latin-1", lines("Subject: =?iso-8859-1?Q?R=E9union_=E0_l'h=F4tel?=", "Content-Type: text/plain; charset=iso-8859-1", "", bytesOf("Chère Noëlle, ça va très bien à Orléans, l'été s'achève. Où êtes-vous?"))},
+		{"names", lines("Subject: "+mime.BEncoding.Encode("utf-8", "Y Bình Niê Kđăm, Hơ Ñŏ, A Ƀok"), "Content-Type: text/plain; charset=utf-8", "", "Y Blăñ, Ia H'Drai, Đăk Tô, Krông Pắk")},
+		{"quoting", lines("Subject: x", "Content-Type: text/plain; charset=utf-8", "", "Thư anh gửi tôi thấy thế này, anh xem lại:\r\n> N¬i nhËn: ñy ban nh©n d©n tØnh\r\n")},
+		{"enclosed", lines("Subject: Fwd", `Content-Type: multipart/mixed; boundary=y`, "", "--y", "Content-Type: message/rfc822", "", "Subject: "+bytesOf(abcSubject), "", bytesOf(abcText), "--y--", "")},
+		{"encrypted", lines("Subject: x", "Content-Type: application/pkcs7-mime; name=smime.p7m", "", "AAAA")},
+		{"PGP", lines("Subject: x", "Content-Type: text/plain; charset=iso-8859-1", "", signed+bytesOf(abcText))},
+		{"unknown charset", lines("Subject: x", "Content-Type: text/plain; charset=x-nobody", "", bytesOf(abcText))},
+		{"broken base64", lines("Subject: x", "Content-Type: text/plain", "Content-Transfer-Encoding: base64", "", "####")},
+		{"binary", lines("Subject: x", "", string([]byte{0x80, 0x81, 0xfe, 0xff, 0x90}))},
+		{"nothing", ""},
+		{"no header's end", "Subject: x"},
+		{"other Vietnamese", lines("Subject: Hà Nội", "", "Bé, Hà, Bình")},
+		{"signed Vietnamese", lines("Subject: "+subject, `Content-Type: multipart/signed; boundary=z; protocol="application/pkcs7-signature"`, "", "--z", "Content-Type: text/plain; charset=utf-8", "", goodText, "--z", "Content-Type: application/pkcs7-signature", "", "AAAA", "--z--", "")},
 	} {
-		before := saved(t, s, mail)
+		before := saved(t, s, c.mail)
 		after, recoded, err := s.ToUnicode(ctx, before, 0)
 		if err != nil || recoded != nil || after.Digest != before.Digest {
 			got := ""
 			if after != nil {
 				got = bodyBytes(t, s, after)
 			}
-			t.Errorf("%s: %v, %+v\n%s", name, err, recoded, got)
+			t.Errorf("%s: %v, %+v\n%s", c.name, err, recoded, got)
 		}
 	}
 }
@@ -192,21 +192,22 @@ func TestOldEncodingsThatCannotBeConverted(t *testing.T) {
 		return lines("Subject: "+subject, `Content-Type: multipart/signed; boundary=z; protocol="application/pkcs7-signature"`, "", "--z", "Content-Type: text/plain; charset=utf-8", "", text, "--z",
 			"Content-Type: application/pkcs7-signature; name=smime.p7s", "", "AAAA", "--z--", "")
 	}
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name string
 		mail string
 		want mailcore.OldTextError
 	}{
-		"signed text":    {signed("x", abcText), mailcore.OldTextError{Where: mailcore.TextBody, Encoding: viettext.TCVN3, Signed: true}},
-		"signed subject": {signed(abcSubject, goodText), mailcore.OldTextError{Where: mailcore.TextSubject, Encoding: viettext.TCVN3, Signed: true}},
-		"lost horns":     {lines("Subject: V/v híng dÉn thùc hiÖn chÕ ®é b¸o c¸o", "", "x"), mailcore.OldTextError{Where: mailcore.TextSubject, Encoding: viettext.TCVN3}},
-		"lost letters":   {lines("Subject: x", "", "KÝnh göi: S\ufffd Néi vô tØnh, \ufffdy ban nh©n d©n huyÖn ®Ò nghÞ"), mailcore.OldTextError{Where: mailcore.TextBody, Encoding: viettext.TCVN3}},
-		"capitals in a font": {lines("Subject: x", "Content-Type: text/html; charset=iso-8859-1", "", `<font face=".VnTimeH">`+bytesOf("céng hßa x· héi chñ nghÜa viÖt nam")+`</font>`),
+		{"signed text", signed("x", abcText), mailcore.OldTextError{Where: mailcore.TextBody, Encoding: viettext.TCVN3, Signed: true}},
+		{"signed subject", signed(abcSubject, goodText), mailcore.OldTextError{Where: mailcore.TextSubject, Encoding: viettext.TCVN3, Signed: true}},
+		{"lost horns", lines("Subject: V/v híng dÉn thùc hiÖn chÕ ®é b¸o c¸o", "", "x"), mailcore.OldTextError{Where: mailcore.TextSubject, Encoding: viettext.TCVN3}},
+		{"lost letters", lines("Subject: x", "", "KÝnh göi: S\ufffd Néi vô tØnh, \ufffdy ban nh©n d©n huyÖn ®Ò nghÞ"), mailcore.OldTextError{Where: mailcore.TextBody, Encoding: viettext.TCVN3}},
+		{"capitals in a font", lines("Subject: x", "Content-Type: text/html; charset=iso-8859-1", "", `<font face=".VnTimeH">`+bytesOf("céng hßa x· héi chñ nghÜa viÖt nam")+`</font>`),
 			mailcore.OldTextError{Where: mailcore.TextBody, Encoding: viettext.TCVN3}},
 	} {
 		_, _, err := s.ToUnicode(ctx, saved(t, s, c.mail), 0)
 		var old *mailcore.OldTextError
 		if !errors.As(err, &old) || *old != c.want {
-			t.Errorf("%s: %v, want %v", name, err, &c.want)
+			t.Errorf("%s: %v, want %v", c.name, err, &c.want)
 		}
 	}
 }

@@ -188,13 +188,16 @@ func TestAliasIsLearnedAndForgotten(t *testing.T) {
 				t.Errorf("learned %q: %v", alias, err)
 			}
 		}
-		for alias, holder := range map[string]recipients.UnitCode{"Sở Tài chính": "stc", "STC": "stc", "Sở KH&ĐT tỉnh Kon Tum": "skhdt", "UBND huyện Đăk Hà": "dakha",
-			"UBND các huyện, thị xã": "nhom-huyen", "Thủ trưởng các sở, ban, ngành": "", "LĐVP": "nhom-cvp"} {
-			err := s.LearnAlias(ctx, "syt", alias, "vanthu")
-			if errors.As(err, &taken) && taken.Unit == holder && taken.Group == strings.HasPrefix(string(holder), "nhom-") || holder == "" && errors.As(err, &taken) {
+		for _, c := range []struct {
+			alias  string
+			holder recipients.UnitCode
+		}{{"Sở Tài chính", "stc"}, {"STC", "stc"}, {"Sở KH&ĐT tỉnh Kon Tum", "skhdt"}, {"UBND huyện Đăk Hà", "dakha"},
+			{"UBND các huyện, thị xã", "nhom-huyen"}, {"Thủ trưởng các sở, ban, ngành", ""}, {"LĐVP", "nhom-cvp"}} {
+			err := s.LearnAlias(ctx, "syt", c.alias, "vanthu")
+			if errors.As(err, &taken) && taken.Unit == c.holder && taken.Group == strings.HasPrefix(string(c.holder), "nhom-") || c.holder == "" && errors.As(err, &taken) {
 				continue
 			}
-			t.Errorf("%q is learned though it is %s's: %v", alias, holder, err)
+			t.Errorf("%q is learned though it is %s's: %v", c.alias, c.holder, err)
 		}
 		if err := s.ForgetAlias(ctx, "", "nhà đèn  TỈNH", "vanthu"); err != nil || result() != recipients.Open {
 			t.Errorf("not forgotten: %v", err)

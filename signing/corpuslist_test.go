@@ -23,8 +23,11 @@ func officeShapes() []shape {
 	for _, doc := range []string{"letter", "pages", "a3", "top"} {
 		add(doc, doc, "")
 	}
-	for name, v := range map[string]int{"pdfa1b": 1, "pdfa2b": 2, "pdfa3b": 3, "1.5": 15, "1.6": 16, "1.7": 17} {
-		add("letter "+name, "letter", officeOption("SelectPdfVersion", v))
+	for _, c := range []struct {
+		name string
+		v    int
+	}{{"pdfa1b", 1}, {"pdfa2b", 2}, {"pdfa3b", 3}, {"1.5", 15}, {"1.6", 16}, {"1.7", 17}} {
+		add("letter "+c.name, "letter", officeOption("SelectPdfVersion", c.v))
 	}
 	add("pages pdfa1b", "pages", officeOption("SelectPdfVersion", 1))
 	add("letter tagged", "letter", officeOption("UseTaggedPDF", true))
@@ -107,11 +110,11 @@ func scanShapes() []shape {
 
 func mupdfShapes() []shape {
 	var out []shape
-	for name, flag := range map[string]string{"garbage": "-gggg", "ascii": "-a", "linear": "-l", "sanitised": "-s", "expanded": "-d", "compressed": "-z"} {
-		if name == "linear" {
-			flag = "-gg"
+	for _, c := range []struct{ name, flag string }{{"garbage", "-gggg"}, {"ascii", "-a"}, {"linear", "-l"}, {"sanitised", "-s"}, {"expanded", "-d"}, {"compressed", "-z"}} {
+		if c.name == "linear" {
+			c.flag = "-gg"
 		}
-		out = append(out, by("mutool/"+name, "mutool", letterOf, "clean", flag, "IN", "OUT"))
+		out = append(out, by("mutool/"+c.name, "mutool", letterOf, "clean", c.flag, "IN", "OUT"))
 	}
 	slices.SortFunc(out, func(a, b shape) int { return strings.Compare(a.name, b.name) })
 	html := func(f *factory) string {

@@ -29,19 +29,22 @@ func TestForeignCertificationsAreObeyed(t *testing.T) {
 	p := newPKI(t)
 	own := p.sealer("unit", "signer", "p256")
 	p.issue("other", "signer", "rsa:2048", 365)
-	for permission, name := range map[pdfsign.Permission]string{1: "no changes", 2: "forms", 3: "comments"} {
-		t.Run(name, func(t *testing.T) {
+	for _, c := range []struct {
+		permission pdfsign.Permission
+		name       string
+	}{{1, "no changes"}, {2, "forms"}, {3, "comments"}} {
+		t.Run(c.name, func(t *testing.T) {
 			for _, in := range []string{"letter.pdf", "objectstreams.pdf", "chromium.pdf"} {
 				file := foreign(t, read(t, in), func(d *pdfsign.Document) {
-					d.Sign(p.key("other"), p.cert("other"), p.root).Type(pdfsign.CertificationSignature).Permission(permission).SignerName("Van thu")
+					d.Sign(p.key("other"), p.cert("other"), p.root).Type(pdfsign.CertificationSignature).Permission(c.permission).SignerName("Van thu")
 				})
 				opt := signing.VerifyOptions{Roots: p.roots, TSARoots: p.roots}
 				r := judge(t, file, opt, signing.Valid)
-				if r.Signatures[0].Certified != int(permission) {
-					t.Errorf("certified %d, want %d", r.Signatures[0].Certified, permission)
+				if r.Signatures[0].Certified != int(c.permission) {
+					t.Errorf("certified %d, want %d", r.Signatures[0].Certified, c.permission)
 				}
 				out, err := own.Seal(t.Context(), file, signing.SealOptions{Mark: marked().Mark})
-				if permission == 1 {
+				if c.permission == 1 {
 					wantInputError(t, err, signing.ErrNoChanges, "no_changes")
 				} else if err != nil {
 					t.Fatal(err)

@@ -72,14 +72,17 @@ func TestWrongClockIsSaid(t *testing.T) {
 	a := must(signing.NewAuthority(signing.Subject{Name: "Tỉnh"}, signing.P256))
 	id := must(a.Issue(signing.Subject{Name: "Sở Nội vụ", Until: time.Now().Add(time.Hour)}, signing.P256))
 	s := must(id.Sealer())
-	for at, want := range map[time.Time]error{
-		time.Now().AddDate(-3, 0, 0):   signing.ErrClock,
-		time.Now().Add(30 * time.Hour): signing.ErrCertificate,
-		time.Now():                     nil,
+	for _, c := range []struct {
+		at   time.Time
+		want error
+	}{
+		{time.Now().AddDate(-3, 0, 0), signing.ErrClock},
+		{time.Now().Add(30 * time.Hour), signing.ErrCertificate},
+		{time.Now(), nil},
 	} {
-		out, err := s.Seal(t.Context(), read(t, "letter.pdf"), signing.SealOptions{At: at})
-		if !errors.Is(err, want) || (err != nil) != (out == nil) {
-			t.Errorf("at %s: %d bytes, %v", at, len(out), err)
+		out, err := s.Seal(t.Context(), read(t, "letter.pdf"), signing.SealOptions{At: c.at})
+		if !errors.Is(err, c.want) || (err != nil) != (out == nil) {
+			t.Errorf("at %s: %d bytes, %v", c.at, len(out), err)
 		}
 	}
 }
@@ -137,15 +140,18 @@ func TestHolderOfTheKeySeesTheFileItSigns(t *testing.T) {
 }
 
 func TestChangedOnItsWayToTheKey(t *testing.T) {
-	for what, change := range map[string]func([]byte) []byte{
-		"a byte of the text": func(b []byte) []byte { b[len(b)/4] ^= 1; return b },
-		"bytes added":        func(b []byte) []byte { return append(b, "\n% more\n"...) },
-		"cut":                func(b []byte) []byte { return b[:len(b)-20] },
-		"nothing":            func([]byte) []byte { return nil },
+	for _, c := range []struct {
+		what   string
+		change func([]byte) []byte
+	}{
+		{"a byte of the text", func(b []byte) []byte { b[len(b)/4] ^= 1; return b }},
+		{"bytes added", func(b []byte) []byte { return append(b, "\n% more\n"...) }},
+		{"cut", func(b []byte) []byte { return b[:len(b)-20] }},
+		{"nothing", func([]byte) []byte { return nil }},
 	} {
-		s, _, _ := remoteSealer(t, change)
+		s, _, _ := remoteSealer(t, c.change)
 		if out, err := s.Seal(t.Context(), read(t, "letter.pdf"), marked()); err == nil || out != nil {
-			t.Errorf("%s: sealed all the same", what)
+			t.Errorf("%s: sealed all the same", c.what)
 		}
 	}
 }
@@ -172,11 +178,14 @@ func TestRevocationServiceBySetting(t *testing.T) {
 	p := newPKI(t)
 	base := p.sealer("unit", "silent", "p256")
 	in := read(t, "letter.pdf")
-	for name, source := range map[string]*signing.RevocationSource{"OCSP": {OCSP: []string{p.http.URL + "/ocsp"}}, "list": {CRL: []string{p.http.URL + "/root.crl"}}} {
-		s := must(base.With(signing.Use{Level: signing.LevelLT, Timestamper: p.stamper("tsa"), Revocation: source}))
+	for _, c := range []struct {
+		name   string
+		source *signing.RevocationSource
+	}{{"OCSP", &signing.RevocationSource{OCSP: []string{p.http.URL + "/ocsp"}}}, {"list", &signing.RevocationSource{CRL: []string{p.http.URL + "/root.crl"}}}} {
+		s := must(base.With(signing.Use{Level: signing.LevelLT, Timestamper: p.stamper("tsa"), Revocation: c.source}))
 		out, level, err := s.SealAsUsed(t.Context(), in, signing.SealOptions{})
 		if err != nil || level != signing.LevelLT {
-			t.Fatalf("%s: level %q: %v", name, level, err)
+			t.Fatalf("%s: level %q: %v", c.name, level, err)
 		}
 		judge(t, out, p.offline(), signing.Valid)
 	}

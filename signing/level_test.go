@@ -234,9 +234,12 @@ func TestStampOfAnotherRequestIsRefused(t *testing.T) {
 	if _, err := ts.Timestamp(t.Context(), digest("01")); err != nil {
 		t.Fatal(err)
 	}
-	for name, d := range map[string][]byte{"replayed": digest("01"), "for other bytes": digest("02")} {
-		if _, err := ts.Timestamp(t.Context(), d); !errors.Is(err, signing.ErrTimestamp) {
-			t.Errorf("%s: %v", name, err)
+	for _, c := range []struct {
+		name string
+		d    []byte
+	}{{"replayed", digest("01")}, {"for other bytes", digest("02")}} {
+		if _, err := ts.Timestamp(t.Context(), c.d); !errors.Is(err, signing.ErrTimestamp) {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
 	p.mangle = nil

@@ -38,15 +38,18 @@ func variants(t *testing.T) map[string][]byte {
 	for _, name := range shapes {
 		files[name] = read(t, name)
 	}
-	for name, args := range map[string][]string{
-		"qpdf-objstm":  {"--object-streams=generate"},
-		"qpdf-linear":  {"--linearize"},
-		"qpdf-both":    {"--object-streams=generate", "--linearize"},
-		"qpdf-encrypt": {"--encrypt", "", "owner", "256", "--"},
+	for _, c := range []struct {
+		name string
+		args []string
+	}{
+		{"qpdf-objstm", []string{"--object-streams=generate"}},
+		{"qpdf-linear", []string{"--linearize"}},
+		{"qpdf-both", []string{"--object-streams=generate", "--linearize"}},
+		{"qpdf-encrypt", []string{"--encrypt", "", "owner", "256", "--"}},
 	} {
 		out := filepath.Join(t.TempDir(), "x.pdf")
-		mustRun(t, "qpdf", append(args, filepath.Join("testdata", "libreoffice.pdf"), out)...)
-		files[name] = must(os.ReadFile(out))
+		mustRun(t, "qpdf", append(c.args, filepath.Join("testdata", "libreoffice.pdf"), out)...)
+		files[c.name] = must(os.ReadFile(out))
 	}
 	return files
 }

@@ -77,16 +77,19 @@ func TestRecipientActsAtTheCommandLine(t *testing.T) {
 			t.Errorf("status does not say %q:\n%s", want, status)
 		}
 	}
-	for want, args := range map[string][]string{
-		"không cho phép việc này":      {"forward", doc, "--unit", "stc", "--to", "syt"},
-		"không có đơn vị":              {"forward", doc, "--unit", "dakto", "--to", "ai đó"},
-		"không phải tài khoản":         {"assign", doc, "--unit", "dakto", "--lead", "an.stc"},
-		"từ chối phải có lý do":        {"refuse", doc, "--unit", "dakto"},
-		"Không có văn bản":             {"accept", "9/KHONG-CO", "--unit", "stc"},
-		"không có bản gửi nào như vậy": {"accept", doc, "--unit", "khongco"},
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"không cho phép việc này", []string{"forward", doc, "--unit", "stc", "--to", "syt"}},
+		{"không có đơn vị", []string{"forward", doc, "--unit", "dakto", "--to", "ai đó"}},
+		{"không phải tài khoản", []string{"assign", doc, "--unit", "dakto", "--lead", "an.stc"}},
+		{"từ chối phải có lý do", []string{"refuse", doc, "--unit", "dakto"}},
+		{"Không có văn bản", []string{"accept", "9/KHONG-CO", "--unit", "stc"}},
+		{"không có bản gửi nào như vậy", []string{"accept", doc, "--unit", "khongco"}},
 	} {
-		if code, _, errOut := congvan(t, "", append([]string{"act"}, append(args, "--data", dir)...)...); code == 0 || !strings.Contains(strings.ToLower(errOut), strings.ToLower(want)) {
-			t.Errorf("%v: exit %d, %s", args, code, errOut)
+		if code, _, errOut := congvan(t, "", append([]string{"act"}, append(c.args, "--data", dir)...)...); code == 0 || !strings.Contains(strings.ToLower(errOut), strings.ToLower(c.want)) {
+			t.Errorf("%v: exit %d, %s", c.args, code, errOut)
 		}
 	}
 	if code, out, errOut := congvan(t, "", "check", "--data", dir); code != 0 {

@@ -150,20 +150,23 @@ func TestBackupsArePruned(t *testing.T) {
 func TestDamagedBackupIsNotRestored(t *testing.T) {
 	dir := newInstallation(t)
 	issue77(t, dir)
-	for name, damage := range map[string]func(to string, m *manifest) string{
-		"blob": func(to string, m *manifest) string {
+	for _, c := range []struct {
+		name   string
+		damage func(to string, m *manifest) string
+	}{
+		{"blob", func(to string, m *manifest) string {
 			files, _ := filepath.Glob(filepath.Join(to, backupBlobs, "*", "*"))
 			return files[0]
-		},
-		"database": func(to string, m *manifest) string { return filepath.Join(to, m.Name, databaseFile(m.Database)) },
-		"list":     func(to string, m *manifest) string { return filepath.Join(to, m.Name, backupList) },
-		"key":      func(to string, m *manifest) string { return filepath.Join(to, m.Name, m.Files[len(m.Files)-1].Path) },
+		}},
+		{"database", func(to string, m *manifest) string { return filepath.Join(to, m.Name, databaseFile(m.Database)) }},
+		{"list", func(to string, m *manifest) string { return filepath.Join(to, m.Name, backupList) }},
+		{"key", func(to string, m *manifest) string { return filepath.Join(to, m.Name, m.Files[len(m.Files)-1].Path) }},
 	} {
 		to := filepath.Join(t.TempDir(), "backup")
-		path := damage(to, makeBackup(t, dir, to))
+		path := c.damage(to, makeBackup(t, dir, to))
 		data, err := os.ReadFile(path)
 		if err != nil || len(data) == 0 {
-			t.Fatalf("%s: %v", name, err)
+			t.Fatalf("%s: %v", c.name, err)
 		}
 		data[len(data)/2] ^= 1
 		os.Chmod(path, 0o600)
@@ -171,14 +174,14 @@ func TestDamagedBackupIsNotRestored(t *testing.T) {
 			t.Fatal(err)
 		}
 		if code, _, errOut := congvan(t, "", "backup", to, "--verify"); code != 1 || !strings.Contains(errOut, "hỏng") {
-			t.Errorf("%s: verify: exit %d, %s", name, code, errOut)
+			t.Errorf("%s: verify: exit %d, %s", c.name, code, errOut)
 		}
 		again := filepath.Join(t.TempDir(), "moi")
 		if code, _, errOut := congvan(t, "", "restore", to, "--data", again); code != 1 || !strings.Contains(errOut, "damaged") {
-			t.Errorf("%s: restore: exit %d, %s", name, code, errOut)
+			t.Errorf("%s: restore: exit %d, %s", c.name, code, errOut)
 		}
 		if _, err := os.Stat(filepath.Join(again, configFile)); err == nil {
-			t.Errorf("%s: an installation was made", name)
+			t.Errorf("%s: an installation was made", c.name)
 		}
 	}
 }

@@ -153,29 +153,29 @@ func swaks(t *testing.T, p *province, stc, _ *imapclient.Client) {
 func curl(t *testing.T, p *province, stc, snv *imapclient.Client) {
 	file := filepath.Join(p.dir, "curl.eml")
 	who := p.address("stc") + ":" + p.passwords["stc"]
-	for scheme, address := range map[string]string{"smtp": p.submission, "smtps": p.submissions} {
-		write(t, file, p.eml(p.address("stc"), p.address("snv"), "Thư của curl qua "+scheme+"."))
+	for _, c := range []struct{ scheme, address string }{{"smtp", p.submission}, {"smtps", p.submissions}} {
+		write(t, file, p.eml(p.address("stc"), p.address("snv"), "Thư của curl qua "+c.scheme+"."))
 		command(t, p.dir, "", "curl", "-sS", "--ssl-reqd", "--cacert", p.cert(), "--user", who, "--mail-from", p.address("stc"), "--mail-rcpt", p.address("snv"), "--upload-file", file,
-			scheme+"://localhost:"+portOf(address))
-		arrived(t, snv, "INBOX", "Thư của curl qua "+scheme+".")
+			c.scheme+"://localhost:"+portOf(c.address))
+		arrived(t, snv, "INBOX", "Thư của curl qua "+c.scheme+".")
 	}
 	folder := url.PathEscape("&ARAA4w- ti&Hr8-p nh&Hq0-n") // Đã tiếp nhận, as IMAP4rev1 names it
-	for scheme, address := range map[string]string{"imap": p.imap, "imaps": p.imaps} {
-		base := scheme + "://localhost:" + portOf(address) + "/"
+	for _, c := range []struct{ scheme, address string }{{"imap", p.imap}, {"imaps", p.imaps}} {
+		base := c.scheme + "://localhost:" + portOf(c.address) + "/"
 		run := func(args ...string) string {
 			return command(t, p.dir, "", "curl", append([]string{"-sS", "--ssl-reqd", "--cacert", p.cert(), "--user", who}, args...)...)
 		}
-		write(t, file, p.eml(p.address("stc"), p.address("stc"), "Lưu bằng curl qua "+scheme+"."))
+		write(t, file, p.eml(p.address("stc"), p.address("stc"), "Lưu bằng curl qua "+c.scheme+"."))
 		run("-T", file, base+folder)
-		arrived(t, stc, "Đã tiếp nhận", "Lưu bằng curl qua "+scheme+".")
+		arrived(t, stc, "Đã tiếp nhận", "Lưu bằng curl qua "+c.scheme+".")
 		if out := run(base); !strings.Contains(out, "&ARAA4w- ti&Hr8-p nh&Hq0-n") {
-			t.Errorf("LIST over %s:\n%s", scheme, out)
+			t.Errorf("LIST over %s:\n%s", c.scheme, out)
 		}
 		if out := run(base + "INBOX?SUBJECT%20swaks"); !strings.HasPrefix(out, "* SEARCH ") {
-			t.Errorf("SEARCH over %s: %q", scheme, out)
+			t.Errorf("SEARCH over %s: %q", c.scheme, out)
 		}
 		if out := run(base + "INBOX;MAILINDEX=1"); !strings.Contains(out, "Đề nghị quý Sở") {
-			t.Errorf("FETCH over %s:\n%s", scheme, out)
+			t.Errorf("FETCH over %s:\n%s", c.scheme, out)
 		}
 	}
 	if out, err := try(p.dir, "", "curl", "-sS", "--user", who, "imap://localhost:"+portOf(p.imap)+"/"); err == nil {
@@ -222,22 +222,22 @@ set charset = "utf-8"
 // fetchmail takes everything from the inbox, over STARTTLS and over TLS, and leaves it there.
 func fetchmail(t *testing.T, p *province, stc, _ *imapclient.Client) {
 	want := inboxSize(t, stc)
-	for how, line := range map[string]string{
-		"STARTTLS": "service " + portOf(p.imap) + " protocol IMAP user %q there password %q sslproto 'TLS1.2+'",
-		"TLS":      "service " + portOf(p.imaps) + " protocol IMAP user %q there password %q ssl",
+	for _, c := range []struct{ how, line string }{
+		{"STARTTLS", "service " + portOf(p.imap) + " protocol IMAP user %q there password %q sslproto 'TLS1.2+'"},
+		{"TLS", "service " + portOf(p.imaps) + " protocol IMAP user %q there password %q ssl"},
 	} {
-		box := filepath.Join(p.dir, "fetchmail-"+how)
+		box := filepath.Join(p.dir, "fetchmail-"+c.how)
 		rc := filepath.Join(p.dir, "fetchmailrc")
 		mda := filepath.Join(p.dir, "mda.sh")
 		write(t, mda, fmt.Sprintf("cat >> %s; echo '--het-mot-thu--' >> %s\n", box, box))
-		write(t, rc, fmt.Sprintf("poll localhost "+line+" sslcertck sslcertfile %q keep fetchall mda \"/bin/sh %s\"\n", p.address("stc"), p.passwords["stc"], p.cert(), mda))
+		write(t, rc, fmt.Sprintf("poll localhost "+c.line+" sslcertck sslcertfile %q keep fetchall mda \"/bin/sh %s\"\n", p.address("stc"), p.passwords["stc"], p.cert(), mda))
 		command(t, p.dir, "", "timeout", "60", "fetchmail", "-f", rc, "--pidfile", filepath.Join(p.dir, "fetchmail.pid"), "--nosyslog")
 		raw, err := os.ReadFile(box)
 		if got := bytes.Count(raw, []byte("--het-mot-thu--")); err != nil || got != want {
-			t.Errorf("%s: fetchmail brought %d of %d, %v", how, got, want, err)
+			t.Errorf("%s: fetchmail brought %d of %d, %v", c.how, got, want, err)
 		}
 		if !bytes.Contains(raw, []byte("Đề nghị quý Sở")) {
-			t.Errorf("%s: the text is not in what fetchmail brought", how)
+			t.Errorf("%s: the text is not in what fetchmail brought", c.how)
 		}
 	}
 }

@@ -115,19 +115,20 @@ func encrypted(t *testing.T, pdf []byte) []byte {
 func TestIssueTellsWhatIsWrongAndStoresNothing(t *testing.T) {
 	dir := newInstallation(t)
 	sample := demoFile("02-cong-van-stttt.pdf")
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name string
 		data []byte
 		want string
 	}{
-		"empty":         {nil, "rỗng"},
-		"not a PDF":     {[]byte("Kính gửi các đơn vị"), "PDF"},
-		"truncated":     {sample[:len(sample)/2], "PDF"},
-		"encrypted":     {encrypted(t, sample), "mật khẩu"},
-		"no recipients": {page(t, "SỞ NỘI VỤ", "Nội dung.", "GIÁM ĐỐC", "Nguyễn Hư Cấu"), "Nơi nhận"},
-		"unknown issuer": {page(t, "SỞ HƯ CẤU", "Nội dung.", "Nơi nhận:", "- Sở Tài chính;", "- Lưu: VT."),
+		{"empty", nil, "rỗng"},
+		{"not a PDF", []byte("Kính gửi các đơn vị"), "PDF"},
+		{"truncated", sample[:len(sample)/2], "PDF"},
+		{"encrypted", encrypted(t, sample), "mật khẩu"},
+		{"no recipients", page(t, "SỞ NỘI VỤ", "Nội dung.", "GIÁM ĐỐC", "Nguyễn Hư Cấu"), "Nơi nhận"},
+		{"unknown issuer", page(t, "SỞ HƯ CẤU", "Nội dung.", "Nơi nhận:", "- Sở Tài chính;", "- Lưu: VT."),
 			"Cơ quan ban hành không có trong danh bạ: SỞ HƯ CẤU"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "van-ban.pdf")
 			if err := os.WriteFile(file, c.data, 0o600); err != nil {
 				t.Fatal(err)
@@ -168,17 +169,20 @@ func TestIssueWithDecisionsAndWhatTheyMayGetWrong(t *testing.T) {
 		}
 		return path
 	}
-	for name, c := range map[string]struct{ decisions, want string }{
-		"nothing said":   {"", "open_lines"},
-		"unknown unit":   {strings.Replace(settle145, `excused = "trực thuộc Sở"`, `units = ["khongco"]`, 1), "unknown_unit"},
-		"line not there": {strings.Replace(settle145, "Trung tâm CNTT&TT", "Trung tâm khác", 1), "no_such_line"},
-		"no reason":      {strings.Replace(settle145, "trực thuộc Sở", "", 1), "no_reason"},
-		"secrecy":        {strings.Replace(settle145, "not_secret = true", "", 1), "secrecy_unasked"},
+	for _, c := range []struct {
+		name            string
+		decisions, want string
+	}{
+		{"nothing said", "", "open_lines"},
+		{"unknown unit", strings.Replace(settle145, `excused = "trực thuộc Sở"`, `units = ["khongco"]`, 1), "unknown_unit"},
+		{"line not there", strings.Replace(settle145, "Trung tâm CNTT&TT", "Trung tâm khác", 1), "no_such_line"},
+		{"no reason", strings.Replace(settle145, "trực thuộc Sở", "", 1), "no_reason"},
+		{"secrecy", strings.Replace(settle145, "not_secret = true", "", 1), "secrecy_unasked"},
 	} {
 		code, out, _ := congvan(t, "", "issue", "--data", dir, "--json", "--decisions", said(c.decisions), file)
 		var res issueResult
 		if err := json.Unmarshal([]byte(out), &res); err != nil || code != 1 || res.Code != c.want {
-			t.Errorf("%s: exit %d, %v\n%s", name, code, err, out)
+			t.Errorf("%s: exit %d, %v\n%s", c.name, code, err, out)
 		}
 	}
 	if code, _, errOut := congvan(t, "", "issue", "--data", dir, "--json", "--decisions", said("[[document]]\nreferense = 1\n"), file); code != 1 || !strings.Contains(errOut, "referense") {
@@ -294,18 +298,18 @@ func TestBadConfigurationIsExplainedByLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for text, want := range map[string]string{
-		string(good) + "\n[ocr2]\nx = 1\n":                                             "unknown key",
-		strings.Replace(string(good), "smtp        = ", "smpt        = ", 1):           "line 8",
-		strings.Replace(string(good), `"127.0.0.1:2525"`, `"127.0.0.1"`, 1):            "listen.smtp",
-		strings.Replace(string(good), "max_message   = 52428800", "max_message = ", 1): "line",
-		"database = \"sqlite:congvan.db\"\n":                                           "domain is missing",
+	for _, c := range []struct{ text, want string }{
+		{string(good) + "\n[ocr2]\nx = 1\n", "unknown key"},
+		{strings.Replace(string(good), "smtp        = ", "smpt        = ", 1), "line 8"},
+		{strings.Replace(string(good), `"127.0.0.1:2525"`, `"127.0.0.1"`, 1), "listen.smtp"},
+		{strings.Replace(string(good), "max_message   = 52428800", "max_message = ", 1), "line"},
+		{"database = \"sqlite:congvan.db\"\n", "domain is missing"},
 	} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if code, _, errOut := congvan(t, "", "check", "--data", dir); code != 1 || !strings.Contains(errOut, want) || !strings.Contains(errOut, "hint: ") {
-			t.Errorf("want %q, exit %d: %s", want, code, errOut)
+		if code, _, errOut := congvan(t, "", "check", "--data", dir); code != 1 || !strings.Contains(errOut, c.want) || !strings.Contains(errOut, "hint: ") {
+			t.Errorf("want %q, exit %d: %s", c.want, code, errOut)
 		}
 	}
 	if err := os.WriteFile(path, good, 0o600); err != nil {

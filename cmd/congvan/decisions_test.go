@@ -20,36 +20,42 @@ func TestDecisionsTellTheirFaultsByLine(t *testing.T) {
 	dir, tmp := newInstallation(t), t.TempDir()
 	main := put(t, tmp, "van-ban.pdf", letter77(t))
 	const head = "[[document]]\nreference = \"77/TB-SNV\"\n"
-	for name, c := range map[string]struct{ text, want string }{
-		"a misspelt key":       {head + "not_secrett = true\n", `dòng 3: không có khóa "not_secrett"`},
-		"a misspelt table":     {head + "[[document.lines]]\ntext = \"a\"\n", `dòng 3: không có khóa "lines"`},
-		"a quote left open":    {head + "file = \"a\n", "dòng 3: không hiểu: file = \"a"},
-		"a key twice":          {head + "reference = \"1/A\"\n", "dòng 3: không hiểu: reference = \"1/A\""},
-		"no quotes":            {"[[document]]\nreference = 77/TB-SNV\n", "dòng 2: không hiểu: reference = 77/TB-SNV"},
-		"a wrong kind":         {head + "not_secret = \"có\"\n", "dòng 3: giá trị của not_secret không đúng loại: not_secret = \"có\""},
-		"a wrong consent":      {head + "accept_flags = 3\n", "dòng 3: accept_flags phải là true, false"},
-		"a wrong consent list": {head + "confirm_difference = [1]\n", "dòng 3: confirm_difference phải là true, false"},
-		"no document":          {"[[document]]\nnot_secret = true\n", "dòng 1: mục [[document]] chưa nói về văn bản nào"},
-		"no date":              {head + "date = \"31/2/2009\"\n", "dòng 1: date = \"31/2/2009\" không phải là ngày"},
-		"no line":              {head + "[[document.line]]\nunits = [\"stc\"]\n", "dòng 3: mục [[document.line]] chưa nói về nơi nhận nào"},
-		"two decisions":        {head + "\n[[document.line]]\ntext = \"Lưu: VT\"\nunits = [\"stc\"]\nexcused = \"lưu\"\n", "dòng 4: nơi nhận \"Lưu: VT\" có nhiều quyết định"},
-		"nothing to learn":     {head + "[[document.line]]\ntext = \"Như trên\"\nunits = [\"stc\", \"snv\"]\nlearn = true\n", "dòng 3: Không ghi nhớ được \"Như trên\""},
+	for _, c := range []struct {
+		name       string
+		text, want string
+	}{
+		{"a misspelt key", head + "not_secrett = true\n", `dòng 3: không có khóa "not_secrett"`},
+		{"a misspelt table", head + "[[document.lines]]\ntext = \"a\"\n", `dòng 3: không có khóa "lines"`},
+		{"a quote left open", head + "file = \"a\n", "dòng 3: không hiểu: file = \"a"},
+		{"a key twice", head + "reference = \"1/A\"\n", "dòng 3: không hiểu: reference = \"1/A\""},
+		{"no quotes", "[[document]]\nreference = 77/TB-SNV\n", "dòng 2: không hiểu: reference = 77/TB-SNV"},
+		{"a wrong kind", head + "not_secret = \"có\"\n", "dòng 3: giá trị của not_secret không đúng loại: not_secret = \"có\""},
+		{"a wrong consent", head + "accept_flags = 3\n", "dòng 3: accept_flags phải là true, false"},
+		{"a wrong consent list", head + "confirm_difference = [1]\n", "dòng 3: confirm_difference phải là true, false"},
+		{"no document", "[[document]]\nnot_secret = true\n", "dòng 1: mục [[document]] chưa nói về văn bản nào"},
+		{"no date", head + "date = \"31/2/2009\"\n", "dòng 1: date = \"31/2/2009\" không phải là ngày"},
+		{"no line", head + "[[document.line]]\nunits = [\"stc\"]\n", "dòng 3: mục [[document.line]] chưa nói về nơi nhận nào"},
+		{"two decisions", head + "\n[[document.line]]\ntext = \"Lưu: VT\"\nunits = [\"stc\"]\nexcused = \"lưu\"\n", "dòng 4: nơi nhận \"Lưu: VT\" có nhiều quyết định"},
+		{"nothing to learn", head + "[[document.line]]\ntext = \"Như trên\"\nunits = [\"stc\", \"snv\"]\nlearn = true\n", "dòng 3: Không ghi nhớ được \"Như trên\""},
 	} {
 		code, _, errOut := congvan(t, "", "issue", "--json", "--data", dir, "--decisions", put(t, tmp, "a.toml", []byte(c.text)), main)
 		if code != 1 || !strings.Contains(errOut, c.want) || !strings.Contains(errOut, "hint: ") {
-			t.Errorf("%s: exit %d, want %q\n%s", name, code, c.want, errOut)
+			t.Errorf("%s: exit %d, want %q\n%s", c.name, code, c.want, errOut)
 		}
 	}
 	// These are found when the document is known.
-	for name, c := range map[string]struct{ text, code, want string }{
-		"unknown unit": {head + "[[document.line]]\ntext = \"Lưu: VT\"\nunits = [\"khongco\"]\n", exchange.CodeUnknownUnit, "dòng 3: Không có đơn vị mã \"khongco\""},
-		"unknown line": {head + "[[document.line]]\ntext = \"Sở Tài chính\"\nunits = [\"stc\"]\n[[document.line]]\ntext = \"Sở Y tế\"\nunits = [\"syt\"]\n", exchange.CodeNoSuchLine, "dòng 6: "},
-		"bad address":  {head + "[[document.line]]\ntext = \"Lưu: VT\"\noff_system = \"Cục A\"\naddress = \"khong phai\"\n", exchange.CodeBadAddress, "dòng 3: "},
-		"undecided":    {head + "[[document.line]]\ntext = \"Lưu: VT\"\n", exchange.CodeNoReason, "dòng 3: "},
+	for _, c := range []struct {
+		name             string
+		text, code, want string
+	}{
+		{"unknown unit", head + "[[document.line]]\ntext = \"Lưu: VT\"\nunits = [\"khongco\"]\n", exchange.CodeUnknownUnit, "dòng 3: Không có đơn vị mã \"khongco\""},
+		{"unknown line", head + "[[document.line]]\ntext = \"Sở Tài chính\"\nunits = [\"stc\"]\n[[document.line]]\ntext = \"Sở Y tế\"\nunits = [\"syt\"]\n", exchange.CodeNoSuchLine, "dòng 6: "},
+		{"bad address", head + "[[document.line]]\ntext = \"Lưu: VT\"\noff_system = \"Cục A\"\naddress = \"khong phai\"\n", exchange.CodeBadAddress, "dòng 3: "},
+		{"undecided", head + "[[document.line]]\ntext = \"Lưu: VT\"\n", exchange.CodeNoReason, "dòng 3: "},
 	} {
 		code, res := issued(t, "--data", dir, "--decisions", put(t, tmp, "a.toml", []byte(c.text)), main)
 		if code != 1 || res.Code != c.code || !strings.Contains(res.Error, c.want) || res.Hint == "" {
-			t.Errorf("%s: exit %d, %+v", name, code, res)
+			t.Errorf("%s: exit %d, %+v", c.name, code, res)
 		}
 	}
 	// Decisions about another document are not passed over in silence.
@@ -156,15 +162,15 @@ func TestClerkIsAskedOneThingAfterTheOther(t *testing.T) {
 	if len(waiting) != 1 || len(waiting[0].Files) != 3 || waiting[0].Said.Date != "2009-05-13" {
 		t.Fatalf("%+v", waiting)
 	}
-	for answers, want := range map[string]string{
-		"không\n":                         "Nội dung đã ghi khác với trang giấy",
-		"có\nstc\nkhông\nkhông\n":         "Chưa ai xem: «mau.docx»",
-		"có\nstc\nkhông\ncó\nkhông\n":     "Tệp cần văn thư quyết định: bang.xlsm",
-		"có\nkhongco\nbỏ\n":               "không có câu trả lời",
-		"có\nstc\nkhông\ncó\ncó\nkhông\n": "không có câu trả lời", // the last word is missing
+	for _, c := range []struct{ answers, want string }{
+		{"không\n", "Nội dung đã ghi khác với trang giấy"},
+		{"có\nstc\nkhông\nkhông\n", "Chưa ai xem: «mau.docx»"},
+		{"có\nstc\nkhông\ncó\nkhông\n", "Tệp cần văn thư quyết định: bang.xlsm"},
+		{"có\nkhongco\nbỏ\n", "không có câu trả lời"},
+		{"có\nstc\nkhông\ncó\ncó\nkhông\n", "không có câu trả lời"}, // the last word is missing
 	} {
-		if code, _, errOut := congvan(t, answers, "issue", "--data", dir, "--spool", waiting[0].ID); code != 1 || !strings.Contains(errOut, want) {
-			t.Errorf("%q: exit %d\n%s", answers, code, errOut)
+		if code, _, errOut := congvan(t, c.answers, "issue", "--data", dir, "--spool", waiting[0].ID); code != 1 || !strings.Contains(errOut, c.want) {
+			t.Errorf("%q: exit %d\n%s", c.answers, code, errOut)
 		}
 	}
 	nothingStored(t, dir)

@@ -12,16 +12,17 @@ import (
 func TestDemoFailsForADocumentThatShouldHaveGone(t *testing.T) {
 	dir := t.TempDir()
 	file := "testdata/demo/02-cong-van-stttt.pdf"
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name      string
 		decisions string
 		code      int
 		want      string
 	}{
-		"settled":                  {settle145, 0, "145/STTTT-CNTT: 5 nơi nhận, 35 bản"},
-		"left open, nobody spoke":  {"", 0, "Còn nơi nhận chưa xác định: Trung tâm CNTT&TT"},
-		"spoken of and still open": {"[[document]]\nreference = \"145/STTTT-CNTT\"\nnot_secret = true\n", 1, "Còn nơi nhận chưa xác định: Trung tâm CNTT&TT"},
+		{"settled", settle145, 0, "145/STTTT-CNTT: 5 nơi nhận, 35 bản"},
+		{"left open, nobody spoke", "", 0, "Còn nơi nhận chưa xác định: Trung tâm CNTT&TT"},
+		{"spoken of and still open", "[[document]]\nreference = \"145/STTTT-CNTT\"\nnot_secret = true\n", 1, "Còn nơi nhận chưa xác định: Trung tâm CNTT&TT"},
 	} {
-		data, said := filepath.Join(dir, strings.ReplaceAll(name, " ", "-")), filepath.Join(dir, "said.toml")
+		data, said := filepath.Join(dir, strings.ReplaceAll(c.name, " ", "-")), filepath.Join(dir, "said.toml")
 		if err := os.MkdirAll(data, 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -33,7 +34,7 @@ func TestDemoFailsForADocumentThatShouldHaveGone(t *testing.T) {
 		}
 		code, out, errOut := congvan(t, "", "demo", "--once", "--data", data, "--pdf", file, "--decisions", said)
 		if code != c.code || !strings.Contains(out, c.want) {
-			t.Errorf("%s: exit %d, want %d with %q\n%s%s", name, code, c.code, c.want, out, errOut)
+			t.Errorf("%s: exit %d, want %d with %q\n%s%s", c.name, code, c.code, c.want, out, errOut)
 		}
 	}
 }

@@ -36,17 +36,20 @@ func TestEvidenceIsMadeHereAndCheckedElsewhere(t *testing.T) {
 	if !strings.Contains(copyOne, "chung-cu-145-STTTT-CNTT-ban-1048577.zip: bộ chứng cứ 1 bản gửi") {
 		t.Error(copyOne)
 	}
-	for want, args := range map[string][]string{
-		"Không có văn bản 9/KHONG-CO":           {"confirmation", "9/KHONG-CO"},
-		"không có bản gửi nào như vậy: khongco": {"confirmation", "145/STTTT-CNTT", "--unit", "khongco"},
-		"không ghi được":                        {"export", "145/STTTT-CNTT", "-o", filepath.Join(tmp, "không", "có.zip")},
-		"cần một thư mục có sẵn":                {"export", "145/STTTT-CNTT", "145/STTTT-CNTT", "-o", filepath.Join(tmp, "một.zip")},
-		"Không có đơn vị mã":                    {"export", "145/STTTT-CNTT", "--seal-as", "khongco", "-o", filepath.Join(tmp, "hỏng.zip")},
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"Không có văn bản 9/KHONG-CO", []string{"confirmation", "9/KHONG-CO"}},
+		{"không có bản gửi nào như vậy: khongco", []string{"confirmation", "145/STTTT-CNTT", "--unit", "khongco"}},
+		{"không ghi được", []string{"export", "145/STTTT-CNTT", "-o", filepath.Join(tmp, "không", "có.zip")}},
+		{"cần một thư mục có sẵn", []string{"export", "145/STTTT-CNTT", "145/STTTT-CNTT", "-o", filepath.Join(tmp, "một.zip")}},
+		{"Không có đơn vị mã", []string{"export", "145/STTTT-CNTT", "--seal-as", "khongco", "-o", filepath.Join(tmp, "hỏng.zip")}},
 	} {
-		if code, _, errOut := congvan(t, "", append([]string{"evidence", args[0], "--data", dir}, args[1:]...)...); code == 2 {
+		if code, _, errOut := congvan(t, "", append([]string{"evidence", c.args[0], "--data", dir}, c.args[1:]...)...); code == 2 {
 			t.Fatal(errOut)
-		} else if code != 1 || !strings.Contains(errOut, want) {
-			t.Errorf("%v: exit %d, %s", args, code, errOut)
+		} else if code != 1 || !strings.Contains(errOut, c.want) {
+			t.Errorf("%v: exit %d, %s", c.args, code, errOut)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(tmp, ".new-*")); len(left) > 0 {

@@ -272,23 +272,24 @@ func TestAnnexesAreGuardedByTheirContent(t *testing.T) {
 	main := put(t, tmp, "van-ban.pdf", letter77(t))
 	secret := demoFile("08-cong-van-mat.pdf")
 	said := put(t, tmp, "a.toml", []byte("[[document]]\nreference = \"77/TB-SNV\"\nnot_secret = true\n"))
-	for name, c := range map[string]struct {
+	for _, c := range []struct {
+		name string
 		file string
 		data []byte
 		code string
 		want string
 	}{
-		"a stamp in a Word file":     {"mau.docx", wordFile(t, "TỐI MẬT", "Nội dung"), exchange.CodeUnseenFiles, "TỐI MẬT"},
-		"a stamp in a package":       {"goi.zip", zipOf(t, "ho-so/mau.docx", string(wordFile(t, "MẬT"))), exchange.CodeUnseenFiles, "mau.docx"},
-		"what nobody can read":       {"anh.png", []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), exchange.CodeUnseenFiles, "anh.png"},
-		"a script in a PDF":          {"a.pdf", leafWith(t, "/OpenAction << /S /JavaScript /JS (app.alert\\(1\\)) >>"), exchange.CodeFlagged, "JavaScript"},
-		"a PDF with a password":      {"b.pdf", encrypted(t, leaf(t, "Phụ lục")), exchange.CodeUnseenFiles, "mật khẩu"},
-		"another document":           {"c.pdf", demoFile("04-to-trinh-82-stttt.pdf"), exchange.CodeFlagged, "82/TTr-STTTT"},
-		"a secret document":          {"d.pdf", secret, exchange.CodeSecret, ""},
-		"a secret document, zipped":  {"e.zip", zipOf(t, "d.pdf", string(secret)), exchange.CodeSecret, ""},
-		"a program with a good name": {"f.xlsx", append([]byte("MZ\x90\x00"), make([]byte, 200)...), exchange.CodeUnseenFiles, "f.xlsx"},
+		{"a stamp in a Word file", "mau.docx", wordFile(t, "TỐI MẬT", "Nội dung"), exchange.CodeUnseenFiles, "TỐI MẬT"},
+		{"a stamp in a package", "goi.zip", zipOf(t, "ho-so/mau.docx", string(wordFile(t, "MẬT"))), exchange.CodeUnseenFiles, "mau.docx"},
+		{"what nobody can read", "anh.png", []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), exchange.CodeUnseenFiles, "anh.png"},
+		{"a script in a PDF", "a.pdf", leafWith(t, "/OpenAction << /S /JavaScript /JS (app.alert\\(1\\)) >>"), exchange.CodeFlagged, "JavaScript"},
+		{"a PDF with a password", "b.pdf", encrypted(t, leaf(t, "Phụ lục")), exchange.CodeUnseenFiles, "mật khẩu"},
+		{"another document", "c.pdf", demoFile("04-to-trinh-82-stttt.pdf"), exchange.CodeFlagged, "82/TTr-STTTT"},
+		{"a secret document", "d.pdf", secret, exchange.CodeSecret, ""},
+		{"a secret document, zipped", "e.zip", zipOf(t, "d.pdf", string(secret)), exchange.CodeSecret, ""},
+		{"a program with a good name", "f.xlsx", append([]byte("MZ\x90\x00"), make([]byte, 200)...), exchange.CodeUnseenFiles, "f.xlsx"},
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(c.name, func(t *testing.T) {
 			annex := put(t, t.TempDir(), c.file, c.data)
 			code, res := issued(t, "--data", dir, "--decisions", said, main, annex)
 			if code != 1 || res.Code != c.code || !strings.Contains(res.Error, c.want) {

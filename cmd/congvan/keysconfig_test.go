@@ -37,33 +37,34 @@ func TestSealConfigurationIsExplainedByLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := strings.Count(string(b), "\n") // the line of [seal]
-	for text, want := range map[string]struct {
+	for _, want := range []struct {
+		seal string
 		line int
 		text string
 	}{
-		"level = \"B-X\"\n":                                                                                 {1, `"B-X" is no level`},
-		"trust = \"trust\"\nlevel = \"B-T\"\n":                                                              {2, "needs a time stamp authority"},
-		"on_unavailable = \"hope\"\n":                                                                       {1, "on_unavailable"},
-		"ocsp = [\"ldap://x\"]\n":                                                                           {1, "is no address"},
-		"[seal.timestamp]\nurl = [\"tsa.test\"]\n":                                                          {2, "is no address"},
-		"[seal.timestamp]\n\npolicy = \"1.x\"\n":                                                            {3, "object identifier"},
-		"[seal.unattended]\ndate = \"2026-01-05\"\n":                                                        {2, "a number and a date"},
-		"[seal.unattended]\ndecision = \"1\"\ndate = \"5/1/2026\"\n":                                        {3, "5/1/2026"},
-		"[[seal.agency]]\nunit = \"a\"\n[[seal.agency]]\nunit = \"b\"\nlevel = \"B\"\n":                     {5, "seal.agency b"},
-		"[[seal.agency]]\nunit = \"a\"\n[[seal.agency]]\nunit = \"a\"\n":                                    {4, "twice"},
-		"[[seal.agency]]\nunit = \"a\"\nkey = \"pkcs11:token=x\"\n":                                         {3, "module-path"},
-		"[[seal.agency]]\nunit = \"a\"\nkey = \"pkcs11:token=x;id=%01?module-path=/x.so&pin-value=8642\"\n": {3, "with a PIN"},
-		"[[seal.agency]]\nunit = \"a\"\npin = \"8642\"\n":                                                   {3, "secret has no place"},
-		"[[seal.agency]]\nunit = \"a\"\ncase = \"A\"\n":                                                     {3, "needs a picture"},
-		"[[seal.agency]]\nunit = \"a\"\ncopy = \"photo\"\n":                                                 {3, "photo"},
-		"[[seal.agency]]\nunit = \"a\"\npolicy = { oid = \"1.2.3\" }\n":                                     {3, "go together"},
-		"revocation = \"offline\"\nlevel = \"B-LT\"\n[seal.timestamp]\nurl = [\"http://tsa.test\"]\n":       {2, "revocation services"},
+		{"level = \"B-X\"\n", 1, `"B-X" is no level`},
+		{"trust = \"trust\"\nlevel = \"B-T\"\n", 2, "needs a time stamp authority"},
+		{"on_unavailable = \"hope\"\n", 1, "on_unavailable"},
+		{"ocsp = [\"ldap://x\"]\n", 1, "is no address"},
+		{"[seal.timestamp]\nurl = [\"tsa.test\"]\n", 2, "is no address"},
+		{"[seal.timestamp]\n\npolicy = \"1.x\"\n", 3, "object identifier"},
+		{"[seal.unattended]\ndate = \"2026-01-05\"\n", 2, "a number and a date"},
+		{"[seal.unattended]\ndecision = \"1\"\ndate = \"5/1/2026\"\n", 3, "5/1/2026"},
+		{"[[seal.agency]]\nunit = \"a\"\n[[seal.agency]]\nunit = \"b\"\nlevel = \"B\"\n", 5, "seal.agency b"},
+		{"[[seal.agency]]\nunit = \"a\"\n[[seal.agency]]\nunit = \"a\"\n", 4, "twice"},
+		{"[[seal.agency]]\nunit = \"a\"\nkey = \"pkcs11:token=x\"\n", 3, "module-path"},
+		{"[[seal.agency]]\nunit = \"a\"\nkey = \"pkcs11:token=x;id=%01?module-path=/x.so&pin-value=8642\"\n", 3, "with a PIN"},
+		{"[[seal.agency]]\nunit = \"a\"\npin = \"8642\"\n", 3, "secret has no place"},
+		{"[[seal.agency]]\nunit = \"a\"\ncase = \"A\"\n", 3, "needs a picture"},
+		{"[[seal.agency]]\nunit = \"a\"\ncopy = \"photo\"\n", 3, "photo"},
+		{"[[seal.agency]]\nunit = \"a\"\npolicy = { oid = \"1.2.3\" }\n", 3, "go together"},
+		{"revocation = \"offline\"\nlevel = \"B-LT\"\n[seal.timestamp]\nurl = [\"http://tsa.test\"]\n", 2, "revocation services"},
 	} {
-		withSeal(t, dir, text)
+		withSeal(t, dir, want.seal)
 		code, _, errOut := congvan(t, "", "check", "--data", dir)
 		line := "line " + strings.TrimSpace(json.Number(itoa(first+want.line)).String()) + ":"
 		if code != 1 || !strings.Contains(errOut, line) || !strings.Contains(errOut, want.text) || !strings.Contains(errOut, "hint: ") || strings.Contains(errOut, "8642") {
-			t.Errorf("%q: exit %d, want %s %q:\n%s", text, code, line, want.text, errOut)
+			t.Errorf("%q: exit %d, want %s %q:\n%s", want.seal, code, line, want.text, errOut)
 		}
 	}
 	withSeal(t, dir, decided)

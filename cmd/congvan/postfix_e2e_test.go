@@ -190,15 +190,15 @@ func TestE2EPostfixAsAnotherHouse(t *testing.T) {
 		if !strings.Contains(out, "Đã phát hành 05/SNV-VP: 3 bản") {
 			t.Errorf("issue:\n%s", out)
 		}
-		for unit, want := range map[string]string{"ubnd": "delivered", "btn": "exception", "stc": "delivered"} {
+		for _, c := range []struct{ unit, want string }{{"ubnd", "delivered"}, {"btn", "exception"}, {"stc", "delivered"}} {
 			got := ""
-			await(t, unit+" is "+want, func() bool {
+			await(t, c.unit+" is "+c.want, func() bool {
 				for _, d := range p.status(t, "05/SNV-VP").Dispatches {
-					if d.Unit == unit {
+					if d.Unit == c.unit {
 						got = d.Transport
 					}
 				}
-				return got == want
+				return got == c.want
 			})
 		}
 	})

@@ -275,21 +275,24 @@ func TestDeskKnowsItsGatewayByItsKey(t *testing.T) {
 func TestWireRefusesWhatIsTooLarge(t *testing.T) {
 	_, id, address := testGate(t)
 	d := testDesk(t, id, address)
-	for name, raw := range map[string][]byte{
-		"head":     binary.BigEndian.AppendUint32(nil, maxHead+1),
-		"not JSON": append(binary.BigEndian.AppendUint32(nil, 3), "xyz"...),
-		"body":     append(binary.BigEndian.AppendUint32(nil, 38), `{"type":"hello","version":1,"size":99}`...),
-		"negative": append(binary.BigEndian.AppendUint32(nil, 38), `{"type":"hello","version":1,"size":-9}`...),
+	for _, c := range []struct {
+		name string
+		raw  []byte
+	}{
+		{"head", binary.BigEndian.AppendUint32(nil, maxHead+1)},
+		{"not JSON", append(binary.BigEndian.AppendUint32(nil, 3), "xyz"...)},
+		{"body", append(binary.BigEndian.AppendUint32(nil, 38), `{"type":"hello","version":1,"size":99}`...)},
+		{"negative", append(binary.BigEndian.AppendUint32(nil, 38), `{"type":"hello","version":1,"size":-9}`...)},
 	} {
 		w, err := dialWire(address, wireConfig(d.own, ""))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.conn.Write(raw); err != nil {
+		if _, err := w.conn.Write(c.raw); err != nil {
 			t.Fatal(err)
 		}
 		if f, err := w.receive(0, time.Minute); err == nil {
-			t.Errorf("%s: answered %+v", name, f)
+			t.Errorf("%s: answered %+v", c.name, f)
 		}
 		w.conn.Close()
 	}

@@ -54,7 +54,7 @@ func TestClamdFindsWhatItKnows(t *testing.T) {
 
 // A scanner that is down, silent, cut or mad never makes a mail clean.
 func TestDoubtfulScannersJudgeNothing(t *testing.T) {
-	for name, answer := range map[string]string{"silence": "", "cut": "stream: O", "nonsense": "hello\x00", "error": "stream: Can't allocate memory ERROR\x00", "endless": strings.Repeat("x", 1<<20)} {
+	for _, tc := range []struct{ name, answer string }{{"silence", ""}, {"cut", "stream: O"}, {"nonsense", "hello\x00"}, {"error", "stream: Can't allocate memory ERROR\x00"}, {"endless", strings.Repeat("x", 1<<20)}} {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
 			t.Fatal(err)
@@ -68,17 +68,17 @@ func TestDoubtfulScannersJudgeNothing(t *testing.T) {
 				go func() {
 					defer conn.Close()
 					go io.Copy(io.Discard, conn)
-					if answer == "" {
+					if tc.answer == "" {
 						time.Sleep(2 * time.Second)
 					}
 					time.Sleep(50 * time.Millisecond)
-					io.WriteString(conn, answer)
+					io.WriteString(conn, tc.answer)
 				}()
 			}
 		}()
 		c := &filter.Clamd{Address: ln.Addr().String(), Timeout: 500 * time.Millisecond}
 		if found, err := c.Scan(context.Background(), strings.NewReader("x")); found != "" || !errors.Is(err, filter.ErrNotJudged) {
-			t.Errorf("%s: %q, %v", name, found, err)
+			t.Errorf("%s: %q, %v", tc.name, found, err)
 		}
 		ln.Close()
 		if found, err := c.Scan(context.Background(), strings.NewReader("x")); found != "" || !errors.Is(err, filter.ErrNotJudged) {

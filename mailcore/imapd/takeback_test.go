@@ -47,9 +47,12 @@ func TestCopyTakenBackIsExpunged(t *testing.T) {
 		busy.command(t, "UID FETCH 2 (BODY.PEEK[])")
 		busy.command(t, "UID FETCH 3 (BODY[])")
 		busy.command(t, "UID FETCH 4 (FLAGS ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER] BODY.PEEK[]<0.10>)")
-		for n, want := range map[int]bool{2: false, 3: false, 4: true, 9: false} {
-			if got := take(n); got != want {
-				t.Errorf("copy %d: taken back %t, want %t", n, got, want)
+		for _, c := range []struct {
+			n    int
+			want bool
+		}{{2, false}, {3, false}, {4, true}, {9, false}} {
+			if got := take(c.n); got != c.want {
+				t.Errorf("copy %d: taken back %t, want %t", c.n, got, c.want)
 			}
 		}
 		if take(4) {

@@ -56,41 +56,41 @@ func TestMalformedRequestsEndTheSession(t *testing.T) {
 	for range 60 {
 		nested = tlv(0xa2, nested)
 	}
-	for name, text := range map[string]string{
-		"text":               "GET / HTTP/1.1\r\n\r\n",
-		"huge length":        "\x30\x84\x7f\xff\xff\xff",
-		"longest length":     "\x30\x88\xff\xff\xff\xff\xff\xff\xff\xff",
-		"indefinite":         "\x30\x80\x02\x01\x01\x42\x00\x00\x00",
-		"indefinite inside":  request(deep),
-		"empty":              "\x30\x00",
-		"no operation":       tlv(0x30, "\x02\x01\x01"),
-		"other operation":    request(tlv(0x7e, "")),
-		"negative ID":        tlv(0x30, "\x02\x01\xff\x42\x00"),
-		"long integer":       tlv(0x30, "\x02\x09\x01\x01\x01\x01\x01\x01\x01\x01\x01\x42\x00"),
-		"child too long":     tlv(0x30, "\x02\x7f\x01"),
-		"long tag":           request("\x7f\x81\x01\x00"),
-		"real":               request(tlv(0x63, "\x09\x01\x40")),
-		"deep filter":        searchFor(nested),
-		"wide filter":        searchFor(tlv(0xa0, strings.Repeat("\x87\x02cn", 3000))),
-		"bad filter":         searchFor(tlv(0xbd, "")),
-		"not of two":         searchFor(tlv(0xa2, "\x87\x02cn\x87\x02cn")),
-		"no substrings":      searchFor(tlv(0xa4, "\x04\x02cn\x30\x00")),
-		"substring order":    searchFor(tlv(0xa4, "\x04\x02cn"+tlv(0x30, "\x82\x01a\x80\x01b"))),
-		"search of nothing":  request(tlv(0x63, "")),
-		"bind of nothing":    request(tlv(0x60, "")),
-		"extended":           request(tlv(0x77, "")),
-		"bad controls":       tlv(0x30, "\x02\x01\x01\x42\x00"+tlv(0xa0, "\x04\x00")),
-		"STARTTLS injection": request(tlv(0x77, tlv(0x80, "1.3.6.1.4.1.1466.20037"))) + searchFor("\x87\x02cn"),
+	for _, c := range []struct{ name, text string }{
+		{"text", "GET / HTTP/1.1\r\n\r\n"},
+		{"huge length", "\x30\x84\x7f\xff\xff\xff"},
+		{"longest length", "\x30\x88\xff\xff\xff\xff\xff\xff\xff\xff"},
+		{"indefinite", "\x30\x80\x02\x01\x01\x42\x00\x00\x00"},
+		{"indefinite inside", request(deep)},
+		{"empty", "\x30\x00"},
+		{"no operation", tlv(0x30, "\x02\x01\x01")},
+		{"other operation", request(tlv(0x7e, ""))},
+		{"negative ID", tlv(0x30, "\x02\x01\xff\x42\x00")},
+		{"long integer", tlv(0x30, "\x02\x09\x01\x01\x01\x01\x01\x01\x01\x01\x01\x42\x00")},
+		{"child too long", tlv(0x30, "\x02\x7f\x01")},
+		{"long tag", request("\x7f\x81\x01\x00")},
+		{"real", request(tlv(0x63, "\x09\x01\x40"))},
+		{"deep filter", searchFor(nested)},
+		{"wide filter", searchFor(tlv(0xa0, strings.Repeat("\x87\x02cn", 3000)))},
+		{"bad filter", searchFor(tlv(0xbd, ""))},
+		{"not of two", searchFor(tlv(0xa2, "\x87\x02cn\x87\x02cn"))},
+		{"no substrings", searchFor(tlv(0xa4, "\x04\x02cn\x30\x00"))},
+		{"substring order", searchFor(tlv(0xa4, "\x04\x02cn"+tlv(0x30, "\x82\x01a\x80\x01b")))},
+		{"search of nothing", request(tlv(0x63, ""))},
+		{"bind of nothing", request(tlv(0x60, ""))},
+		{"extended", request(tlv(0x77, ""))},
+		{"bad controls", tlv(0x30, "\x02\x01\x01\x42\x00"+tlv(0xa0, "\x04\x00"))},
+		{"STARTTLS injection", request(tlv(0x77, tlv(0x80, "1.3.6.1.4.1.1466.20037"))) + searchFor("\x87\x02cn")},
 	} {
-		out := h.talk(text)
+		out := h.talk(c.text)
 		p, err := ber.DecodePacketErr([]byte(out))
 		if err != nil || len(p.Children) < 2 || p.Children[1].Tag != 24 || p.Children[1].Children[0].Value != int64(2) || !strings.Contains(out, "1.3.6.1.4.1.1466.20036") {
-			t.Errorf("%s: %v\n%q", name, err, out)
+			t.Errorf("%s: %v\n%q", c.name, err, out)
 		}
 	}
-	for name, text := range map[string]string{"half": request("\x42\x00")[:5], "nothing but a length": "\x30\x84\x00"} {
-		if out := h.talk(text); out != "" { // the rest does not come in time
-			t.Errorf("%s: %q", name, out)
+	for _, c := range []struct{ name, text string }{{"half", request("\x42\x00")[:5]}, {"nothing but a length", "\x30\x84\x00"}} {
+		if out := h.talk(c.text); out != "" { // the rest does not come in time
+			t.Errorf("%s: %q", c.name, out)
 		}
 	}
 	if out := h.talk(request("\x42\x00")); out != "" {

@@ -109,23 +109,26 @@ func TestOutlookFindsItsSettings(t *testing.T) {
 func TestOutlookIsRefusedInItsOwnWords(t *testing.T) {
 	forEach(t, func(h *house) {
 		bomb := `<!DOCTYPE a [<!ENTITY b "bbbbbbbbbb"><!ENTITY c "&b;&b;&b;&b;&b;&b;"><!ENTITY d SYSTEM "file:///etc/passwd">]>`
-		for name, c := range map[string]struct{ body, code string }{
-			"empty":         {"", "600"},
-			"no XML":        {"{}", "600"},
-			"cut":           {ask(address)[:200], "600"},
-			"entities":      {bomb + ask("&c;@kontum.test"), "600"},
-			"file":          {bomb + ask("&d;"), "600"},
-			"deep":          {strings.Repeat("<a>", 5000), "600"},
-			"long":          {ask(strings.Repeat("a", 1<<20) + "@kontum.test"), "600"},
-			"UTF-16":        {strings.Replace(ask(address), "utf-8", "utf-16", 1), "600"},
-			"other root":    {strings.ReplaceAll(ask(address), "Autodiscover", "Envelope"), "600"},
-			"ActiveSync":    {strings.Replace(ask(address), "outlook/responseschema/2006a", "mobilesync/responseschema/2006", 1), "601"},
-			"other domain":  {ask("an@khac.test"), "500"},
-			"no address":    {ask("an"), "500"},
-			"tags injected": {ask("&lt;/LoginName&gt;@kontum.test"), "500"},
+		for _, c := range []struct {
+			name       string
+			body, code string
+		}{
+			{"empty", "", "600"},
+			{"no XML", "{}", "600"},
+			{"cut", ask(address)[:200], "600"},
+			{"entities", bomb + ask("&c;@kontum.test"), "600"},
+			{"file", bomb + ask("&d;"), "600"},
+			{"deep", strings.Repeat("<a>", 5000), "600"},
+			{"long", ask(strings.Repeat("a", 1<<20) + "@kontum.test"), "600"},
+			{"UTF-16", strings.Replace(ask(address), "utf-8", "utf-16", 1), "600"},
+			{"other root", strings.ReplaceAll(ask(address), "Autodiscover", "Envelope"), "600"},
+			{"ActiveSync", strings.Replace(ask(address), "outlook/responseschema/2006a", "mobilesync/responseschema/2006", 1), "601"},
+			{"other domain", ask("an@khac.test"), "500"},
+			{"no address", ask("an"), "500"},
+			{"tags injected", ask("&lt;/LoginName&gt;@kontum.test"), "500"},
 		} {
 			if status, text := h.visitor("POST", "/autodiscover/autodiscover.xml", c.body); status != 200 || !strings.Contains(text, "<ErrorCode>"+c.code+"</ErrorCode>") {
-				t.Errorf("%s: %d\n%s", name, status, text)
+				t.Errorf("%s: %d\n%s", c.name, status, text)
 			}
 		}
 		if _, text := h.visitor("GET", "/autodiscover/autodiscover.xml", ""); !strings.Contains(text, "<ErrorCode>600</ErrorCode>") {

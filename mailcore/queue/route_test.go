@@ -53,24 +53,27 @@ func TestEndpoints(t *testing.T) {
 		down:  map[string]bool{"down.test": true},
 	}
 	q := &Queue{opt: Options{Domain: "kontum.test", Hostname: "mail.kontum.test", Resolver: z, Routes: map[string]string{"via.test": "127.0.0.1:2525"}}}
-	for rcpt, want := range map[mailcore.Address]string{
-		"x@two.test":     "192.0.2.1:25 [2001:db8::1]:25 192.0.2.2:25",
-		"x@plain.test":   "192.0.2.3:25",
-		"x@via.test":     "127.0.0.1:2525",
-		"x@null.test":    "never 5.1.10",
-		"x@loop.test":    "never 5.4.6",
-		"x@back.test":    "192.0.2.1:25 [2001:db8::1]:25",
-		"x@inner.test":   "never 5.4.4",
-		"x@half.test":    "192.0.2.2:25",
-		"x@dead.test":    "never 5.1.2",
-		"x@nowhere.test": "never 5.1.2",
-		"x@down.test":    "later 4.4.3",
-		"x@slow.test":    "later 4.4.3",
-		"x@kontum.test":  "never 5.4.6",
-		"x@[192.0.2.1]":  "never 5.1.2",
-		"x@[ipv6:::1]":   "never 5.1.2",
+	for _, c := range []struct {
+		rcpt mailcore.Address
+		want string
+	}{
+		{"x@two.test", "192.0.2.1:25 [2001:db8::1]:25 192.0.2.2:25"},
+		{"x@plain.test", "192.0.2.3:25"},
+		{"x@via.test", "127.0.0.1:2525"},
+		{"x@null.test", "never 5.1.10"},
+		{"x@loop.test", "never 5.4.6"},
+		{"x@back.test", "192.0.2.1:25 [2001:db8::1]:25"},
+		{"x@inner.test", "never 5.4.4"},
+		{"x@half.test", "192.0.2.2:25"},
+		{"x@dead.test", "never 5.1.2"},
+		{"x@nowhere.test", "never 5.1.2"},
+		{"x@down.test", "later 4.4.3"},
+		{"x@slow.test", "later 4.4.3"},
+		{"x@kontum.test", "never 5.4.6"},
+		{"x@[192.0.2.1]", "never 5.1.2"},
+		{"x@[ipv6:::1]", "never 5.1.2"},
 	} {
-		found, err := q.endpoints(context.Background(), q.destination(rcpt))
+		found, err := q.endpoints(context.Background(), q.destination(c.rcpt))
 		var got []string
 		for _, e := range found {
 			got = append(got, e.addr)
@@ -79,8 +82,8 @@ func TestEndpoints(t *testing.T) {
 		if errors.As(err, &r) {
 			got = []string{map[bool]string{true: "never", false: "later"}[r.permanent], r.enhanced}
 		}
-		if s := strings.Join(got, " "); s != want {
-			t.Errorf("%s: %s (%v), want %s", rcpt, s, err, want)
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s: %s (%v), want %s", c.rcpt, s, err, c.want)
 		}
 	}
 }

@@ -98,27 +98,30 @@ func TestSTSPolicyIsFetchedOnceAndKept(t *testing.T) {
 func TestSTSPolicyThatMakesNoSenseIsNone(t *testing.T) {
 	now := time.Now()
 	good := policyHost{texts: []string{"v=STSv1; id=1"}, body: enforced, kind: "text/plain", status: 200}
-	for name, change := range map[string]func(p *policyHost){
-		"redirect":    func(p *policyHost) { p.status = 302 },
-		"page":        func(p *policyHost) { p.kind = "text/html" },
-		"two records": func(p *policyHost) { p.texts = append(p.texts, "v=STSv1; id=2") },
-		"no id":       func(p *policyHost) { p.texts = []string{"v=STSv1;"} },
-		"version":     func(p *policyHost) { p.body = strings.Replace(p.body, "STSv1", "STSv2", 1) },
-		"mode":        func(p *policyHost) { p.body = strings.Replace(p.body, "enforce", "force", 1) },
-		"age":         func(p *policyHost) { p.body = strings.Replace(p.body, "86400", "-1", 1) },
-		"no mx":       func(p *policyHost) { p.body = strings.ReplaceAll(p.body, "mx:", "xx:") },
-		"too long":    func(p *policyHost) { p.body += strings.Repeat("x: y\n", 20000) },
+	for _, c := range []struct {
+		name   string
+		change func(p *policyHost)
+	}{
+		{"redirect", func(p *policyHost) { p.status = 302 }},
+		{"page", func(p *policyHost) { p.kind = "text/html" }},
+		{"two records", func(p *policyHost) { p.texts = append(p.texts, "v=STSv1; id=2") }},
+		{"no id", func(p *policyHost) { p.texts = []string{"v=STSv1;"} }},
+		{"version", func(p *policyHost) { p.body = strings.Replace(p.body, "STSv1", "STSv2", 1) }},
+		{"mode", func(p *policyHost) { p.body = strings.Replace(p.body, "enforce", "force", 1) }},
+		{"age", func(p *policyHost) { p.body = strings.Replace(p.body, "86400", "-1", 1) }},
+		{"no mx", func(p *policyHost) { p.body = strings.ReplaceAll(p.body, "mx:", "xx:") }},
+		{"too long", func(p *policyHost) { p.body += strings.Repeat("x: y\n", 20000) }},
 	} {
 		p := good
-		change(&p)
+		c.change(&p)
 		s := newSTS(t, &p, &now)
 		for range 2 {
 			if got, _ := s.policy(context.Background(), "bo.test"); got.mode != stsNone {
-				t.Errorf("%s: %+v", name, got)
+				t.Errorf("%s: %+v", c.name, got)
 			}
 		}
 		if p.fetches > 1 {
-			t.Errorf("%s: fetched %d times", name, p.fetches)
+			t.Errorf("%s: fetched %d times", c.name, p.fetches)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 // Whoever writes to somebody who left is told so, and of the successor only where that was wanted (RFC 5321 §3.4).
 func TestMailToWhoLeftIsRefused(t *testing.T) {
 	forEach(t, 3, nil, func(t *testing.T, h *house) {
-		for address, to := range map[mailcore.Address]mailcore.Address{"a2@" + domain: "a3@" + domain, "moi@" + domain: ""} {
-			if err := h.store.DB().Write(ctx, func(tx *sqldb.Tx) error { _, err := h.store.LeaveTx(ctx, tx, address, to); return err }); err != nil {
+		for _, c := range []struct{ address, to mailcore.Address }{{"a2@" + domain, "a3@" + domain}, {"moi@" + domain, ""}} {
+			if err := h.store.DB().Write(ctx, func(tx *sqldb.Tx) error { _, err := h.store.LeaveTx(ctx, tx, c.address, c.to); return err }); err != nil {
 				t.Fatal(err)
 			}
 		}
