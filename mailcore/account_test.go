@@ -165,7 +165,7 @@ func TestNewPasswordEndsRememberedLogins(t *testing.T) {
 			t.Fatal(err)
 		}
 		fastest := slow
-		for range 5 {
+		for try := 0; try < 50 && fastest > slow/2; try++ { // a busy machine slows single ones down
 			d, err := login("old")
 			if err != nil {
 				t.Fatal(err)
@@ -192,19 +192,19 @@ func TestNewPasswordEndsRememberedLogins(t *testing.T) {
 func TestUnknownAddressCostsAsMuchAsAWrongPassword(t *testing.T) {
 	forEach(t, func(t *testing.T, s *mailcore.Store) {
 		must[[]mailcore.Account](t)(s.CreateAccounts(ctx, []mailcore.NewAccount{{Address: "a@kontum.test", Kind: mailcore.Unit, Password: "old"}}))
-		fastest := func(a mailcore.Address) time.Duration {
-			best := time.Hour
-			for range 4 {
-				begin := time.Now()
-				if _, err := s.Authenticate(ctx, a, "wrong"); !errors.Is(err, mailcore.ErrBadCredentials) {
-					t.Fatal(err)
-				}
-				best = min(best, time.Since(begin))
+		took := func(a mailcore.Address) time.Duration {
+			begin := time.Now()
+			if _, err := s.Authenticate(ctx, a, "wrong"); !errors.Is(err, mailcore.ErrBadCredentials) {
+				t.Fatal(err)
 			}
-			return best
+			return time.Since(begin)
 		}
-		known, unknown := fastest("a@kontum.test"), fastest("b@kontum.test")
-		if unknown < known/3 || known < unknown/3 {
+		known, unknown := time.Hour, time.Hour // the shortest of each: a busy machine slows single ones down, never all of one kind
+		apart := func() bool { return unknown < known/3 || known < unknown/3 }
+		for try := 0; try < 4 || try < 60 && apart(); try++ {
+			known, unknown = min(known, took("a@kontum.test")), min(unknown, took("b@kontum.test"))
+		}
+		if apart() {
 			t.Errorf("known %v, unknown %v", known, unknown)
 		}
 	})

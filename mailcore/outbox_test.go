@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -408,9 +409,9 @@ func TestMovesOfTheRoomAbove(t *testing.T) {
 			"failed":  func(tx *sqldb.Tx, id mailcore.OutboxID) error { return s.SettleTx(ctx, tx, id, mailcore.OutboxFailed) },
 		}
 		for _, from := range []string{"queued", "sending", "sent", "failed", "uncertain", "cancelled"} {
-			for name, step := range steps {
+			for _, name := range slices.Sorted(maps.Keys(steps)) {
 				id := inState(t, s, from)
-				err := txErr(s, func(tx *sqldb.Tx) error { return step(tx, id) })
+				err := txErr(s, func(tx *sqldb.Tx) error { return steps[name](tx, id) })
 				want, ok := allowed[name+" "+from]
 				if !ok {
 					want = from

@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -173,7 +175,8 @@ func TestAuthoritiesOutOfReachLeaveNothingSigned(t *testing.T) {
 		"answers of revocation noise": {signing.LevelLT, func() { p.mangle = onlyNot("/tsa", []byte("x")) }, nil},
 		"too long":                    {signing.LevelT, func() { p.mangle = func(string, []byte) []byte { return make([]byte, 1<<20) } }, signing.ErrUnavailable},
 	}
-	for name, c := range cases {
+	for _, name := range slices.Sorted(maps.Keys(cases)) {
+		c := cases[name]
 		t.Run(name, func(t *testing.T) {
 			defer func() {
 				p.ocspDown.Store(false)

@@ -51,6 +51,7 @@ func forEachInstallation(t *testing.T, fn func(t *testing.T, dir string)) {
 // newInstallationOn is newInstallation with its database there; more are arguments of init.
 func newInstallationOn(t *testing.T, database string, more ...string) string {
 	t.Helper()
+	mailtest.StayInOneDay(t)
 	dir := filepath.Join(t.TempDir(), "tinh")
 	mustRun(t, "", append([]string{"init", "--data", dir, "--domain", "kontum.test", "--loopback-only", "--database", database}, more...)...)
 	mustRun(t, "", "directory", "import", "--data", dir, "testdata/demo/kontum-2009-units.csv", "--groups", "testdata/demo/kontum-2009-groups.csv")

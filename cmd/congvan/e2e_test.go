@@ -92,6 +92,7 @@ type province struct {
 
 func newProvince(t *testing.T) *province {
 	t.Helper()
+	mailtest.StayInOneDay(t)
 	p := prepareProvince(t, "testdata/e2e/units.csv")
 	p.serve(t)
 	return p

@@ -27,7 +27,8 @@ func TestE2ELdapsearch(t *testing.T) {
 		"TLS":      {"-H", "ldaps://" + ldaps},
 	}
 	login := []string{"-x", "-D", p.address("snv"), "-w", p.passwords["snv"]}
-	for name, at := range server {
+	for _, name := range []string{"STARTTLS", "TLS"} {
+		at := server[name]
 		for _, c := range []struct{ filter, want string }{
 			{"(cn=Sở Tài chính)", "stc@thunghiem.test"},                        // by one of its names
 			{"(cn=so tai chinh)", "stc@thunghiem.test"},                        // as it is typed without marks
