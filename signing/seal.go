@@ -242,8 +242,7 @@ func (s *Sealer) sign(ctx context.Context, in []byte, opt SealOptions, ts *Times
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
-	before, after := file.Ranges()
-	der, err := cms.BuildAs(s.use.Scheme, s.keyFor(ctx, file), s.carried, hashRanges(s.use.Scheme.Digest(), before, after), stamp, s.attrs...)
+	der, err := cms.BuildAs(s.use.Scheme, s.keyFor(ctx, file), s.carried, file.Digest(s.use.Scheme.Digest()), stamp, s.attrs...)
 	if err != nil {
 		return nil, nil, err
 	}

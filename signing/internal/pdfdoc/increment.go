@@ -2,8 +2,10 @@ package pdfdoc
 
 import (
 	"bytes"
+	"crypto"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +37,7 @@ type SignatureField struct {
 
 // An Unsigned file ends in an increment with a signature whose /Contents is still empty.
 type Unsigned struct {
+	doc        *Doc // the reading it was made with
 	data       []byte
 	start, end int // of the hex string of /Contents, angle brackets included
 }
@@ -165,6 +168,7 @@ func (d *Doc) begin() *increment {
 	// and they would come alive. An empty list makes pdfcpu count on.
 	none := int64(0)
 	if head := d.x.Table[0]; head != nil {
+		d.free, d.size = head, *d.x.Size
 		d.x.Table[0] = &model.XRefTableEntry{Free: true, Offset: &none, Generation: head.Generation}
 	}
 	return &increment{d: d, base: base}
@@ -264,7 +268,7 @@ func (in *increment) finish(reserve int) (*Unsigned, error) {
 	if err != nil {
 		return nil, err
 	}
-	u := &Unsigned{data: out, start: int(in.d.x.Write.OffsetSigContents)}
+	u := &Unsigned{doc: in.d, data: out, start: int(in.d.x.Write.OffsetSigContents)}
 	u.end = u.start + 2*reserve + 2
 	at := int(in.d.x.Write.OffsetSigByteRange)
 	if at < base || u.start < base || u.end > len(out) ||
@@ -279,6 +283,20 @@ func (in *increment) finish(reserve int) (*Unsigned, error) {
 
 // Ranges are the two pieces of the file that are signed.
 func (u *Unsigned) Ranges() (before, after []byte) { return u.data[:u.start], u.data[u.end:] }
+
+// Digest hashes them. The part of it that Reopen would have to hash again is kept.
+func (u *Unsigned) Digest(by crypto.Hash) []byte {
+	h, base := by.New(), len(u.doc.Data)
+	h.Write(u.data[:base])
+	if c, ok := h.(hash.Cloner); ok {
+		if begun, err := c.Clone(); err == nil {
+			u.doc.hashed = &hashed{by: by, size: base, begun: begun}
+		}
+	}
+	h.Write(u.data[base:u.start])
+	h.Write(u.data[u.end:])
+	return h.Sum(nil)
+}
 
 // Fill puts the CMS in and returns the finished file.
 func (u *Unsigned) Fill(der []byte) ([]byte, error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/pdfcpu/pdfcpu/pkg/pdfcpu"
@@ -31,13 +30,12 @@ type view struct {
 	hiding bool
 	at     int            // of the word "stream" that is hidden now, -1 for none
 	hidden map[int64]bool // offsets of the objects whose stream was hidden
-	known  map[int64]int  // offsets and numbers of the objects that need not be read
-	empty  []byte         // what is left of an empty object that stands in for a known one
+	prev   int            // of the key /Prev that is hidden, -1 for none
 	moved  bool           // pdfcpu has left the start of the file; when it returns there it scans for objects
 }
 
 func newView(ctx context.Context, data []byte, hiding bool) *view {
-	return &view{Reader: bytes.NewReader(data), ctx: ctx, data: data, hiding: hiding, at: -1, hidden: map[int64]bool{}}
+	return &view{Reader: bytes.NewReader(data), ctx: ctx, data: data, hiding: hiding, at: -1, prev: -1, hidden: map[int64]bool{}}
 }
 
 // Read shows the file from where Seek went.
@@ -45,24 +43,21 @@ func (v *view) Read(p []byte) (int, error) {
 	if err := v.ctx.Err(); err != nil {
 		return 0, err
 	}
-	if v.empty != nil {
-		n := copy(p, v.empty)
-		if v.empty = v.empty[n:]; n == 0 {
-			return 0, io.EOF
-		}
-		return n, nil
-	}
 	from := len(v.data) - v.Len()
 	n, err := v.Reader.Read(p)
-	if v.at >= 0 {
-		const end = "endobj" // as long as "stream"
-		for i := range len(end) {
-			if at := v.at + i - from; at >= 0 && at < n {
-				p[at] = end[i]
-			}
-		}
-	}
+	show(p[:n], from, v.at, "endobj") // as long as "stream"
+	show(p[:n], from, v.prev, "/"+hiddenPrev)
 	return n, err
+}
+
+// show writes over what stands at a place of the file, as far as that is in p, the part of the file that begins at from.
+func show(p []byte, from, at int, word string) {
+	if at < 0 {
+		return
+	}
+	for i := max(0, from-at); i < len(word) && at+i-from < len(p); i++ {
+		p[at+i-from] = word[i]
+	}
 }
 
 // Seek goes to an object, as a rule.
@@ -71,7 +66,7 @@ func (v *view) Seek(off int64, whence int) (int64, error) {
 		return 0, err
 	}
 	at, err := v.Reader.Seek(off, whence)
-	v.at, v.empty = -1, nil
+	v.at = -1
 	if err != nil || whence != io.SeekStart {
 		return at, err
 	}
@@ -82,12 +77,8 @@ func (v *view) Seek(off int64, whence int) (int64, error) {
 	if !v.hiding {
 		return at, nil
 	}
-	if n, ok := v.known[at]; ok {
-		v.empty = fmt.Appendf(nil, "%d 0 obj null endobj\n", n)
-	} else {
-		if v.at = longStream(v.data, at); v.at >= 0 {
-			v.hidden[at] = true
-		}
+	if v.at = longStream(v.data, at); v.at >= 0 {
+		v.hidden[at] = true
 	}
 	return at, nil
 }
@@ -126,56 +117,27 @@ func isNumber(s string) bool {
 	return s != ""
 }
 
-// load reads a file, at first without its long streams and without what is known from a reading before. What does not
-// read well that way, and what is encrypted, is read again in full.
-func load(ctx context.Context, data []byte, before *Doc) (*model.Context, error) {
+// load reads a file, at first without its long streams. What does not read well that way, and what is encrypted, is read
+// again in full.
+func load(ctx context.Context, data []byte) (*model.Context, error) {
 	v := newView(ctx, data, true)
-	v.know(before)
 	x, err := pdfcpu.ReadWithContext(ctx, struct{ io.ReadSeeker }{v}, configuration(data))
-	if len(v.hidden) == 0 && len(v.known) == 0 || ctx.Err() != nil {
+	if len(v.hidden) == 0 || ctx.Err() != nil {
 		return x, err
 	}
 	if err == nil && v.hiding && x.Encrypt == nil {
-		if err = v.restore(x, before); err == nil {
+		if err = v.restore(x); err == nil {
 			return x, nil
 		}
 	}
 	return pdfcpu.ReadWithContext(ctx, struct{ io.ReadSeeker }{newView(ctx, data, false)}, configuration(data))
 }
 
-// know notes which objects of a reading before are to be taken over. The catalog is read anew, because pdfcpu wants to see
-// it, and so is what the file is read with: streams of objects and of cross references.
-func (v *view) know(before *Doc) {
-	if before == nil || before.x.Encrypt != nil {
-		return
-	}
-	v.known = make(map[int64]int, len(before.x.Table))
-	for n, e := range before.x.Table {
-		if e.Free || e.Compressed || e.Offset == nil || *e.Offset <= 0 || *e.Offset >= int64(len(before.Data)) ||
-			n == before.x.Root.ObjectNumber.Value() {
-			continue
-		}
-		switch e.Object.(type) {
-		case nil, types.ObjectStreamDict, types.XRefStreamDict, types.LazyObjectStreamObject:
-			continue
-		}
-		v.known[*e.Offset] = n
-	}
-}
-
 // restore puts back what was left out.
-func (v *view) restore(x *model.Context, before *Doc) error {
+func (v *view) restore(x *model.Context) error {
 	v.hiding = false
 	for n, e := range x.Table {
 		if e.Free || e.Compressed || e.Offset == nil {
-			continue
-		}
-		if number, ok := v.known[*e.Offset]; ok {
-			old := before.x.Table[n]
-			if number != n || e.Object != nil || e.Generation == nil || old.Generation == nil || *e.Generation != *old.Generation {
-				return errPlain
-			}
-			e.Object = old.Object
 			continue
 		}
 		if !v.hidden[*e.Offset] {

@@ -121,7 +121,7 @@ func sameReading(t *testing.T, data []byte) *model.Context {
 	t.Helper()
 	before := bytes.Clone(data)
 	want, wantErr := plain(data)
-	got, err := load(context.Background(), data, nil)
+	got, err := load(context.Background(), data)
 	if !bytes.Equal(data, before) {
 		t.Fatal("the file was changed")
 	}
@@ -164,49 +164,4 @@ func bare(o types.Object) types.Object {
 		return sd
 	}
 	return o
-}
-
-// What is taken over from the reading before has to be what a stranger reads.
-func TestReopenedFileReadsTheSame(t *testing.T) {
-	files, err := filepath.Glob("../../testdata/*.pdf")
-	if err != nil || len(files) < 10 {
-		t.Fatal(files, err)
-	}
-	ctx := context.Background()
-	for _, name := range files {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			data, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for range 3 { // seals upon seals
-				before, err := Open(ctx, data)
-				if err != nil {
-					if strings.Contains(name, "password") {
-						return
-					}
-					t.Fatal(err)
-				}
-				u, err := before.AddSignature(SignatureField{Name: "Nghĩa", Reserve: 100, Mark: &Mark{Text: "SAO Y", Size: 10}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				v := newView(ctx, u.Prepared(), true)
-				v.know(before)
-				got, err := Reopen(ctx, u.Prepared(), before)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if want, err := Open(ctx, u.Prepared()); err != nil {
-					t.Fatal(err)
-				} else {
-					sameObjects(t, got.x, want.x)
-				}
-				if before.x.Encrypt == nil && len(v.known) == 0 {
-					t.Error("nothing is taken over")
-				}
-				data = bytes.Clone(u.Prepared())
-			}
-		})
-	}
 }

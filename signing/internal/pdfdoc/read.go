@@ -50,16 +50,16 @@ type Doc struct {
 
 	xrefAt     int64 // of the last cross reference section
 	xrefStream bool  // its kind, which an increment must keep
+
+	// Once an increment has been begun: the head of the free list and the first new number before it.
+	free *model.XRefTableEntry
+	size int
+
+	hashed *hashed // the start of the file, nil when it has not been hashed
 }
 
 // Open reads data as one PDF file. The empty user password is tried, no other. Doc keeps data and pieces of it.
 func Open(ctx context.Context, data []byte) (*Doc, error) { return open(ctx, data, nil) }
-
-// Reopen reads a file to which an increment was added. before is the reading it was made with, and objects that stand where
-// they stood are taken over from there; before must not be used afterwards.
-func Reopen(ctx context.Context, data []byte, before *Doc) (*Doc, error) {
-	return open(ctx, data, before)
-}
 
 func open(ctx context.Context, data []byte, before *Doc) (*Doc, error) {
 	if len(data) == 0 {
@@ -69,16 +69,22 @@ func open(ctx context.Context, data []byte, before *Doc) (*Doc, error) {
 		return nil, err
 	}
 	d := &Doc{Data: data}
+	checked := int64(-1) // where the chain of cross references is known to be good
 	var err error
 	if d.xrefAt, d.xrefStream, err = lastXRef(data); err != nil {
 		return nil, err
 	}
-	if err := checkTables(data, d.xrefAt); err != nil {
+	if before != nil && before.beginsIn(d) {
+		checked, d.hashed = before.xrefAt, before.hashed
+	} else {
+		before = nil
+	}
+	if err := checkTables(data, d.xrefAt, checked); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	if d.x, err = read(ctx, data, before); err != nil {
+	if d.x, err = d.read(ctx, before); err != nil {
 		return nil, classify(ctx, err)
 	}
 	if at := d.x.Write.OffsetPrevXRef; at == nil || *at != d.xrefAt {
@@ -188,7 +194,7 @@ func configuration(data []byte) *model.Configuration {
 
 // read runs pdfcpu in a goroutine of its own: when it does not come back in time it is left behind, and its next
 // access to the file ends it.
-func read(ctx context.Context, data []byte, before *Doc) (*model.Context, error) {
+func (d *Doc) read(ctx context.Context, before *Doc) (*model.Context, error) {
 	type result struct {
 		x   *model.Context
 		err error
@@ -202,7 +208,12 @@ func read(ctx context.Context, data []byte, before *Doc) (*model.Context, error)
 			}
 			done <- r
 		}()
-		r.x, r.err = load(ctx, data, before)
+		if before != nil {
+			r.x, r.err = d.loadIncrement(ctx, before)
+		}
+		if before == nil || r.err != nil {
+			r.x, r.err = load(ctx, d.Data)
+		}
 		if r.err == nil && r.x.Root == nil {
 			r.err = fmt.Errorf("%w: no catalog", ErrDamaged)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"time"
 
@@ -177,10 +178,25 @@ func overlap(list []*Signature) {
 	}
 }
 
+// A hashed start of a file need not be hashed once more.
+type hashed struct {
+	by    crypto.Hash
+	size  int
+	begun hash.Cloner
+}
+
 // Digest hashes the signed ranges.
-func (d *Doc) Digest(s *Signature, h crypto.Hash) []byte {
-	sum := h.New()
-	sum.Write(d.Data[:s.Start])
+func (d *Doc) Digest(s *Signature, by crypto.Hash) []byte {
+	sum, from := hash.Hash(nil), 0
+	if k := d.hashed; k != nil && k.by == by && k.size <= s.Start {
+		if c, err := k.begun.Clone(); err == nil {
+			sum, from = c, k.size
+		}
+	}
+	if sum == nil {
+		sum = by.New()
+	}
+	sum.Write(d.Data[from:s.Start])
 	sum.Write(d.Data[s.Stop:s.End])
 	return sum.Sum(nil)
 }

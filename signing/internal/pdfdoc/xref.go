@@ -10,10 +10,11 @@ import (
 
 // checkTables follows the chain of cross reference tables from at and wants every entry to point at the object it
 // names. pdfcpu would quietly rebuild a wrong table by scanning the file; a seal put on such a guess is not what another
-// reader sees. The chain is followed as far as it consists of tables; streams are left to pdfcpu, which checks them.
-func checkTables(data []byte, at int64) error {
+// reader sees. The chain is followed as far as it consists of tables; streams are left to pdfcpu, which checks them. It need
+// not be followed beyond checked.
+func checkTables(data []byte, at, checked int64) error {
 	seen := map[int64]bool{}
-	for {
+	for at != checked {
 		if at < 0 || at >= int64(len(data)) || seen[at] || len(seen) > 1000 {
 			return fmt.Errorf("%w: cross reference chain", ErrDamaged)
 		}
@@ -31,6 +32,7 @@ func checkTables(data []byte, at int64) error {
 		}
 		at = prev
 	}
+	return nil
 }
 
 // checkTable reads the sub-sections up to the word "trailer".
@@ -77,11 +79,21 @@ type lexer struct {
 	at   int
 }
 
-func isSpace(c byte) bool {
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\f' || c == 0
+// Kinds of characters (ISO 32000-1 §7.2.2); all others are regular.
+const (
+	space = iota + 1
+	delimiter
+)
+
+var kinds = [256]byte{
+	' ': space, '\n': space, '\r': space, '\t': space, '\f': space, 0: space,
+	'(': delimiter, ')': delimiter, '<': delimiter, '>': delimiter, '[': delimiter, ']': delimiter, '{': delimiter, '}': delimiter,
+	'/': delimiter, '%': delimiter,
 }
 
-func isDelimiter(c byte) bool { return bytes.IndexByte([]byte("()<>[]{}/%"), c) >= 0 }
+func isSpace(c byte) bool { return kinds[c] == space }
+
+func isRegular(c byte) bool { return kinds[c] == 0 }
 
 // skipSpace passes white space and comments.
 func (l *lexer) skipSpace() {
@@ -103,7 +115,7 @@ func (l *lexer) skipSpace() {
 func (l *lexer) word() string {
 	l.skipSpace()
 	from := l.at
-	for l.at < len(l.data) && !isSpace(l.data[l.at]) && !isDelimiter(l.data[l.at]) {
+	for l.at < len(l.data) && isRegular(l.data[l.at]) {
 		l.at++
 	}
 	return string(l.data[from:min(l.at, from+64)])
@@ -153,7 +165,7 @@ func (l *lexer) has(s string) bool { return bytes.HasPrefix(l.data[l.at:], []byt
 // rest is word without skipping, for names.
 func (l *lexer) rest() string {
 	from := l.at
-	for l.at < len(l.data) && !isSpace(l.data[l.at]) && !isDelimiter(l.data[l.at]) {
+	for l.at < len(l.data) && isRegular(l.data[l.at]) {
 		l.at++
 	}
 	return string(l.data[from:min(l.at, from+127)])
