@@ -71,7 +71,7 @@ func newOfflineMaildir(t *testing.T, addr string) *offlineMaildir {
 
 func (m *offlineMaildir) sync(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, "mbsync", "-c", m.config, "-a", "-V").CombinedOutput(); err != nil {
 		t.Fatalf("mbsync: %v\n%s", err, out)

@@ -224,7 +224,7 @@ func (tr *trace) peer(conn string) *bufio.ReadWriter {
 		tr.t.Fatal(err)
 	}
 	tr.t.Cleanup(func() { c.Close() })
-	c.SetDeadline(time.Now().Add(2 * time.Minute))
+	c.SetDeadline(time.Now().Add(5 * time.Minute))
 	p := bufio.NewReadWriter(bufio.NewReader(c), bufio.NewWriter(c))
 	tr.conns[conn] = p
 	return p

@@ -129,7 +129,7 @@ func tool(t testing.TB, name string) string {
 // run starts a program and returns what it prints.
 func run(t testing.TB, name string, args ...string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, tool(t, name), args...).CombinedOutput()
 	return string(out), err

@@ -275,7 +275,7 @@ func (p *pki) reply(path string, query []byte) ([]byte, error) {
 }
 
 func (p *pki) stamper(name string) *signing.Timestamper {
-	return &signing.Timestamper{URL: p.http.URL + "/" + name, Roots: p.roots, Client: &http.Client{Timeout: 10 * time.Second}}
+	return &signing.Timestamper{URL: p.http.URL + "/" + name, Roots: p.roots, Client: &http.Client{Timeout: time.Minute}}
 }
 
 // options are those to seal at a level.

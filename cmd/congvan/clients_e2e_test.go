@@ -191,7 +191,7 @@ func snail(t *testing.T, p *province, stc, _ *imapclient.Client) {
 	command(t, p.dir, vietnamese, "env", "MAILRC="+rc, "s-nail", "-n", "-s", "Thư của s-nail", p.address("stc"))
 	arrived(t, stc, "INBOX", "Thư của s-nail")
 	mailbox := "imap://" + url.QueryEscape(p.address("stc")) + ":" + url.QueryEscape(p.passwords["stc"]) + "@localhost:" + portOf(p.imap) + "/INBOX"
-	out := command(t, p.dir, "headers\ntype $\nexit\n", "timeout", "60", "env", "MAILRC="+rc, "s-nail", "-n", "-R", "-f", mailbox)
+	out := command(t, p.dir, "headers\ntype $\nexit\n", "timeout", "180", "env", "MAILRC="+rc, "s-nail", "-n", "-R", "-f", mailbox)
 	if !strings.Contains(out, "Thư của s-nail") || !strings.Contains(out, "Đề nghị quý Sở") {
 		t.Errorf("s-nail reads:\n%s", out)
 	}
@@ -214,7 +214,7 @@ set certificate_file = %q
 set send_charset = "utf-8"
 set charset = "utf-8"
 `, p.address("snv"), p.address("snv"), portOf(p.submission), p.passwords["snv"], p.address("snv"), p.passwords["snv"], portOf(p.imap), p.cert()))
-	command(t, p.dir, vietnamese, "timeout", "60", "mutt", "-n", "-F", rc, "-s", "Thư của mutt", p.address("stc"))
+	command(t, p.dir, vietnamese, "timeout", "180", "mutt", "-n", "-F", rc, "-s", "Thư của mutt", p.address("stc"))
 	arrived(t, stc, "INBOX", "Thư của mutt")
 	arrived(t, snv, "Đã gửi", "Thư của mutt")
 }
@@ -231,7 +231,7 @@ func fetchmail(t *testing.T, p *province, stc, _ *imapclient.Client) {
 		mda := filepath.Join(p.dir, "mda.sh")
 		write(t, mda, fmt.Sprintf("cat >> %s; echo '--het-mot-thu--' >> %s\n", box, box))
 		write(t, rc, fmt.Sprintf("poll localhost "+c.line+" sslcertck sslcertfile %q keep fetchall mda \"/bin/sh %s\"\n", p.address("stc"), p.passwords["stc"], p.cert(), mda))
-		command(t, p.dir, "", "timeout", "60", "fetchmail", "-f", rc, "--pidfile", filepath.Join(p.dir, "fetchmail.pid"), "--nosyslog")
+		command(t, p.dir, "", "timeout", "180", "fetchmail", "-f", rc, "--pidfile", filepath.Join(p.dir, "fetchmail.pid"), "--nosyslog")
 		raw, err := os.ReadFile(box)
 		if got := bytes.Count(raw, []byte("--het-mot-thu--")); err != nil || got != want {
 			t.Errorf("%s: fetchmail brought %d of %d, %v", c.how, got, want, err)
@@ -275,7 +275,7 @@ func getmail(t *testing.T, p *province, stc, _ *imapclient.Client) {
 	write(t, rc, fmt.Sprintf("[retriever]\ntype = SimpleIMAPSSLRetriever\nserver = localhost\nport = %s\nusername = %s\npassword = %s\nca_certs = %s\nmailboxes = (\"INBOX\", \"Đã tiếp nhận\")\n[destination]\ntype = Maildir\npath = %s/box/\n%s[options]\nread_all = false\ndelete = false\n",
 		portOf(p.imaps), p.address("stc"), p.passwords["stc"], p.cert(), dir, user))
 	for range 2 {
-		command(t, dir, "", "timeout", "60", "getmail", "--getmaildir", filepath.Join(dir, "state"), "--rcfile", rc)
+		command(t, dir, "", "timeout", "180", "getmail", "--getmaildir", filepath.Join(dir, "state"), "--rcfile", rc)
 		files, err := filepath.Glob(filepath.Join(dir, "box", "new", "*"))
 		if err != nil || len(files) != want {
 			t.Errorf("getmail brought %d of %d, %v", len(files), want, err)

@@ -63,10 +63,10 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// await repeats until done is true, for half a minute.
+// await repeats until done is true, for two minutes.
 func await(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !done(); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain: %s", what)
 		}

@@ -135,7 +135,7 @@ SyncState *
 // sync runs mbsync and returns what it says.
 func (m *maildir) sync(t *testing.T) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "mbsync", "-c", m.config, "-a", "-V").CombinedOutput()
 	if err != nil {

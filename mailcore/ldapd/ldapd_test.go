@@ -108,7 +108,7 @@ func (h *house) dial() *ldap.Conn {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	c.SetTimeout(30 * time.Second)
+	c.SetTimeout(2 * time.Minute)
 	h.t.Cleanup(func() { c.Close() })
 	return c
 }

@@ -54,7 +54,7 @@ func Start(t testing.TB, address string, path string, args ...string) {
 			<-ended
 		}
 	})
-	for range 600 {
+	for range 1800 {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			conn.Close()
 			return

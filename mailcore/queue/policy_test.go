@@ -214,16 +214,16 @@ func TestBackoffGrows(t *testing.T) {
 	h.run(func(o *queue.Options) {
 		to(p)(o)
 		o.Backoff = []time.Duration{30 * time.Millisecond, time.Hour}
-		o.FlashBackoff = []time.Duration{20 * time.Minute}
+		o.FlashBackoff = []time.Duration{4 * time.Minute}
 	})
 	ids := h.enqueue(mailcore.Outgoing{}, mailcore.Outgoing{Urgency: queue.Flash})
 	deadline := time.Now().Add(2 * time.Minute)
 	for h.state(ids[0]).Attempts < 2 && time.Now().Before(deadline) {
 		time.Sleep(5 * time.Millisecond)
 	}
-	for i, want := range []time.Duration{time.Hour, 20 * time.Minute} {
+	for i, want := range []time.Duration{time.Hour, 4 * time.Minute} {
 		s := h.await(ids[i], "queued")
-		if wait := time.Until(time.UnixMicro(s.NextAt)); wait > want || wait < want-10*time.Minute {
+		if wait := time.Until(time.UnixMicro(s.NextAt)); wait > want || wait < want-3*time.Minute {
 			t.Errorf("row %d is tried again in %v, want %v", i, wait, want)
 		}
 	}

@@ -115,7 +115,7 @@ func (h *house) run(change func(*queue.Options)) (stop func()) {
 	h.t.Helper()
 	opt := queue.Options{Store: h.store, Domain: "kontum.test", Hostname: "mail.kontum.test", Logger: mailtest.Quiet, LoopbackOnly: true,
 		Backoff: []time.Duration{time.Hour}, FlashBackoff: []time.Duration{time.Hour}, Resolver: noDNS{h.t},
-		CommandTimeout: 2 * time.Second, DotTimeout: 2 * time.Second, Grace: 300 * time.Millisecond}
+		CommandTimeout: time.Minute, DotTimeout: time.Minute, Grace: 300 * time.Millisecond}
 	change(&opt)
 	run, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
@@ -316,7 +316,7 @@ func TestOutcomes(t *testing.T) {
 		}
 		stop := h.run(func(o *queue.Options) {
 			o.Routes = routes
-			o.CommandTimeout, o.DotTimeout = 500*time.Millisecond, 500*time.Millisecond
+			o.CommandTimeout, o.DotTimeout = 6*time.Second, 6*time.Second // the silent ones; the others must answer within, on a loaded machine, too
 		})
 		for i, c := range cases {
 			s := h.await(ids[i], c.state)
@@ -471,7 +471,7 @@ func TestBreakerLeavesADeadPeerAlone(t *testing.T) {
 	h := onSQLite(t)
 	p := mailtest.NewPeer(t, mailtest.PeerScript{Greeting: mailtest.Drop})
 	ids := h.enqueue(make([]mailcore.Outgoing, 40)...)
-	stop := h.run(func(o *queue.Options) { to(p)(o); o.Backoff, o.Rest = []time.Duration{time.Second}, 3*time.Second })
+	stop := h.run(func(o *queue.Options) { to(p)(o); o.Backoff, o.Rest = []time.Duration{5 * time.Second}, 10*time.Second })
 	untried := 0
 	for _, id := range ids {
 		if s := h.await(id, "queued"); strings.Contains(s.Dialogue, "not tried") {

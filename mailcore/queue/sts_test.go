@@ -163,7 +163,7 @@ func TestSTSDecidesWhoGetsTheMail(t *testing.T) {
 	} {
 		log.Reset()
 		peer := mailtest.NewPeer(t, mailtest.PeerScript{TLS: c.tls})
-		q := &Queue{opt: Options{Hostname: "mail.kontum.test", LoopbackOnly: true, TLS: &tls.Config{RootCAs: roots}, CommandTimeout: 5 * time.Second, ConnectTimeout: 5 * time.Second},
+		q := &Queue{opt: Options{Hostname: "mail.kontum.test", LoopbackOnly: true, TLS: &tls.Config{RootCAs: roots}, CommandTimeout: time.Minute, ConnectTimeout: time.Minute},
 			log: slog.New(slog.NewTextHandler(&log, nil))}
 		w := &worker{q: q, lane: &lane{destination: destination{key: "bo.test", domain: "bo.test"}}}
 		client, err := w.connectUnder(context.Background(), stsPolicy{mode: c.mode, mx: []string{"mx.bo.test"}}, endpoint{c.host, peer.Addr}, &dialogue{})

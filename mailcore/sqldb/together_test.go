@@ -37,7 +37,7 @@ func newQueue(t *testing.T, db *sqldb.DB, key string) *queue {
 func (q *queue) add(ctx context.Context, key string, want func(error), fn func(*sqldb.Tx) error) {
 	before := q.db.Waiting()
 	q.all.Go(func() { want(q.db.WriteTogether(ctx, key, fn)) })
-	for deadline := time.Now().Add(30 * time.Second); q.db.Waiting() == before; {
+	for deadline := time.Now().Add(2 * time.Minute); q.db.Waiting() == before; {
 		if time.Now().After(deadline) {
 			q.t.Fatal("a closure does not get into line")
 		}
@@ -222,7 +222,7 @@ func TestBatchWakesAndTellsWhatWasKept(t *testing.T) {
 		q.run()
 		select {
 		case <-c:
-		case <-time.After(30 * time.Second):
+		case <-time.After(2 * time.Minute):
 			t.Error("not woken")
 		}
 		if len(told) != 3 || !told[0] || !told[2] || !told[4] {
