@@ -132,8 +132,13 @@ func selectRows(ctx context.Context, tx *sqldb.Tx, columns string, id MailboxID,
 	var rows []messageRow
 	for chunk := range slices.Chunk(uids, maxChunk) {
 		a := args{id}
+		where := ` AND c.uid IN ` + list(&a, chunk)
+		if first, last := chunk[0], chunk[len(chunk)-1]; int(last-first) < 4*len(chunk) {
+			// PostgreSQL, before it knows how large a mailbox has become, reads all of it for a long list; never for a range.
+			where += ` AND c.uid BETWEEN ` + a.add(first) + ` AND ` + a.add(last)
+		}
 		var some []messageRow
-		err := tx.SelectContext(ctx, &some, `SELECT `+columns+copyAndBody+` AND c.uid IN `+list(&a, chunk)+` ORDER BY c.uid`, a...)
+		err := tx.SelectContext(ctx, &some, `SELECT `+columns+copyAndBody+where+` ORDER BY c.uid`, a...)
 		if err != nil {
 			return nil, err
 		}

@@ -2,6 +2,7 @@ package mailcore
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"congvan/mailcore/blob"
@@ -33,6 +34,28 @@ func (b *bodyStore) Open(digest blob.Digest) (*blob.File, error) {
 		return b.Store.Open(digest)
 	}
 	return blob.InMemory(found[0]), nil
+}
+
+// SmallBodies returns the bytes of the bodies that lie in the database, asked for together; the others are left out.
+func (s *Store) SmallBodies(ctx context.Context, digests []blob.Digest) (map[blob.Digest][]byte, error) {
+	out := make(map[blob.Digest][]byte, len(digests))
+	for chunk := range slices.Chunk(digests, maxChunk) {
+		var a args
+		var rows []struct {
+			Digest blob.Digest `db:"digest"`
+			Bytes  []byte      `db:"bytes"`
+		}
+		err := s.db.Ask(ctx, func(tx *sqldb.Tx) error {
+			return tx.SelectContext(ctx, &rows, `SELECT digest, bytes FROM blob_bytes WHERE digest IN `+list(&a, chunk), a...)
+		})
+		if err != nil {
+			return nil, wrap(err, "read %d small bodies", len(digests))
+		}
+		for _, r := range rows {
+			out[r.Digest] = r.Bytes
+		}
+	}
+	return out, nil
 }
 
 // Size implements blob.Store.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"congvan/mailcore"
+	"congvan/mailcore/blob"
 	"congvan/mailcore/viettext"
 
 	"github.com/emersion/go-imap/v2"
@@ -18,6 +19,7 @@ const (
 	maxSearchBytes = 512 << 20        // of bodies read for one SEARCH
 	maxSearchTime  = 25 * time.Second // clients wait thirty or more
 	maxCriteria    = 1000             // keys in one SEARCH
+	maxAhead       = 512 << 10        // of small bodies read together
 )
 
 var errSearchLimit = no(imap.ResponseCodeLimit, "The search reads too much; narrow it by date or sender")
@@ -252,12 +254,19 @@ func (q *searching) byContent(c *criterion, places []int) (found []int, err erro
 		if err != nil {
 			return nil, q.s.problem("search", err)
 		}
+		var ahead int
+		var bodies map[blob.Digest][]byte
 		for k := range loaded {
+			if k == ahead {
+				if bodies, ahead, err = q.readAhead(loaded, k); err != nil {
+					return nil, q.readError(err)
+				}
+			}
 			i, ok := q.v.find(loaded[k].UID)
 			if !ok {
 				continue
 			}
-			if ok, err = q.one(c, i, &loaded[k]); err != nil {
+			if ok, err = q.one(c, i, &loaded[k], bodies[loaded[k].Digest]); err != nil {
 				return nil, err
 			} else if ok {
 				found = append(found, i)
@@ -267,11 +276,25 @@ func (q *searching) byContent(c *criterion, places []int) (found []int, err erro
 	return found, nil
 }
 
-func (q *searching) one(c *criterion, i int, m *mailcore.Stored) (bool, error) {
+// readAhead reads the small bodies of the next messages together, of some hundred kilobytes in all, and returns before which
+// message it is to be called again.
+func (q *searching) readAhead(loaded []mailcore.Stored, from int) (bodies map[blob.Digest][]byte, to int, err error) {
+	var digests []blob.Digest
+	size := int64(0)
+	for to = from; to < len(loaded) && size < maxAhead; to++ {
+		digests = append(digests, loaded[to].Digest)
+		size += min(loaded[to].BodySize, maxAhead/8) // larger ones are not small bodies
+	}
+	bodies, err = q.s.l.store.SmallBodies(q.s.ctx, digests)
+	return bodies, to, err
+}
+
+// one decides a message by its content; body is its bytes when they are at hand.
+func (q *searching) one(c *criterion, i int, m *mailcore.Stored, body []byte) (bool, error) {
 	if time.Now().After(q.deadline) {
 		return false, errSearchLimit
 	}
-	t := &target{q: q, stored: m}
+	t := &target{q: q, stored: m, body: body}
 	defer t.close()
 	e := &m.Summary.Envelope
 	v, err := c.judge(q, i, evidence{&mailcore.Heading{UID: m.UID, Subject: e.Subject, Envelope: e}, t})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"congvan/mailcore"
+	"congvan/mailcore/blob"
 	"congvan/mailcore/viettext"
 
 	"github.com/emersion/go-message/charset"
@@ -22,6 +23,7 @@ const maxPartText = 2 << 20
 type target struct {
 	q       *searching
 	stored  *mailcore.Stored
+	body    []byte // when it was read ahead
 	content *content
 	header  []field // decoded and folded, nil before it was read
 	texts   []string
@@ -31,6 +33,9 @@ type target struct {
 type field struct{ name, value string }
 
 func (t *target) open() (*content, error) {
+	if t.content == nil && t.body != nil {
+		t.content = &content{t.stored, blob.InMemory(t.body)}
+	}
 	if t.content == nil {
 		c, err := t.q.s.openContent(t.stored)
 		if err != nil {
