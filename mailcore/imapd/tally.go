@@ -53,8 +53,8 @@ func (t *tallies) put(id mailcore.MailboxID, x tally) {
 }
 
 // count returns what is in mailboxes, whose rows were read just now; those that are gone are left out. What has changed since it was
-// counted is counted by one question for all of them; a large mailbox by what
-// changed in it, once somebody has opened it or asked twice.
+// counted is counted by one question for all of them; a large mailbox by what changed in it, once somebody
+// has opened it or asked twice.
 func (s *Server) count(ctx context.Context, boxes []mailcore.Mailbox) (map[mailcore.MailboxID]tally, error) {
 	out := make(map[mailcore.MailboxID]tally, len(boxes))
 	var changed []mailcore.MailboxID
