@@ -37,17 +37,8 @@ func (s *Store) taskLetters(ctx context.Context, r *Receipt, a Assignment) ([]*p
 	if sameTasks(have, a) || r.Dispatch.Closed() {
 		return nil, nil
 	}
-	people, fresh, released := a.people(), []mailcore.Address{}, []mailcore.Address{}
-	for _, p := range people {
-		if !slices.ContainsFunc(have, func(t Task) bool { return t.Officer == p && t.State != TaskWithdrawn }) {
-			fresh = append(fresh, p)
-		}
-	}
-	for _, t := range have {
-		if t.State != TaskWithdrawn && !slices.Contains(people, t.Officer) {
-			released = append(released, t.Officer)
-		}
-	}
+	people := a.people()
+	fresh, released := turnover(have, people)
 	body, err := s.compose(ctx, r.Document)
 	if err != nil {
 		return nil, err
@@ -81,6 +72,22 @@ func (s *Store) taskLetters(ctx context.Context, r *Receipt, a Assignment) ([]*p
 		out = append(out, p)
 	}
 	return out, nil
+}
+
+// turnover says who of the people is new to a copy, and whom it has that is not among them.
+func turnover(have []Task, people []mailcore.Address) (fresh, released []mailcore.Address) {
+	fresh, released = []mailcore.Address{}, []mailcore.Address{}
+	for _, p := range people {
+		if !slices.ContainsFunc(have, func(t Task) bool { return t.Officer == p && t.State != TaskWithdrawn }) {
+			fresh = append(fresh, p)
+		}
+	}
+	for _, t := range have {
+		if t.State != TaskWithdrawn && !slices.Contains(people, t.Officer) {
+			released = append(released, t.Officer)
+		}
+	}
+	return fresh, released
 }
 
 // people are all who work on the copy, the lead first.

@@ -147,14 +147,7 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 	if err != nil {
 		return err
 	}
-	var copies []Dispatch
-	var events []Event
-	least, greatest := doc.ID.span()
-	if err := tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2`, least, greatest); err != nil {
-		return err
-	}
-	err = tx.SelectContext(ctx, &events, `SELECT chain, ordinal, kind, at, actor, detail, digest FROM event
-		WHERE chain BETWEEN $1 AND $2 ORDER BY chain, ordinal`, doc.ID.chain(), greatest)
+	copies, events, err := copiesAndEvents(ctx, tx, doc.ID)
 	if err != nil {
 		return err
 	}
@@ -203,6 +196,18 @@ func (c *checker) document(ctx context.Context, tx *sqldb.Tx, doc *Document) err
 		c.sayf("document %d: events of dispatch %d, which is not there", doc.ID, id)
 	}
 	return nil
+}
+
+// copiesAndEvents reads the copies of a document, and all events of it and of them.
+func copiesAndEvents(ctx context.Context, tx *sqldb.Tx, id DocumentID) (copies []Dispatch, events []Event, err error) {
+	least, greatest := id.span()
+	err = tx.SelectContext(ctx, &copies, `SELECT `+dispatchColumns+` FROM dispatch WHERE id BETWEEN $1 AND $2`, least, greatest)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = tx.SelectContext(ctx, &events, `SELECT chain, ordinal, kind, at, actor, detail, digest FROM event
+		WHERE chain BETWEEN $1 AND $2 ORDER BY chain, ordinal`, id.chain(), greatest)
+	return copies, events, err
 }
 
 // documentEvents checks the document's own chain and returns the digest of its event of issue.

@@ -167,30 +167,57 @@ func arrivals(ctx context.Context, tx *sqldb.Tx, id DocumentID) (map[DispatchID]
 	return out, err
 }
 
+// toldDispatch is what events tell about a dispatch and its row in the register of arrivals.
+type toldDispatch struct {
+	arrival        arrivalRow
+	accepted       bool
+	opened         *int64
+	changed, since int64
+	due            string
+}
+
 // dispatchRows compares a dispatch, its row in the register of arrivals and the numbers it took with its events.
 func (c *checker) dispatchRows(d *Dispatch, events []Event, incoming map[DispatchID]arrivalRow) {
-	want := arrivalRow{Unit: string(d.Unit), Dispatch: d.ID, State: Accepted}
-	accepted := false
-	var opened *int64
-	var changed, since int64
-	fold, handling, due := Dispatch{}, Handling(""), ""
+	t := c.toldDispatch(d, events)
+	if (t.opened == nil) != (d.OpenedAt == nil) || t.opened != nil && *t.opened != *d.OpenedAt {
+		c.sayf("dispatch %d: opened_at is not that of its event", d.ID)
+	}
+	if d.ChangedAt != t.changed {
+		c.sayf("dispatch %d: changed_at is not that of its last event", d.ID)
+	}
+	if d.Since != t.since || d.DueOn != t.due {
+		c.sayf("dispatch %d: since is %d, due_on %q, its events say %d, %q", d.ID, d.Since, d.DueOn, t.since, t.due)
+	}
+	if w := t.arrival; d.ArrivalNumber != w.Number || d.ArrivedOn != w.On {
+		c.sayf("dispatch %d: số đến %q of %q, its events say %q of %q", d.ID, d.ArrivalNumber, d.ArrivedOn, w.Number, w.On)
+	}
+	if least, greatest := d.Document.span(); int64(d.ID) < least || int64(d.ID) > greatest {
+		c.sayf("dispatch %d: does not belong to document %d", d.ID, d.Document)
+	}
+	c.arrival(d, t.arrival, t.accepted, incoming)
+}
+
+// toldDispatch folds the events of a dispatch and notes the numbers that it took and gave up.
+func (c *checker) toldDispatch(d *Dispatch, events []Event) toldDispatch {
+	t := toldDispatch{arrival: arrivalRow{Unit: string(d.Unit), Dispatch: d.ID}}
+	want, fold := &t.arrival, Dispatch{}
 	for _, e := range events {
 		s := saidBy(e)
 		if e.Ordinal == 0 && s.Sequence != 0 && s.Sequence != d.Sequence {
 			c.sayf("dispatch %d: sequence is %d, its first event says %d", d.ID, d.Sequence, s.Sequence)
 		}
-		changed, due = e.At, cmp.Or(s.DueOn, due)
+		t.changed, t.due = e.At, cmp.Or(s.DueOn, t.due)
 		was := fold.stage()
-		if t, h, err := fold.moved(e.Kind); err == nil {
-			fold.Transport, fold.Handling = t, h
+		if transport, handling, err := fold.moved(e.Kind); err == nil {
+			fold.Transport, fold.Handling = transport, handling
 		}
 		if fold.stage() != was {
-			since = e.At
+			t.since = e.At
 		}
 		switch e.Kind {
 		case string(Accepted), EventNumbered:
 			if e.Kind == string(Accepted) {
-				accepted, want.By, want.On = true, e.Actor, s.On
+				t.accepted, want.By, want.On = true, e.Actor, s.On
 			}
 			want.Number = s.number()
 			want.Changed = e.At
@@ -205,34 +232,17 @@ func (c *checker) dispatchRows(d *Dispatch, events []Event, incoming map[Dispatc
 				c.numbers[k] = row
 			}
 		case EventOpened:
-			if opened == nil && s.Opened != 0 {
-				opened = &s.Opened
-			} else if opened == nil {
-				opened = d.OpenedAt // from before the event told
+			if t.opened == nil && s.Opened != 0 {
+				t.opened = &s.Opened
+			} else if t.opened == nil {
+				t.opened = d.OpenedAt // from before the event told
 			}
 		}
 		if h := Handling(e.Kind); isHandling(h) {
-			handling = h
-			want.Changed = e.At
+			want.State, want.Changed = h, e.At
 		}
 	}
-	if (opened == nil) != (d.OpenedAt == nil) || opened != nil && *opened != *d.OpenedAt {
-		c.sayf("dispatch %d: opened_at is not that of its event", d.ID)
-	}
-	if d.ChangedAt != changed {
-		c.sayf("dispatch %d: changed_at is not that of its last event", d.ID)
-	}
-	if d.Since != since || d.DueOn != due {
-		c.sayf("dispatch %d: since is %d, due_on %q, its events say %d, %q", d.ID, d.Since, d.DueOn, since, due)
-	}
-	if d.ArrivalNumber != want.Number || d.ArrivedOn != want.On {
-		c.sayf("dispatch %d: số đến %q of %q, its events say %q of %q", d.ID, d.ArrivalNumber, d.ArrivedOn, want.Number, want.On)
-	}
-	if least, greatest := d.Document.span(); int64(d.ID) < least || int64(d.ID) > greatest {
-		c.sayf("dispatch %d: does not belong to document %d", d.ID, d.Document)
-	}
-	want.State = handling
-	c.arrival(d, want, accepted, incoming)
+	return t
 }
 
 // arrival compares the row of the register of arrivals with what the events say of it.
@@ -308,7 +318,7 @@ func (c *checker) withdrawn(doc *Document, s said) {
 	}
 }
 
-// series reads the chains of the registers: what they are, and numbers reserved and voided.
+// series compares the registers with their chains, which also tell of numbers reserved and voided.
 func (c *checker) series(ctx context.Context, tx *sqldb.Tx) error {
 	var events []Event
 	err := tx.SelectContext(ctx, &events, `SELECT chain, ordinal, kind, at, actor, detail, digest FROM event WHERE chain < 0 ORDER BY chain DESC, ordinal`)
@@ -326,6 +336,29 @@ func (c *checker) series(ctx context.Context, tx *sqldb.Tx) error {
 	if len(olds) == 1 {
 		c.old = olds[0]
 	}
+	want := c.toldSeries(events)
+	for _, r := range rows {
+		w, ok := want[r.ID]
+		w.Last = r.Last
+		if ok && w.Agency != "" && r.ID <= c.old {
+			c.sayf("log_head: old_series is %d, yet series %d has its events", c.old, r.ID)
+		}
+		if !ok && r.ID > c.old {
+			c.sayf("register_series %d: no event tells of it: the row was added", r.ID)
+		} else if ok && w.Agency != "" && w != r {
+			c.sayf("register_series %d: is %+v, its events say %+v", r.ID, r, w)
+		}
+		delete(want, r.ID)
+		c.last = append(c.last, r)
+	}
+	for id := range want {
+		c.sayf("register_series %d: was removed", id)
+	}
+	return nil
+}
+
+// toldSeries reads the chains of the registers.
+func (c *checker) toldSeries(events []Event) map[int64]Series {
 	want := map[int64]Series{}
 	prev := make([]byte, 32)
 	for _, e := range events {
@@ -355,24 +388,7 @@ func (c *checker) series(ctx context.Context, tx *sqldb.Tx) error {
 		}
 		want[id] = w
 	}
-	for _, r := range rows {
-		w, ok := want[r.ID]
-		w.Last = r.Last
-		if ok && w.Agency != "" && r.ID <= c.old {
-			c.sayf("log_head: old_series is %d, yet series %d has its events", c.old, r.ID)
-		}
-		if !ok && r.ID > c.old {
-			c.sayf("register_series %d: no event tells of it: the row was added", r.ID)
-		} else if ok && w.Agency != "" && w != r {
-			c.sayf("register_series %d: is %+v, its events say %+v", r.ID, r, w)
-		}
-		delete(want, r.ID)
-		c.last = append(c.last, r)
-	}
-	for id := range want {
-		c.sayf("register_series %d: was removed", id)
-	}
-	return nil
+	return want
 }
 
 func (c *checker) void(id int64, e Event, s said) {
