@@ -91,7 +91,7 @@ func (s *session) Login(username, password string) error {
 
 // loggedIn begins what an account may do, until its login ends: by the connection, or by a word from anywhere.
 func (s *session) loggedIn(l mailcore.Login) error {
-	t := s.l.moveIn(l.ID)
+	t := s.l.moveIn(l.ID, s.front)
 	if t == nil {
 		s.l.log.Warn("imap login refused: too many connections", "account", l.Address, "remote", s.front.addr)
 		s.front.wait(penalty * s.l.opt.FailureDelay)

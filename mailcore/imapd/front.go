@@ -33,6 +33,8 @@ type front struct {
 	raw  net.Conn // TCP
 	addr netip.Addr
 
+	known bool // has been logged in, under Server.mu
+
 	// The reading half: used by the goroutine that reads, see reader.go.
 	in       *bufio.Reader
 	line     []byte // of the command being handed on, what the library has not taken yet
@@ -50,6 +52,7 @@ type front struct {
 	tenant atomic.Pointer[tenant] // of the account, once logged in
 	wants  bool                   // the line is a command that needs a turn; IDLE works beside the reading half
 	atWork atomic.Bool            // a command has its turn
+	began  time.Time              // that turn
 
 	wmu      sync.Mutex // held while bytes are written; taken before mu
 	mu       sync.Mutex // the fields below
@@ -69,7 +72,9 @@ type front struct {
 }
 
 func newFront(l *listening, c net.Conn, addr netip.Addr) *front {
-	f := &front{l: l, raw: c, Conn: c, addr: addr, cmd: "greeting"}
+	f := &front{l: l, addr: addr, cmd: "greeting"}
+	f.raw = &easing{Conn: c, front: f}
+	f.Conn = f.raw
 	f.in = bufio.NewReaderSize(c, 2048)
 	f.local = l.opt.PlainFromLoopback && !l.implicit && mailcore.FromThisMachine(c)
 	f.expire = time.AfterFunc(l.opt.LoginTimeout, func() {
@@ -246,9 +251,6 @@ func (f *front) send(more []byte) error {
 		if len(first)+len(more) <= cap(first) {
 			first, more = append(first, more...), nil
 		}
-	}
-	if len(first)+len(more) > 0 && f.endTurn() {
-		defer f.takeTurn()
 	}
 	for _, b := range [][]byte{first, more} {
 		if len(b) == 0 {

@@ -21,7 +21,9 @@ type header struct {
 // is called for the next line the library has dealt with everything before it, so what the library wrote meanwhile tells
 // whether it took the literal that the last line announced.
 func (f *front) Read(p []byte) (int, error) {
-	f.endTurn()
+	if err := f.endCommand(); err != nil {
+		return 0, err
+	}
 	for {
 		if f.over {
 			return 0, io.EOF
@@ -43,6 +45,15 @@ func (f *front) Read(p []byte) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// endCommand sends what a command had to say, as part of its turn.
+func (f *front) endCommand() (err error) {
+	if f.atWork.Load() {
+		err = f.flush()
+		f.endTurn()
+	}
+	return err
 }
 
 func (f *front) readLiteral(p []byte) (int, error) {

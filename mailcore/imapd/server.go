@@ -26,7 +26,7 @@ type Options struct {
 
 	MaxMessage    int64         // bytes of one appended message; 64 MiB when 0
 	MaxConns      int           // open connections in all; 10,000 when 0
-	MaxPerAddress int           // open connections from one address (a whole agency may share one); 300 when 0
+	MaxPerAddress int           // open connections from one address that have not logged in yet; 300 when 0
 	MaxPerAccount int           // open connections of one account (each of its programs keeps some); 100 when 0
 	LoginTimeout  time.Duration // from connecting to being logged in; 2 min when 0
 	FailureDelay  time.Duration // before the first wrong password is answered, doubled up to eightfold; 1 s when 0
@@ -53,7 +53,8 @@ type Server struct {
 	perAddr map[netip.Addr]int
 	tenants map[mailcore.AccountID]*tenant
 
-	shelf shelf
+	company company
+	shelf   shelf
 }
 
 // New returns a server that listens nowhere yet.
@@ -188,6 +189,7 @@ func (l *listening) admit(c net.Conn) {
 		c.Close()
 		return
 	}
+	l.company.meet(nil, time.Now())
 	f := newFront(l, c, addr)
 	l.mu.Lock()
 	l.fronts[f] = struct{}{}
@@ -203,11 +205,18 @@ func (l *listening) forget(f *front) {
 	l.mu.Unlock()
 	l.Server.mu.Lock()
 	l.open--
-	if l.perAddr[f.addr]--; l.perAddr[f.addr] == 0 {
-		delete(l.perAddr, f.addr)
+	if !f.known {
+		l.leaveAddress(f.addr)
 	}
 	l.Server.mu.Unlock()
 	l.ended.Done()
+}
+
+// leaveAddress gives back the place that a connection without a login has among those of its address. Server.mu is held.
+func (s *Server) leaveAddress(addr netip.Addr) {
+	if s.perAddr[addr]--; s.perAddr[addr] == 0 {
+		delete(s.perAddr, addr)
+	}
 }
 
 // shutdown tells every client BYE: those that wait for a command at once, the others when theirs is done or Grace is over.

@@ -78,6 +78,12 @@ func TestTooManyConnectionsAreTurnedAway(t *testing.T) {
 	if !strings.HasPrefix(string(answer), "* BYE [UNAVAILABLE]") {
 		t.Errorf("third connection got %q", answer)
 	}
+	p := &peer{held[1], bufio.NewReader(held[1])} // who logs in is no stranger any more, and leaves a place
+	p.SetDeadline(time.Now().Add(deadline))
+	p.until(t, `\* OK .*`)
+	p.command(t, fmt.Sprintf("LOGIN %s %q", unitAddress, password))
+	held = append(held, h.dialTLS())
+	p.command(t, "NOOP")
 	held[0].Close()
 	waitFor(t, "a place", func() bool {
 		c, err := tls.Dial("tcp", h.tls, h.config())
