@@ -69,7 +69,7 @@ func (h *house) shown(t *testing.T) string {
 	var b strings.Builder
 	for i, r := range rows {
 		fmt.Fprintf(&b, "* %d FETCH (UID %d FLAGS (%s) INTERNALDATE %q RFC822.SIZE %d)\r\n", i+1, r.UID, strings.Join(r.Flags, " "),
-			r.ReceivedAt.In(time.FixedZone("+07", 7*3600)).Format("02-Jan-2006 15:04:05 -0700"), r.Size)
+			r.ReceivedAt.In(time.FixedZone("+07", 7*3600)).Format("_2-Jan-2006 15:04:05 -0700"), r.Size)
 	}
 	return b.String()
 }
