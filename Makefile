@@ -22,7 +22,7 @@ ocr: # tesseract reads scans; without it scanned documents are left to the clerk
 	  echo "Không có tesseract: bản quét sẽ để lại cho văn thư (apt-get install tesseract-ocr tesseract-ocr-vie)."
 
 test: ## every package, on SQLite and on a throwaway PostgreSQL
-	go test -timeout 20m ./...
+	go test -timeout 60m ./...
 
 .PHONY: pkcs11 windows
 windows: ## bin/congvan.exe, for congvan token at a clerk's computer (keys in PKCS#12 files; tokens need cgo, see README)

@@ -12,7 +12,7 @@ import (
 func Key(s string) string {
 	rs := make([]rune, 0, len(s))
 	space := false
-	for _, r := range NFC(strings.Map(keyRune, s)) {
+	for _, r := range NFC(strings.Map(keyRune, NFC(s))) { // composing gives letters and marks that look alike too, and so does dropping
 		if unicode.IsSpace(r) {
 			space = len(rs) > 0
 			continue

@@ -59,7 +59,7 @@ func TestFold(t *testing.T) {
 }
 
 func FuzzKey(f *testing.F) {
-	for _, s := range []string{"Ủy ban", "qu", "gi", "quý", "gìn", "- -", "\u0301a", "ă\u0323\u0301", "ăã\u0301"} {
+	for _, s := range []string{"Ủy ban", "qu", "gi", "quý", "gìn", "- -", "\u0301a", "ă\u0323\u0301", "ăã\u0301", "\u1fef"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
